@@ -1,0 +1,206 @@
+namespace Vireo.Machines.Configuration;
+
+/// <summary>
+/// The truth about a virtual machine: the content of <c>Virtual Machines/&lt;id&gt;.json</c>. Immutable; a change is a new value
+/// written atomically. Sizes are in bytes.
+/// </summary>
+public sealed record VirtualMachineConfiguration
+{
+    /// <summary>Version of the file's layout that this program writes.</summary>
+    public const int CurrentFormatVersion = 1;
+
+    /// <summary>Version of the file's layout; newer ones are refused, older ones upgraded.</summary>
+    public int FormatVersion { get; init; } = CurrentFormatVersion;
+
+    /// <summary>Identity, for life.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Name shown to people; several machines may share one.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>1 (BIOS, IDE boot) or 2 (UEFI, SCSI boot).</summary>
+    public required int Generation { get; init; }
+
+    /// <summary>When it was created.</summary>
+    public required DateTimeOffset CreationTime { get; init; }
+
+    /// <summary>Folder that holds <c>Virtual Machines</c>.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Folder of checkpoints' files.</summary>
+    public required string SnapshotFileLocation { get; init; }
+
+    /// <summary>Folder of the smart paging file.</summary>
+    public required string SmartPagingFilePath { get; init; }
+
+    /// <summary>Free text.</summary>
+    public string Notes { get; init; } = "";
+
+    /// <summary>Memory.</summary>
+    public MemoryConfiguration Memory { get; init; } = new();
+
+    /// <summary>Virtual processors.</summary>
+    public ProcessorConfiguration Processor { get; init; } = new();
+
+    /// <summary>Hard disk and DVD drives.</summary>
+    public IReadOnlyList<DriveConfiguration> Drives { get; init; } = [];
+
+    /// <summary>Number of virtual SCSI controllers.</summary>
+    public int ScsiControllers { get; init; } = 1;
+
+    /// <summary>Network adapters.</summary>
+    public IReadOnlyList<NetworkAdapterConfiguration> NetworkAdapters { get; init; } = [];
+
+    /// <summary>Named pipe path of COM 1 and COM 2; null means no socket of the user's own.</summary>
+    public IReadOnlyList<string?> ComPorts { get; init; } = [null, null];
+
+    /// <summary>Generation 2: devices in the order the firmware tries them (drive or adapter ids). Generation 1: see <see cref="BiosStartupOrder"/>.</summary>
+    public IReadOnlyList<Guid> FirmwareBootOrder { get; init; } = [];
+
+    /// <summary>Generation 1: kinds of device in the order the BIOS tries them (<c>CD</c>, <c>IDE</c>, <c>LegacyNetworkAdapter</c>, <c>Floppy</c>).</summary>
+    public IReadOnlyList<string> BiosStartupOrder { get; init; } = ["CD", "IDE", "LegacyNetworkAdapter", "Floppy"];
+
+    /// <summary>Generation 1: number lock is on when the guest starts.</summary>
+    public bool NumLockEnabled { get; init; }
+
+    /// <summary>Generation 2: verify boot loaders' signatures.</summary>
+    public bool SecureBootEnabled { get; init; }
+
+    /// <summary>Generation 2: where the firmware's console goes: <c>Default</c>, <c>COM1</c>, <c>COM2</c>, <c>None</c>.</summary>
+    public string ConsoleMode { get; init; } = "Default";
+
+    /// <summary>Generation 2: <c>IPv4</c> or <c>IPv6</c>.</summary>
+    public string PreferredNetworkBootProtocol { get; init; } = "IPv4";
+
+    /// <summary>Generation 2: wait for a key when nothing boots.</summary>
+    public bool PauseAfterBootFailure { get; init; }
+
+    /// <summary>Integration services that are switched off, by their English names.</summary>
+    public IReadOnlyList<string> DisabledIntegrationServices { get; init; } = ["Guest Service Interface"];
+
+    /// <summary>What happens when the host starts: <c>Nothing</c>, <c>StartIfRunning</c>, <c>Start</c>.</summary>
+    public string AutomaticStartAction { get; init; } = "StartIfRunning";
+
+    /// <summary>Seconds to wait before an automatic start.</summary>
+    public int AutomaticStartDelaySeconds { get; init; }
+
+    /// <summary>What happens when the host stops: <c>TurnOff</c>, <c>Save</c>, <c>ShutDown</c>.</summary>
+    public string AutomaticStopAction { get; init; } = "Save";
+
+    /// <summary><c>Disabled</c>, <c>Production</c>, <c>ProductionOnly</c>, <c>Standard</c>.</summary>
+    public string CheckpointType { get; init; } = "Production";
+
+    /// <summary>A saved memory state exists, made by saving the machine; its file lies beside the configuration.</summary>
+    public bool HasSavedState { get; init; }
+}
+
+/// <summary>Memory of a machine, in bytes.</summary>
+public sealed record MemoryConfiguration
+{
+    /// <summary>Memory at start.</summary>
+    public long StartupBytes { get; init; } = 1L << 30;
+
+    /// <summary>Least memory (dynamic memory).</summary>
+    public long MinimumBytes { get; init; } = 512L << 20;
+
+    /// <summary>Most memory (dynamic memory).</summary>
+    public long MaximumBytes { get; init; } = 1L << 40;
+
+    /// <summary>Memory follows demand.</summary>
+    public bool DynamicMemoryEnabled { get; init; }
+
+    /// <summary>Spare share of demand, percent.</summary>
+    public int BufferPercent { get; init; } = 20;
+
+    /// <summary>Weight among machines, 0 to 100.</summary>
+    public int Priority { get; init; } = 50;
+}
+
+/// <summary>Virtual processors of a machine.</summary>
+public sealed record ProcessorConfiguration
+{
+    /// <summary>Number of virtual processors, 1 to 64.</summary>
+    public int Count { get; init; } = 1;
+
+    /// <summary>Percent of the processors' capacity kept for the machine.</summary>
+    public int ReservePercent { get; init; }
+
+    /// <summary>Percent of the processors' capacity the machine may use.</summary>
+    public int LimitPercent { get; init; } = 100;
+
+    /// <summary>Share under contention, 1 to 10000.</summary>
+    public int RelativeWeight { get; init; } = 100;
+
+    /// <summary>Offer only features every migration partner has.</summary>
+    public bool CompatibilityForMigrationEnabled { get; init; }
+
+    /// <summary>Offer virtualization extensions to the guest.</summary>
+    public bool ExposeVirtualizationExtensions { get; init; }
+}
+
+/// <summary>Kind of drive.</summary>
+public enum DriveKind
+{
+    /// <summary>Hard disk.</summary>
+    HardDisk,
+
+    /// <summary>DVD.</summary>
+    Dvd,
+}
+
+/// <summary>Bus a drive hangs on.</summary>
+public enum DriveBus
+{
+    /// <summary>Emulated IDE: two controllers with two places each.</summary>
+    Ide,
+
+    /// <summary>Synthetic SCSI: up to four controllers with 64 places each.</summary>
+    Scsi,
+}
+
+/// <summary>A drive of a machine. No two share bus, controller and location.</summary>
+public sealed record DriveConfiguration
+{
+    /// <summary>Identity, for life; the storage plane's key while it is open.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Hard disk or DVD.</summary>
+    public required DriveKind Kind { get; init; }
+
+    /// <summary>Bus.</summary>
+    public required DriveBus Bus { get; init; }
+
+    /// <summary>Controller on the bus.</summary>
+    public required int ControllerNumber { get; init; }
+
+    /// <summary>Place on the controller.</summary>
+    public required int ControllerLocation { get; init; }
+
+    /// <summary>Image file; null is an empty DVD drive.</summary>
+    public string? Path { get; init; }
+}
+
+/// <summary>A network adapter of a machine.</summary>
+public sealed record NetworkAdapterConfiguration
+{
+    /// <summary>Identity, for life; the switch plane's key of its port.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Name; several may share one.</summary>
+    public string Name { get; init; } = "Network Adapter";
+
+    /// <summary>Twelve hexadecimal digits; empty until the first start assigns a dynamic one.</summary>
+    public string MacAddress { get; init; } = "";
+
+    /// <summary>The address comes from the host's pool.</summary>
+    public bool DynamicMacAddress { get; init; } = true;
+
+    /// <summary>Emulated adapter for guests without drivers, and for network boot of generation 1.</summary>
+    public bool IsLegacy { get; init; }
+
+    /// <summary>Switch it is connected to; null is disconnected.</summary>
+    public Guid? SwitchId { get; init; }
+
+    /// <summary>0 is untagged; otherwise the access VLAN.</summary>
+    public int AccessVlanId { get; init; }
+}

@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Platform.Files;
+
+/// <summary>
+/// Replaces whole files so that a power cut leaves the old content or the new one: write beside, fsync, rename, fsync the folder.
+/// </summary>
+public static partial class AtomicFile
+{
+    private const int OpenReadOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+
+    /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>, creating the folder when it is missing.</summary>
+    /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        Directory.CreateDirectory(folder);
+        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            {
+                stream.Write(content);
+                stream.Flush(flushToDisk: true);
+            }
+
+            CrashPoint.Hit("file.written");
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        CrashPoint.Hit("file.renamed");
+        SyncFolder(folder);
+    }
+
+    /// <summary>Deletes <paramref name="path"/> if it exists and makes the deletion durable.</summary>
+    public static void Delete(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return;
+        }
+
+        File.Delete(path);
+        SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Makes the names in <paramref name="folder"/> durable.</summary>
+    public static void SyncFolder(string folder)
+    {
+        var descriptor = Open(folder, OpenReadOnlyDirectory);
+        if (descriptor < 0)
+        {
+            throw new IOException($"The folder '{folder}' could not be opened to make its names durable: {Marshal.GetLastPInvokeErrorMessage()}.");
+        }
+
+        try
+        {
+            if (FSync(descriptor) != 0)
+            {
+                throw new IOException($"The folder '{folder}' could not be made durable: {Marshal.GetLastPInvokeErrorMessage()}.");
+            }
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+}
