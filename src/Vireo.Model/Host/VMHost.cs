@@ -1,0 +1,64 @@
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>How hosts authenticate each other when machines migrate.</summary>
+public enum MigrationAuthenticationType
+{
+    /// <summary>Credentials handed on.</summary>
+    CredSSP = 0,
+
+    /// <summary>Kerberos.</summary>
+    Kerberos = 1,
+}
+
+/// <summary>How memory travels when machines migrate.</summary>
+public enum VMMigrationPerformance
+{
+    /// <summary>As it is.</summary>
+    TCPIP = 0,
+
+    /// <summary>Compressed.</summary>
+    Compression = 1,
+
+    /// <summary>Over SMB.</summary>
+    SMB = 2,
+}
+
+/// <summary>A host.</summary>
+public sealed class VMHost : VirtualizationObject
+{
+    /// <summary>Name.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>Name with its domain.</summary>
+    public string FullyQualifiedDomainName { get; set; } = "";
+
+    /// <summary>Logical processors.</summary>
+    public int LogicalProcessorCount { get; set; }
+
+    /// <summary>Memory, bytes.</summary>
+    public long MemoryCapacity { get; set; }
+
+    /// <summary>Default folder of new virtual hard disks.</summary>
+    public string VirtualHardDiskPath { get; set; } = "";
+
+    /// <summary>Default folder of new virtual machines.</summary>
+    public string VirtualMachinePath { get; set; } = "";
+
+    /// <summary>First address of the pool for dynamic MAC addresses, twelve hexadecimal digits.</summary>
+    public string MacAddressMinimum { get; set; } = "";
+
+    /// <summary>Last address of that pool.</summary>
+    public string MacAddressMaximum { get; set; } = "";
+
+    /// <summary>Machines may span NUMA nodes.</summary>
+    public bool NumaSpanningEnabled { get; set; } = true;
+
+    /// <summary>Accelerator guests run on: <c>kvm</c> or <c>tcg</c>.</summary>
+    public string Accelerator { get; set; } = "";
+
+    /// <summary>Version of Vireo.</summary>
+    public string VireoVersion { get; set; } = "";
+
+    /// <summary>Versions of machine configurations the host takes.</summary>
+    public string[] SupportedVmVersions { get; set; } = [];
+}

@@ -1,0 +1,26 @@
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>Virtual processors of a machine.</summary>
+public sealed class VMProcessor : VMComponentObject
+{
+    /// <summary>Number of virtual processors.</summary>
+    public long Count { get; set; }
+
+    /// <summary>Percent of the processors' capacity kept for the machine.</summary>
+    public long Reserve { get; set; }
+
+    /// <summary>Percent of the processors' capacity the machine may use.</summary>
+    public long Maximum { get; set; }
+
+    /// <summary>Share under contention.</summary>
+    public int RelativeWeight { get; set; }
+
+    /// <summary>Offer only features every migration partner has.</summary>
+    public bool CompatibilityForMigrationEnabled { get; set; }
+
+    /// <summary>Offer virtualization extensions to the guest.</summary>
+    public bool ExposeVirtualizationExtensions { get; set; }
+
+    /// <summary>Pool the processors come from.</summary>
+    public string ResourcePoolName { get; set; } = "Primordial";
+}

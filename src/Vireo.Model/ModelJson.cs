@@ -1,0 +1,28 @@
+using System.Text.Json.Serialization;
+using Microsoft.HyperV.PowerShell;
+using Microsoft.Vhd.PowerShell;
+
+namespace Vireo.Model;
+
+/// <summary>JSON of every object that travels between host and clients. Names are the properties' own; enums travel by name.</summary>
+[JsonSourceGenerationOptions(UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(VirtualMachine))]
+[JsonSerializable(typeof(VMMemory))]
+[JsonSerializable(typeof(VMProcessor))]
+[JsonSerializable(typeof(VMFirmware))]
+[JsonSerializable(typeof(VMBootSource))]
+[JsonSerializable(typeof(VMBios))]
+[JsonSerializable(typeof(VMComPort))]
+[JsonSerializable(typeof(VMIntegrationComponent))]
+[JsonSerializable(typeof(HardDiskDrive))]
+[JsonSerializable(typeof(DvdDrive))]
+[JsonSerializable(typeof(Drive))]
+[JsonSerializable(typeof(VMDriveController))]
+[JsonSerializable(typeof(VMComponentObject))]
+[JsonSerializable(typeof(VirtualHardDisk))]
+[JsonSerializable(typeof(VMSwitch))]
+[JsonSerializable(typeof(VMNetworkAdapter))]
+[JsonSerializable(typeof(VMInternalNetworkAdapter))]
+[JsonSerializable(typeof(VMNetworkAdapterBase))]
+[JsonSerializable(typeof(VMHost))]
+public sealed partial class ModelJson : JsonSerializerContext;

@@ -1,0 +1,94 @@
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>How a port treats VLAN tags.</summary>
+public enum VMNetworkAdapterVlanMode
+{
+    /// <summary>Untagged, in no VLAN.</summary>
+    Untagged = 0,
+
+    /// <summary>Untagged, in one VLAN.</summary>
+    Access = 1,
+
+    /// <summary>Tagged, several VLANs.</summary>
+    Trunk = 2,
+
+    /// <summary>Private VLAN.</summary>
+    Private = 3,
+}
+
+/// <summary>Operational status of an adapter.</summary>
+public enum VMNetworkAdapterOperationalStatus
+{
+    /// <summary>Unknown.</summary>
+    Unknown = 0,
+
+    /// <summary>Connected.</summary>
+    Ok = 2,
+
+    /// <summary>The guest has no contact with the switch.</summary>
+    NoContact = 12,
+
+    /// <summary>Was connected.</summary>
+    LostCommunication = 13,
+}
+
+/// <summary>What every adapter has, that of a machine and that of the management operating system.</summary>
+public class VMNetworkAdapterBase : VMComponentObject
+{
+    /// <summary>Twelve hexadecimal digits; zeros until the first start assigns a dynamic address.</summary>
+    public string MacAddress { get; set; } = "000000000000";
+
+    /// <summary>The address comes from the host's pool.</summary>
+    public bool DynamicMacAddressEnabled { get; set; }
+
+    /// <summary>Name of the switch; empty when not connected.</summary>
+    public string SwitchName { get; set; } = "";
+
+    /// <summary>Id of the switch.</summary>
+    public Guid? SwitchId { get; set; }
+
+    /// <summary>Connected to a switch.</summary>
+    public bool Connected { get; set; }
+
+    /// <summary>Belongs to the management operating system.</summary>
+    public bool IsManagementOs { get; set; }
+
+    /// <summary>Emulated.</summary>
+    public bool IsLegacy { get; set; }
+
+    /// <summary>Addresses the guest reports.</summary>
+    public string[] IPAddresses { get; set; } = [];
+
+    /// <summary>Status in words.</summary>
+    public string[] StatusDescription { get; set; } = [];
+
+    /// <summary>Status.</summary>
+    public VMNetworkAdapterOperationalStatus[] Status { get; set; } = [];
+
+    /// <summary>VLAN settings.</summary>
+    public VMNetworkAdapterVlanSetting VlanSetting { get; set; } = new();
+}
+
+/// <summary>A network adapter of a machine.</summary>
+public sealed class VMNetworkAdapter : VMNetworkAdapterBase
+{
+    /// <summary>Pool the adapter connects through.</summary>
+    public string PoolName { get; set; } = "";
+}
+
+/// <summary>A network adapter of the management operating system.</summary>
+public sealed class VMInternalNetworkAdapter : VMNetworkAdapterBase
+{
+    /// <summary>Network interface it is on the host.</summary>
+    public string DeviceName { get; set; } = "";
+}
+
+/// <summary>VLAN settings of an adapter.</summary>
+public sealed class VMNetworkAdapterVlanSetting
+{
+    /// <summary>Treatment of tags.</summary>
+    public VMNetworkAdapterVlanMode OperationMode { get; set; }
+
+    /// <summary>VLAN in access mode.</summary>
+    public int AccessVlanId { get; set; }
+}

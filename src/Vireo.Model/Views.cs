@@ -1,0 +1,51 @@
+namespace Vireo.Model;
+
+/// <summary>One column of a table.</summary>
+/// <param name="Header">Heading, as the original shows it.</param>
+/// <param name="Property">Property the value comes from.</param>
+/// <param name="Scale">The value is divided by this, rounding down; 1 leaves it.</param>
+/// <param name="RightAligned">Numbers stand to the right.</param>
+public sealed record ViewColumn(string Header, string Property, long Scale = 1, bool RightAligned = false)
+{
+    /// <summary>A column whose heading is the property's name.</summary>
+    public ViewColumn(string property)
+        : this(property, property)
+    {
+    }
+}
+
+/// <summary>Default tables of the model's types. The CLI prints them; the PowerShell module's format file is made from them.</summary>
+public static class Views
+{
+    /// <summary>Columns by full type name. A type that is not here is shown as a list.</summary>
+    public static IReadOnlyDictionary<string, IReadOnlyList<ViewColumn>> Tables { get; } = new Dictionary<string, IReadOnlyList<ViewColumn>>(StringComparer.Ordinal)
+    {
+        ["Microsoft.HyperV.PowerShell.VirtualMachine"] =
+        [
+            new("Name"), new("State"), new("CPUUsage(%)", "CPUUsage", RightAligned: true),
+            new("MemoryAssigned(M)", "MemoryAssigned", 1 << 20, RightAligned: true), new("Uptime"), new("Status"), new("Version"),
+        ],
+        ["Microsoft.HyperV.PowerShell.VMSwitch"] = [new("Name"), new("SwitchType"), new("NetAdapterInterfaceDescription")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapter"] =
+            [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],
+        ["Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter"] =
+            [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],
+        ["Microsoft.HyperV.PowerShell.HardDiskDrive"] =
+            [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DiskNumber"), new("Path")],
+        ["Microsoft.HyperV.PowerShell.DvdDrive"] =
+            [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DvdMediaType"), new("Path")],
+        ["Microsoft.HyperV.PowerShell.VMHost"] =
+            [new("Name"), new("LogicalProcessorCount"), new("MemoryCapacity(M)", "MemoryCapacity", 1 << 20, RightAligned: true), new("VirtualMachinePath"), new("VirtualHardDiskPath")],
+        ["Microsoft.HyperV.PowerShell.VMMemory"] =
+        [
+            new("VMName"), new("DynamicMemoryEnabled"), new("Minimum(M)", "Minimum", 1 << 20, RightAligned: true),
+            new("Startup(M)", "Startup", 1 << 20, RightAligned: true), new("Maximum(M)", "Maximum", 1 << 20, RightAligned: true),
+        ],
+        ["Microsoft.HyperV.PowerShell.VMProcessor"] = [new("VMName"), new("Count"), new("CompatibilityForMigrationEnabled")],
+        ["Microsoft.HyperV.PowerShell.VMFirmware"] = [new("VMName"), new("SecureBoot"), new("PreferredNetworkBootProtocol"), new("BootOrder")],
+        ["Microsoft.HyperV.PowerShell.VMBios"] = [new("VMName"), new("StartupOrder"), new("NumLockEnabled")],
+        ["Microsoft.HyperV.PowerShell.VMComPort"] = [new("VMName"), new("Name"), new("Path")],
+        ["Microsoft.HyperV.PowerShell.VMIntegrationComponent"] =
+            [new("VMName"), new("Name"), new("Enabled"), new("PrimaryStatusDescription"), new("SecondaryStatusDescription")],
+    };
+}
