@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Logging;
+using Vireo.Control.Storage;
+using Vireo.Storage.Stacks;
+
+namespace Vireo.Storage.FrontEnds;
+
+/// <summary>
+/// A server that offers one <see cref="DiskStack"/> on one Unix socket. Disposing stops listening, drops the connections, waits for the
+/// requests it submitted, and unlinks the socket; the stack itself stays open and belongs to the plane.
+/// </summary>
+public interface IFrontEnd : IAsyncDisposable
+{
+    /// <summary>Clients connected now.</summary>
+    int Connections { get; }
+}
+
+/// <summary>What a front end is given when it starts.</summary>
+/// <param name="Attachment">Socket path, group, queues, mode. The front end unlinks a stale socket and gives the new one mode 0660 and the group (see <see cref="FrontEndSocket"/>).</param>
+/// <param name="Disk">The disk to serve.</param>
+/// <param name="Loggers">For messages about peers; the data path logs nothing per request.</param>
+/// <param name="Time">The clock.</param>
+public sealed record FrontEndContext(DiskAttachment Attachment, DiskStack Disk, ILoggerFactory Loggers, TimeProvider Time);
+
+/// <summary>Makes front ends of one kind. Built-in kinds are registered in <c>Program</c> by the same call that any other would use.</summary>
+public interface IFrontEndFactory
+{
+    /// <summary>The kind that <see cref="DiskAttachment.FrontEnd"/> names.</summary>
+    FrontEndKind Kind { get; }
+
+    /// <summary>Starts to listen; the socket accepts connections when the call returns.</summary>
+    /// <exception cref="IOException">The socket could not be made; nothing is left behind.</exception>
+    IFrontEnd Start(FrontEndContext context);
+}
