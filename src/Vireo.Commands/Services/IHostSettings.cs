@@ -1,0 +1,58 @@
+using Vireo.Control.Storage;
+
+namespace Vireo.Commands.Services;
+
+/// <summary>Settings of the host that an administrator may change.</summary>
+public sealed record HostSettings
+{
+    /// <summary>Version of the file's layout.</summary>
+    public int FormatVersion { get; init; } = 1;
+
+    /// <summary>Default folder of new virtual hard disks.</summary>
+    public required string VirtualHardDiskPath { get; init; }
+
+    /// <summary>Default folder of new virtual machines.</summary>
+    public required string VirtualMachinePath { get; init; }
+
+    /// <summary>First address of the pool for dynamic MAC addresses.</summary>
+    public string MacAddressMinimum { get; init; } = "00155D000000";
+
+    /// <summary>Last address of that pool.</summary>
+    public string MacAddressMaximum { get; init; } = "00155D0000FF";
+
+    /// <summary>Machines may span NUMA nodes.</summary>
+    public bool NumaSpanningEnabled { get; init; } = true;
+}
+
+/// <summary>What the host is and has.</summary>
+/// <param name="Name">Name of the machine it runs on.</param>
+/// <param name="FullyQualifiedDomainName">Name with its domain.</param>
+/// <param name="LogicalProcessorCount">Processors.</param>
+/// <param name="MemoryCapacityBytes">Memory.</param>
+/// <param name="Accelerator">What guests run on.</param>
+/// <param name="Version">Version of Vireo.</param>
+public sealed record HostFacts(
+    string Name, string FullyQualifiedDomainName, int LogicalProcessorCount, long MemoryCapacityBytes, string Accelerator, string Version);
+
+/// <summary>The host itself.</summary>
+public interface IHostSettings
+{
+    /// <summary>Current settings.</summary>
+    HostSettings Current { get; }
+
+    /// <summary>What the host is and has.</summary>
+    HostFacts Facts { get; }
+
+    /// <summary>Changes settings.</summary>
+    HostSettings Change(Func<HostSettings, HostSettings> change);
+}
+
+/// <summary>Disk images, through the storage plane.</summary>
+public interface IImages
+{
+    /// <summary>Makes an image, complete or not at all.</summary>
+    Task CreateAsync(CreateImage image, CancellationToken cancellation);
+
+    /// <summary>What an image says of itself.</summary>
+    Task<ImageInfo> InspectAsync(string path, CancellationToken cancellation);
+}

@@ -1,0 +1,167 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Commands.Support;
+
+/// <summary>Makes the model's objects out of configuration and status.</summary>
+public static class ModelMapper
+{
+    /// <summary>Version of machine configurations that this host writes.</summary>
+    public const string MachineVersion = "1.0";
+
+    /// <summary>A machine.</summary>
+    public static VirtualMachine Machine(VirtualMachineConfiguration c, MachineStatus status, CommandContext context)
+    {
+        var host = context.Service<IHostSettings>().Facts.Name;
+        return new VirtualMachine
+        {
+            ComputerName = host,
+            Id = c.Id,
+            Name = c.Name,
+            State = status.State,
+            Status = status.StatusText,
+            OperationalStatus = [VMOperationalStatus.Ok],
+            Uptime = status.Uptime,
+            CPUUsage = status.CpuUsagePercent,
+            MemoryAssigned = status.MemoryAssignedBytes,
+            MemoryDemand = status.MemoryDemandBytes,
+            MemoryStatus = status.MemoryAssignedBytes > 0 ? "OK" : "",
+            Heartbeat = status.Heartbeat,
+            Generation = c.Generation,
+            Version = MachineVersion,
+            Notes = c.Notes,
+            Path = c.Path,
+            ConfigurationLocation = c.Path,
+            SnapshotFileLocation = c.SnapshotFileLocation,
+            SmartPagingFilePath = c.SmartPagingFilePath,
+            CreationTime = c.CreationTime.LocalDateTime,
+            ProcessorCount = c.Processor.Count,
+            DynamicMemoryEnabled = c.Memory.DynamicMemoryEnabled,
+            MemoryStartup = c.Memory.StartupBytes,
+            MemoryMinimum = c.Memory.MinimumBytes,
+            MemoryMaximum = c.Memory.MaximumBytes,
+            AutomaticStartAction = Enum.Parse<StartAction>(c.AutomaticStartAction),
+            AutomaticStartDelay = c.AutomaticStartDelaySeconds,
+            AutomaticStopAction = Enum.Parse<StopAction>(c.AutomaticStopAction),
+            CheckpointType = Enum.Parse<CheckpointType>(c.CheckpointType),
+            NetworkAdapters = [.. c.NetworkAdapters.Select(adapter => Adapter(c, adapter, status, context))],
+            HardDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => HardDisk(c, drive, host))],
+            DVDDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.Dvd).Select(drive => Dvd(c, drive, host))],
+            ComPort1 = ComPort(c, 1, host),
+            ComPort2 = ComPort(c, 2, host),
+        };
+    }
+
+    /// <summary>A network adapter of a machine.</summary>
+    public static VMNetworkAdapter Adapter(
+        VirtualMachineConfiguration c, NetworkAdapterConfiguration adapter, MachineStatus status, CommandContext context)
+    {
+        var connected = adapter.SwitchId is { } id ? context.Service<ISwitches>().Find(id) : null;
+        var part = Part<VMNetworkAdapter>(c, adapter.Id, adapter.Name, context.Service<IHostSettings>().Facts.Name);
+        part.MacAddress = adapter.MacAddress.Length == 0 ? "000000000000" : adapter.MacAddress;
+        part.DynamicMacAddressEnabled = adapter.DynamicMacAddress;
+        part.SwitchId = connected?.Id;
+        part.SwitchName = connected?.Name ?? "";
+        part.Connected = connected is not null;
+        part.IsLegacy = adapter.IsLegacy;
+        part.IPAddresses = status.GuestAddresses.TryGetValue(adapter.MacAddress, out var addresses) ? addresses : [];
+        part.Status = status.IsActive ? [connected is null ? VMNetworkAdapterOperationalStatus.NoContact : VMNetworkAdapterOperationalStatus.Ok] : [];
+        part.StatusDescription = status.IsActive ? [connected is null ? "No Contact" : "OK"] : [];
+        part.VlanSetting = new VMNetworkAdapterVlanSetting
+        {
+            OperationMode = adapter.AccessVlanId == 0 ? VMNetworkAdapterVlanMode.Untagged : VMNetworkAdapterVlanMode.Access,
+            AccessVlanId = adapter.AccessVlanId,
+        };
+        return part;
+    }
+
+    /// <summary>An adapter of the management operating system.</summary>
+    public static VMInternalNetworkAdapter ManagementAdapter(SwitchConfiguration on, ManagementAdapterConfiguration adapter, string host) => new()
+    {
+        ComputerName = host,
+        Id = $"Microsoft:{adapter.Id.ToString("D").ToUpperInvariant()}",
+        Name = adapter.Name,
+        MacAddress = adapter.MacAddress,
+        SwitchId = on.Id,
+        SwitchName = on.Name,
+        Connected = true,
+        IsManagementOs = true,
+        DeviceName = adapter.InterfaceName,
+        Status = [VMNetworkAdapterOperationalStatus.Ok],
+        StatusDescription = ["OK"],
+        IPAddresses = HostAddresses.Of(adapter.InterfaceName),
+    };
+
+    /// <summary>A hard disk drive.</summary>
+    public static HardDiskDrive HardDisk(VirtualMachineConfiguration c, DriveConfiguration drive, string host) =>
+        Place(Part<HardDiskDrive>(c, drive.Id, $"Hard Drive on {PlaceName(drive)}", host), drive);
+
+    /// <summary>A DVD drive.</summary>
+    public static DvdDrive Dvd(VirtualMachineConfiguration c, DriveConfiguration drive, string host)
+    {
+        var part = Place(Part<DvdDrive>(c, drive.Id, $"DVD Drive on {PlaceName(drive)}", host), drive);
+        part.DvdMediaType = drive.Path is null ? DvdMediaType.None : DvdMediaType.ISO;
+        return part;
+    }
+
+    /// <summary>Memory.</summary>
+    public static VMMemory Memory(VirtualMachineConfiguration c, string host)
+    {
+        var part = Part<VMMemory>(c, null, "Memory", host);
+        part.DynamicMemoryEnabled = c.Memory.DynamicMemoryEnabled;
+        part.Startup = c.Memory.StartupBytes;
+        part.Minimum = c.Memory.MinimumBytes;
+        part.Maximum = c.Memory.MaximumBytes;
+        part.Buffer = c.Memory.BufferPercent;
+        part.Priority = c.Memory.Priority;
+        return part;
+    }
+
+    /// <summary>Processors.</summary>
+    public static VMProcessor Processor(VirtualMachineConfiguration c, string host)
+    {
+        var part = Part<VMProcessor>(c, null, "Processor", host);
+        part.Count = c.Processor.Count;
+        part.Reserve = c.Processor.ReservePercent;
+        part.Maximum = c.Processor.LimitPercent;
+        part.RelativeWeight = c.Processor.RelativeWeight;
+        part.CompatibilityForMigrationEnabled = c.Processor.CompatibilityForMigrationEnabled;
+        part.ExposeVirtualizationExtensions = c.Processor.ExposeVirtualizationExtensions;
+        return part;
+    }
+
+    /// <summary>A serial port.</summary>
+    public static VMComPort ComPort(VirtualMachineConfiguration c, int number, string host)
+    {
+        var part = Part<VMComPort>(c, null, $"COM {number}", host);
+        part.Number = number;
+        part.Path = c.ComPorts[number - 1] ?? "";
+        return part;
+    }
+
+    /// <summary>A part with what every part has.</summary>
+    public static T Part<T>(VirtualMachineConfiguration c, Guid? id, string name, string host)
+        where T : VMComponentObject, new() => new()
+        {
+            ComputerName = host,
+            Id = VMComponentObject.MakeId(c.Id, id?.ToString("D") ?? name),
+            Name = name,
+            VMId = c.Id,
+            VMName = c.Name,
+        };
+
+    private static T Place<T>(T part, DriveConfiguration drive)
+        where T : Drive
+    {
+        part.Path = drive.Path ?? "";
+        part.ControllerType = drive.Bus == DriveBus.Ide ? ControllerType.IDE : ControllerType.SCSI;
+        part.ControllerNumber = drive.ControllerNumber;
+        part.ControllerLocation = drive.ControllerLocation;
+        return part;
+    }
+
+    private static string PlaceName(DriveConfiguration drive) =>
+        $"{(drive.Bus == DriveBus.Ide ? "IDE" : "SCSI")} controller number {drive.ControllerNumber} at location {drive.ControllerLocation}";
+}

@@ -1,0 +1,125 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Commands.VM;
+
+/// <summary>Changes virtual machines.</summary>
+[Command("Set", "VM", DefaultParameterSetName = "Name", SupportsShouldProcess = true)]
+[OutputType(typeof(VirtualMachine))]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a value cannot be used")]
+[CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine must be off for the change")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "the setting is not available in this version")]
+[Example("Set-VM web1 -ProcessorCount 2 -Notes 'front end'", "Gives web1 two processors and a note.")]
+public sealed class SetVM : NamedMachineCommand
+{
+    /// <summary>New name.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? NewVMName { get; set; }
+
+    /// <summary>Free text.</summary>
+    [Parameter]
+    public string? Notes { get; set; }
+
+    /// <summary>Number of virtual processors.</summary>
+    [Parameter]
+    public long? ProcessorCount { get; set; }
+
+    /// <summary>Memory at start, in bytes.</summary>
+    [Parameter]
+    public long? MemoryStartupBytes { get; set; }
+
+    /// <summary>Memory is what it is at start.</summary>
+    [Parameter]
+    public Switch StaticMemory { get; set; }
+
+    /// <summary>What happens when the host starts.</summary>
+    [Parameter]
+    public StartAction? AutomaticStartAction { get; set; }
+
+    /// <summary>Seconds to wait before an automatic start.</summary>
+    [Parameter]
+    [ValidateRange(0, 2_147_483)]
+    public int? AutomaticStartDelay { get; set; }
+
+    /// <summary>What happens when the host stops.</summary>
+    [Parameter]
+    public StopAction? AutomaticStopAction { get; set; }
+
+    /// <summary>Kind of checkpoint the machine takes.</summary>
+    [Parameter]
+    public CheckpointType? CheckpointType { get; set; }
+
+    /// <summary>Take a checkpoint at each start; only <c>$false</c> is possible, since Vireo takes none by itself.</summary>
+    [Parameter]
+    public bool? AutomaticCheckpointsEnabled { get; set; }
+
+    /// <summary>Folder of checkpoints' files.</summary>
+    [Parameter]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? SnapshotFileLocation { get; set; }
+
+    /// <summary>Folder of the smart paging file.</summary>
+    [Parameter]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? SmartPagingFilePath { get; set; }
+
+    /// <summary>Write the machine to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    private protected override bool ReportsMissingAsObjectNotFound => true;
+
+    /// <inheritdoc/>
+    public override Task RunAsync(CommandContext context)
+    {
+        if (AutomaticCheckpointsEnabled == true)
+        {
+            throw Errors.NotSupported("Automatic checkpoints are not available in this version; give -AutomaticCheckpointsEnabled $false.", nameof(AutomaticCheckpointsEnabled));
+        }
+
+        var facts = context.Service<IHostSettings>().Facts;
+        return ForEachAsync(context, Machines(context), "Set-VM", async machine =>
+        {
+            await context.Service<IMachines>().ChangeAsync(machine.Id, (configuration, status) => Apply(configuration, status, facts), context.Cancellation);
+            if (Passthru)
+            {
+                WriteMachine(context, machine.Id);
+            }
+        });
+    }
+
+    private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status, HostFacts facts)
+    {
+        if (!status.IsOff && (ProcessorCount is not null || MemoryStartupBytes is not null))
+        {
+            throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its processors or its startup memory.", c.Name);
+        }
+
+        var changed = c with
+        {
+            Name = NewVMName ?? c.Name,
+            Notes = Notes ?? c.Notes,
+            Processor = ProcessorCount is { } count ? c.Processor with { Count = checked((int)Math.Clamp(count, int.MinValue, int.MaxValue)) } : c.Processor,
+            Memory = c.Memory with
+            {
+                StartupBytes = MemoryStartupBytes ?? c.Memory.StartupBytes,
+                DynamicMemoryEnabled = !StaticMemory && c.Memory.DynamicMemoryEnabled,
+            },
+            AutomaticStartAction = AutomaticStartAction?.ToString() ?? c.AutomaticStartAction,
+            AutomaticStartDelaySeconds = AutomaticStartDelay ?? c.AutomaticStartDelaySeconds,
+            AutomaticStopAction = AutomaticStopAction?.ToString() ?? c.AutomaticStopAction,
+            CheckpointType = CheckpointType?.ToString() ?? c.CheckpointType,
+            SnapshotFileLocation = SnapshotFileLocation ?? c.SnapshotFileLocation,
+            SmartPagingFilePath = SmartPagingFilePath ?? c.SmartPagingFilePath,
+        };
+        MachineValidator.Require(changed, facts);
+        return changed;
+    }
+}
