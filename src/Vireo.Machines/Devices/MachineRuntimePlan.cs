@@ -1,0 +1,105 @@
+using System.Text.Json.Serialization;
+using Vireo.Machines.Accelerators;
+
+namespace Vireo.Machines.Devices;
+
+/// <summary>How a machine reaches the disk behind a drive.</summary>
+public enum DriveTransport
+{
+    /// <summary>A vhost-user-blk server: for drives on the SCSI bus.</summary>
+    VhostUserBlock,
+
+    /// <summary>An NBD server (default export): for IDE drives and for DVDs.</summary>
+    Nbd,
+}
+
+/// <summary>Where the disk of one drive is served.</summary>
+/// <param name="DriveId">The drive of the configuration.</param>
+/// <param name="Transport">Protocol.</param>
+/// <param name="SocketPath">Unix socket of the server; it must be listening when the machine starts.</param>
+/// <param name="Queues">Virtqueues (vhost-user-blk).</param>
+/// <param name="ReadOnly">The guest may only read.</param>
+public sealed record DriveConnection(Guid DriveId, DriveTransport Transport, string SocketPath, int Queues = 1, bool ReadOnly = false);
+
+/// <summary>Where the port of one network adapter is served.</summary>
+/// <param name="AdapterId">The adapter of the configuration.</param>
+/// <param name="SocketPath">vhost-user socket of the port; it must be listening when the machine starts. Null: no cable, and none can be plugged in while it runs.</param>
+/// <param name="MacAddress">Twelve hexadecimal digits.</param>
+/// <param name="QueuePairs">Receive and transmit queue pairs.</param>
+public sealed record AdapterConnection(Guid AdapterId, string? SocketPath, string MacAddress, int QueuePairs = 1);
+
+/// <summary>UEFI firmware of a generation 2 machine.</summary>
+/// <param name="CodePath">The program, shared by all machines, read-only.</param>
+/// <param name="VariablesTemplatePath">Variables as a new machine has them.</param>
+/// <param name="VariablesPath">Variables of this machine; made from the template when missing, kept for its life.</param>
+public sealed record FirmwareFiles(string CodePath, string VariablesTemplatePath, string VariablesPath)
+{
+    private static readonly (string Code, string Variables)[] s_known =
+    [
+        ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ];
+
+    /// <summary>The firmware of Debian's package <c>ovmf</c> with variables at <paramref name="variablesPath"/>; null when it is not installed.</summary>
+    public static FirmwareFiles? Find(string variablesPath)
+    {
+        foreach (var (code, variables) in s_known)
+        {
+            if (File.Exists(code) && File.Exists(variables))
+            {
+                return new(code, variables, variablesPath);
+            }
+        }
+
+        return null;
+    }
+}
+
+/// <summary>
+/// What a machine needs to run here and now, beside its configuration: decided at each start. It refers to sockets and files only.
+/// </summary>
+public sealed record MachineRuntimePlan
+{
+    /// <summary>What executes the guest.</summary>
+    public required AcceleratorKind Accelerator { get; init; }
+
+    /// <summary>Folder of the sockets, logs and process record; short, because a Unix socket path holds 107 bytes.</summary>
+    public required string RunFolder { get; init; }
+
+    /// <summary>Where drives are served: one for each drive with an image.</summary>
+    public IReadOnlyList<DriveConnection> Drives { get; init; } = [];
+
+    /// <summary>Where adapters are served: one for each adapter.</summary>
+    public IReadOnlyList<AdapterConnection> Adapters { get; init; } = [];
+
+    /// <summary>UEFI firmware; needed by generation 2.</summary>
+    public FirmwareFiles? Firmware { get; init; }
+
+    /// <summary>Unprivileged user that QEMU runs as; null stays who we are.</summary>
+    public string? User { get; init; }
+
+    /// <summary>QEMU.</summary>
+    public string QemuPath { get; init; } = "/usr/bin/qemu-system-x86_64";
+
+    /// <summary>QEMU's control socket.</summary>
+    [JsonIgnore]
+    public string QmpSocket => Path.Combine(RunFolder, "qmp");
+
+    /// <summary>Host's end of the guest agent's channel.</summary>
+    [JsonIgnore]
+    public string AgentSocket => Path.Combine(RunFolder, "agent");
+
+    /// <summary>Host's end of the screen (VNC).</summary>
+    [JsonIgnore]
+    public string ScreenSocket => Path.Combine(RunFolder, "vnc");
+
+    /// <summary>Output of QEMU itself.</summary>
+    [JsonIgnore]
+    public string LogPath => Path.Combine(RunFolder, "qemu.log");
+
+    /// <summary>Host's end of COM 1 or COM 2.</summary>
+    public string ComSocket(int number) => Path.Combine(RunFolder, $"com{number}");
+
+    /// <summary>What the guest wrote to COM 1 or COM 2.</summary>
+    public string ComLog(int number) => Path.Combine(RunFolder, $"com{number}.log");
+}

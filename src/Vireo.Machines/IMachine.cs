@@ -1,0 +1,121 @@
+using System.Threading.Channels;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Machines.GuestAgents;
+using Vireo.Machines.States;
+
+namespace Vireo.Machines;
+
+/// <summary>Makes and finds machines. One per host.</summary>
+public interface IMachineDriver
+{
+    /// <summary>The accelerator of this host; probed at the first call, remembered until the boot, kernel or QEMU changes.</summary>
+    Task<Accelerators.AcceleratorReport> GetAcceleratorAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// The machine <paramref name="id"/>: adopts its process when one runs (a process that had not begun to run its guest is ended),
+    /// finishes or undoes a save or restore that was cut short, else it is off or saved. Call once per machine and life of this process.
+    /// </summary>
+    /// <param name="id">Key of the machine.</param>
+    /// <param name="runFolder">Its run folder.</param>
+    /// <param name="hasSavedState">Its configuration says that a saved state exists.</param>
+    /// <param name="cancellationToken">Ends the wait for QEMU's answer.</param>
+    Task<IMachine> OpenAsync(Guid id, string runFolder, bool hasSavedState, CancellationToken cancellationToken = default);
+}
+
+/// <summary>How a machine is started.</summary>
+public sealed record MachineStart
+{
+    /// <summary>What it should be.</summary>
+    public required VirtualMachineConfiguration Configuration { get; init; }
+
+    /// <summary>Where its parts are.</summary>
+    public required MachineRuntimePlan Plan { get; init; }
+
+    /// <summary>Saved state to go on from; null is a cold start.</summary>
+    public string? SavedStatePath { get; init; }
+
+    /// <summary>
+    /// Called when everything is set up and the guest is about to run for the first time; when it throws, the machine is ended and
+    /// stays as it was. With a saved state this is the moment to delete it durably: the guest's disks are about to diverge from it.
+    /// </summary>
+    public Func<CancellationToken, Task>? BeforeRun { get; init; }
+}
+
+/// <summary>
+/// One virtual machine, running or not. Operations are legal in the states that <see cref="MachineStateMachine"/> says and throw
+/// <see cref="MachineStateException"/> else, <see cref="MachineException"/> when they fail; they run one after the other, only turning
+/// off interrupts. Disposing lets go of the process and leaves it running.
+/// </summary>
+public interface IMachine : IAsyncDisposable
+{
+    /// <summary>Key of the machine.</summary>
+    Guid Id { get; }
+
+    /// <summary>The machine now.</summary>
+    MachineStatus Status { get; }
+
+    /// <summary>The guest's agent; its calls fail with <see cref="MachineErrorKind.GuestAgent"/> while there is none.</summary>
+    IGuestAgent GuestAgent { get; }
+
+    /// <summary>Events from now on until <paramref name="cancellationToken"/> is cancelled. A reader that falls 1,000 behind loses the oldest.</summary>
+    ChannelReader<MachineEvent> Subscribe(CancellationToken cancellationToken = default);
+
+    /// <summary>Off or saved to running. Ends with the guest's processors running, or with everything as before.</summary>
+    Task StartAsync(MachineStart start, CancellationToken cancellationToken = default);
+
+    /// <summary>Running to paused.</summary>
+    Task PauseAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Paused to running.</summary>
+    Task ResumeAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Asks the guest to shut down, by its agent or else by the power button, and waits until it is off.</summary>
+    /// <exception cref="MachineException">It was not off after <paramref name="patience"/>; it is running as before.</exception>
+    Task ShutDownAsync(TimeSpan patience, CancellationToken cancellationToken = default);
+
+    /// <summary>Pulls the plug. Returns when the process is gone.</summary>
+    Task TurnOffAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Presses the reset button.</summary>
+    Task ResetAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Running or paused to saved: writes memory and devices to <paramref name="path"/>, which exists complete or not at all, and ends the process.</summary>
+    Task SaveAsync(string path, CancellationToken cancellationToken = default);
+
+    /// <summary>Saved to off. The file is the caller's to delete, before.</summary>
+    void DiscardSavedState();
+
+    /// <summary>Changes the disk in a DVD drive; null ejects.</summary>
+    Task ChangeMediumAsync(Guid driveId, DriveConnection? medium, CancellationToken cancellationToken = default);
+
+    /// <summary>Adds a hard disk on the SCSI bus to the running machine.</summary>
+    Task AddDriveAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken = default);
+
+    /// <summary>Removes a hard disk on the SCSI bus from the running machine; the guest has to agree.</summary>
+    Task RemoveDriveAsync(Guid driveId, CancellationToken cancellationToken = default);
+
+    /// <summary>Plugs the cable of a connected adapter in or out.</summary>
+    Task SetLinkAsync(Guid adapterId, bool up, CancellationToken cancellationToken = default);
+
+    /// <summary>Switches the heartbeat service on or off; it takes effect at once.</summary>
+    void EnableHeartbeat(bool enabled);
+
+    /// <summary>Processor time used since the start; null without a process.</summary>
+    TimeSpan? ProcessorTime { get; }
+
+    /// <summary>Memory that the guest has now and, when its driver tells, what it uses; null without a process.</summary>
+    Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>The last lines that the guest wrote to COM 1 or COM 2, oldest first; also after it ended.</summary>
+    IReadOnlyList<string> ReadConsole(int comPort = 1, int lines = 20);
+
+    /// <summary>The command line of the last start, one option per line, for people; null when there is none.</summary>
+    string? CommandLine { get; }
+}
+
+/// <summary>Memory of a running guest, in bytes.</summary>
+/// <param name="AssignedBytes">What the balloon leaves it.</param>
+/// <param name="AvailableBytes">What it can use without swapping, as its balloon driver says; null when it does not.</param>
+/// <param name="TotalBytes">What it sees, as its balloon driver says.</param>
+public sealed record MachineMemory(long AssignedBytes, long? AvailableBytes, long? TotalBytes);
