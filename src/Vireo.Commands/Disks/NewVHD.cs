@@ -1,0 +1,87 @@
+using Microsoft.Vhd.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Control.Storage;
+
+namespace Vireo.Commands.Disks;
+
+/// <summary>Creates virtual hard disks.</summary>
+[Command("New", "VHD", DefaultParameterSetName = "DynamicWithoutSource", SupportsShouldProcess = true, SupportsAsJob = true, CmdletClass = "Microsoft.Vhd.PowerShell.Cmdlets.NewVhd")]
+[OutputType(typeof(VirtualHardDisk))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a size or a path cannot be used, or the file exists")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "the format is not written in this version")]
+[CommandError("OutOfDiskSpace", ErrorCategory.ResourceUnavailable, "there is no room for the disk")]
+[CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk could not be created for another reason")]
+[Example("New-VHD /images/data.vhdx -SizeBytes 100GB", "Creates a dynamic disk of 100 GB.")]
+[Example("New-VHD /images/data.vhdx -SizeBytes 10GB -Fixed", "Creates a disk whose storage is all allocated.")]
+public sealed class NewVHD : MachineCommand
+{
+    /// <summary>Files to create.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string[]? Path { get; set; }
+
+    /// <summary>Capacity, in bytes.</summary>
+    [Parameter(ParameterSetName = "DynamicWithoutSource", Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = "FixedWithoutSource", Position = 1, Mandatory = true)]
+    public ulong? SizeBytes { get; set; }
+
+    /// <summary>Allocate storage as it is written; the default.</summary>
+    [Parameter(ParameterSetName = "DynamicWithoutSource")]
+    public Switch Dynamic { get; set; }
+
+    /// <summary>Allocate all storage now.</summary>
+    [Parameter(ParameterSetName = "FixedWithoutSource", Mandatory = true)]
+    public Switch Fixed { get; set; }
+
+    /// <summary>Unit of allocation, in bytes: a power of two from 1 MB to 256 MB.</summary>
+    [Parameter]
+    public uint? BlockSizeBytes { get; set; }
+
+    /// <summary>Unit of addressing: 512 or 4096.</summary>
+    [Parameter(ParameterSetName = "DynamicWithoutSource")]
+    [Parameter(ParameterSetName = "FixedWithoutSource")]
+    [ValidateSet("512", "4096")]
+    public uint? LogicalSectorSizeBytes { get; set; }
+
+    /// <summary>Unit the disk writes without reading first: 512 or 4096.</summary>
+    [Parameter(ParameterSetName = "DynamicWithoutSource")]
+    [Parameter(ParameterSetName = "FixedWithoutSource")]
+    [ValidateSet("512", "4096")]
+    public uint? PhysicalSectorSizeBytes { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <inheritdoc/>
+    public override async Task RunAsync(CommandContext context)
+    {
+        foreach (var path in Path!)
+        {
+            await GuardAsync(context, () => CreateAsync(context, path));
+        }
+    }
+
+    private async Task CreateAsync(CommandContext context, string path)
+    {
+        var format = DiskPaths.FormatOf(path);
+        var image = new CreateImage(
+            path, format, Fixed ? ImageType.Fixed : ImageType.Dynamic, DiskPaths.Size(SizeBytes!.Value, format, nameof(SizeBytes)),
+            (int)(BlockSizeBytes ?? 0), (int)(LogicalSectorSizeBytes ?? 0), (int)(PhysicalSectorSizeBytes ?? 0));
+        if (File.Exists(path))
+        {
+            throw Errors.Invalid($"The file '{path}' exists already; nothing was changed.", path);
+        }
+
+        if (await context.ShouldProcessAsync(path, "New-VHD"))
+        {
+            var images = context.Service<IImages>();
+            await images.CreateAsync(image, context.Cancellation);
+            context.WriteObject(VhdMapper.Disk(await images.InspectAsync(path, context.Cancellation), context));
+        }
+    }
+}

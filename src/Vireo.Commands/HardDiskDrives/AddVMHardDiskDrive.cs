@@ -1,0 +1,78 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Commands.HardDiskDrives;
+
+/// <summary>Adds hard disk drives to virtual machines. On the SCSI controller this is possible while a machine runs.</summary>
+[Command("Add", "VMHardDiskDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
+[OutputType(typeof(HardDiskDrive))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, the place is taken, or the file does not exist")]
+[CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off and the drive is on an IDE controller")]
+[CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "the disk belongs to another machine")]
+[CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk cannot be opened")]
+[Example("Add-VMHardDiskDrive web1 -Path /images/data.vhdx", "Gives web1 the disk data.vhdx.")]
+public sealed class AddVMHardDiskDrive : ChangePartCommand
+{
+    /// <summary>Bus.</summary>
+    [Parameter(Position = 1)]
+    public ControllerType? ControllerType { get; set; }
+
+    /// <summary>Controller on the bus.</summary>
+    [Parameter(Position = 2)]
+    public int? ControllerNumber { get; set; }
+
+    /// <summary>Place on the controller.</summary>
+    [Parameter(Position = 3)]
+    public int? ControllerLocation { get; set; }
+
+    /// <summary>Virtual hard disk.</summary>
+    [Parameter(Position = 4)]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>Write the drive to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    private protected override bool ReportsMissingAsObjectNotFound => false;
+
+    /// <inheritdoc/>
+    public override Task RunAsync(CommandContext context)
+    {
+        if (Path is null)
+        {
+            throw Errors.Invalid("A hard disk drive needs a virtual hard disk; give it with -Path.", nameof(Path));
+        }
+
+        var service = context.Service<IMachines>();
+        var facts = context.Service<IHostSettings>().Facts;
+        return ForEachAsync(context, Machines(context), "Add-VMHardDiskDrive", async machine =>
+        {
+            var drive = new DriveConfiguration
+            {
+                Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 0, Path = Path,
+            };
+            await DriveRules.RequireUsableAsync(context, drive, except: null);
+            var after = await service.ChangeAsync(
+                machine.Id,
+                (c, status) =>
+                {
+                    var (bus, controller, location) = DrivePlaces.ForNew(c, !status.IsOff, ControllerType, ControllerNumber, ControllerLocation);
+                    DrivePlaces.RequireHotPluggable(c, status.IsOff, bus);
+                    drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
+                    var changed = c with { Drives = [.. c.Drives, drive] };
+                    MachineValidator.Require(changed, facts);
+                    return changed;
+                },
+                context.Cancellation);
+            if (Passthru)
+            {
+                context.WriteObject(ModelMapper.HardDisk(after, drive, facts.Name));
+            }
+        });
+    }
+}

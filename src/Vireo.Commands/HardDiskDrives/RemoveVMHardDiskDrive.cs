@@ -1,0 +1,95 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Commands.HardDiskDrives;
+
+/// <summary>Removes hard disk drives from virtual machines. The files stay.</summary>
+[Command("Remove", "VMHardDiskDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
+[OutputType(typeof(HardDiskDrive))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, or there is no such drive")]
+[CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off and the drive is on an IDE controller")]
+[CommandError("OperationFailed", ErrorCategory.NotSpecified, "the guest does not let go of the drive")]
+[Example("Get-VMHardDiskDrive web1 | Remove-VMHardDiskDrive", "Removes all hard disk drives of web1.")]
+public sealed class RemoveVMHardDiskDrive : MachineCommand
+{
+    /// <summary>Drives, as Get-VMHardDiskDrive writes them.</summary>
+    [Parameter(ParameterSetName = "VMHardDiskDrive", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public HardDiskDrive[]? VMHardDiskDrive { get; set; }
+
+    /// <summary>Name of a virtual machine.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string? VMName { get; set; }
+
+    /// <summary>Bus.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 1, Mandatory = true)]
+    public ControllerType? ControllerType { get; set; }
+
+    /// <summary>Controller on the bus.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 2, Mandatory = true)]
+    public int? ControllerNumber { get; set; }
+
+    /// <summary>Place on the controller.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 3, Mandatory = true)]
+    public int? ControllerLocation { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter(ParameterSetName = "VMName")]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <summary>Write the removed drive to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    /// <inheritdoc/>
+    public override async Task RunAsync(CommandContext context)
+    {
+        var service = context.Service<IMachines>();
+        if (VMHardDiskDrive is null)
+        {
+            foreach (var machine in Resolve(context, [VMName!], null))
+            {
+                await GuardAsync(context, () => RemoveAsync(context, machine, DrivePlaces.Single(machine, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation)));
+            }
+
+            return;
+        }
+
+        foreach (var drive in VMHardDiskDrive)
+        {
+            await GuardAsync(context, () =>
+            {
+                var machine = service.Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId);
+                var configuration = machine.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
+                    ?? throw Errors.Invalid($"The virtual machine '{machine.Name}' has no drive '{drive.Name}' any more.", drive.Id);
+                return RemoveAsync(context, machine, configuration);
+            });
+        }
+    }
+
+    private async Task RemoveAsync(CommandContext context, VirtualMachineConfiguration machine, DriveConfiguration drive)
+    {
+        if (!await context.ShouldProcessAsync(machine.Name, "Remove-VMHardDiskDrive"))
+        {
+            return;
+        }
+
+        await context.Service<IMachines>().ChangeAsync(
+            machine.Id,
+            (c, status) =>
+            {
+                DrivePlaces.RequireHotPluggable(c, status.IsOff, drive.Bus);
+                return c with { Drives = [.. c.Drives.Where(other => other.Id != drive.Id)] };
+            },
+            context.Cancellation);
+        if (Passthru)
+        {
+            context.WriteObject(ModelMapper.HardDisk(machine, drive, context.Service<IHostSettings>().Facts.Name));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Commands.HardDiskDrives;
+
+/// <summary>Changes the disk of a hard disk drive, or moves the drive to another place.</summary>
+[Command("Set", "VMHardDiskDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
+[OutputType(typeof(HardDiskDrive))]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "there is no such drive, the place is taken, or the file does not exist")]
+[CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
+[CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "the disk belongs to another machine")]
+[Example("Set-VMHardDiskDrive web1 IDE 0 0 -Path /images/new.vhdx", "Puts another disk into the first drive of web1.")]
+public sealed class SetVMHardDiskDrive : MachineCommand
+{
+    /// <summary>Drives, as Get-VMHardDiskDrive writes them.</summary>
+    [Parameter(ParameterSetName = "Object", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public HardDiskDrive[]? VMHardDiskDrive { get; set; }
+
+    /// <summary>Name of a virtual machine.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string? VMName { get; set; }
+
+    /// <summary>Bus.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 1)]
+    public ControllerType? ControllerType { get; set; }
+
+    /// <summary>Controller on the bus.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 2)]
+    public int? ControllerNumber { get; set; }
+
+    /// <summary>Place on the controller.</summary>
+    [Parameter(ParameterSetName = "VMName", Position = 3)]
+    public int? ControllerLocation { get; set; }
+
+    /// <summary>Virtual hard disk.</summary>
+    [Parameter(Position = 4)]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>Bus to move the drive to.</summary>
+    [Parameter]
+    public ControllerType? ToControllerType { get; set; }
+
+    /// <summary>Controller to move the drive to.</summary>
+    [Parameter]
+    public int? ToControllerNumber { get; set; }
+
+    /// <summary>Place to move the drive to.</summary>
+    [Parameter]
+    public int? ToControllerLocation { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter(ParameterSetName = "VMName")]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <summary>Write the drive to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    private protected override bool ReportsMissingAsObjectNotFound => true;
+
+    /// <inheritdoc/>
+    public override async Task RunAsync(CommandContext context)
+    {
+        foreach (var target in Targets(context))
+        {
+            if (await context.ShouldProcessAsync(target.Machine.Name, "Set-VMHardDiskDrive"))
+            {
+                await GuardAsync(context, () => ChangeAsync(context, target.Machine, target.Find));
+            }
+        }
+    }
+
+    private IEnumerable<(VirtualMachineConfiguration Machine, Func<VirtualMachineConfiguration, DriveConfiguration> Find)> Targets(CommandContext context)
+    {
+        if (VMHardDiskDrive is null)
+        {
+            return Resolve(context, [VMName!], null).Select(machine => (
+                machine,
+                (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DrivePlaces.Single(c, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation))));
+        }
+
+        return VMHardDiskDrive.Select(drive => (
+            context.Service<IMachines>().Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId),
+            (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DriveOf(c, drive))));
+    }
+
+    private static DriveConfiguration DriveOf(VirtualMachineConfiguration c, Drive drive) =>
+        c.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
+        ?? throw Errors.Invalid($"The virtual machine '{c.Name}' has no drive '{drive.Name}' any more.", drive.Id);
+
+    private async Task ChangeAsync(
+        CommandContext context, VirtualMachineConfiguration machine, Func<VirtualMachineConfiguration, DriveConfiguration> find)
+    {
+        var facts = context.Service<IHostSettings>().Facts;
+        var drive = find(machine);
+        if (Path is not null)
+        {
+            await DriveRules.RequireUsableAsync(context, drive with { Path = Path }, except: machine.Id);
+        }
+
+        var after = await context.Service<IMachines>().ChangeAsync(
+            machine.Id,
+            (c, status) =>
+            {
+                if (!status.IsOff)
+                {
+                    throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its hard disk drives, or remove and add the drive.", c.Name);
+                }
+
+                drive = find(c);
+                drive = drive with
+                {
+                    Path = Path ?? drive.Path,
+                    Bus = ToControllerType is { } type ? DrivePlaces.ToBus(type) : drive.Bus,
+                    ControllerNumber = ToControllerNumber ?? drive.ControllerNumber,
+                    ControllerLocation = ToControllerLocation ?? drive.ControllerLocation,
+                };
+                var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive.Id ? drive : other)] };
+                MachineValidator.Require(changed, facts);
+                return changed;
+            },
+            context.Cancellation);
+        if (Passthru)
+        {
+            context.WriteObject(ModelMapper.HardDisk(after, drive, facts.Name));
+        }
+    }
+}

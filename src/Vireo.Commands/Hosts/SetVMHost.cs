@@ -1,0 +1,86 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+
+namespace Vireo.Commands.Hosts;
+
+/// <summary>Changes the settings of a host.</summary>
+[Command("Set", "VMHost", DefaultParameterSetName = "ComputerName", SupportsShouldProcess = true)]
+[OutputType(typeof(VMHost))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a path or an address range cannot be used")]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "a folder cannot be made")]
+[Example("Set-VMHost -VirtualMachinePath /srv/vms -VirtualHardDiskPath /srv/disks", "Chooses where new machines and disks go.")]
+public sealed class SetVMHost : Command
+{
+    /// <summary>Default folder of new virtual hard disks.</summary>
+    [Parameter]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? VirtualHardDiskPath { get; set; }
+
+    /// <summary>Default folder of new virtual machines.</summary>
+    [Parameter]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? VirtualMachinePath { get; set; }
+
+    /// <summary>First address of the pool for dynamic MAC addresses.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? MacAddressMinimum { get; set; }
+
+    /// <summary>Last address of that pool.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? MacAddressMaximum { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter(ParameterSetName = "ComputerName")]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <summary>Write the host to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    /// <inheritdoc/>
+    public override async Task RunAsync(CommandContext context)
+    {
+        var host = context.Service<IHostSettings>();
+        if (!await context.ShouldProcessAsync(host.Facts.Name, "Set-VMHost"))
+        {
+            return;
+        }
+
+        foreach (var folder in new[] { VirtualHardDiskPath, VirtualMachinePath }.OfType<string>())
+        {
+            try
+            {
+                Directory.CreateDirectory(folder);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw Errors.NotFound($"The folder '{folder}' cannot be made: {error.Message}", folder);
+            }
+        }
+
+        host.Change(settings =>
+        {
+            var changed = settings with
+            {
+                VirtualHardDiskPath = VirtualHardDiskPath ?? settings.VirtualHardDiskPath,
+                VirtualMachinePath = VirtualMachinePath ?? settings.VirtualMachinePath,
+                MacAddressMinimum = MacAddressMinimum is null ? settings.MacAddressMinimum : MacAddresses.Parse(MacAddressMinimum),
+                MacAddressMaximum = MacAddressMaximum is null ? settings.MacAddressMaximum : MacAddresses.Parse(MacAddressMaximum),
+            };
+            return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0
+                ? changed
+                : throw Errors.Invalid("The first address of the MAC address pool lies behind its last.", changed.MacAddressMinimum);
+        });
+        if (Passthru)
+        {
+            context.WriteObject(HostMapper.Host(host));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Services;
+
+namespace Vireo.Commands.Support;
+
+/// <summary>The host as an object of the model.</summary>
+public static class HostMapper
+{
+    /// <summary>The host.</summary>
+    public static VMHost Host(IHostSettings host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var (settings, facts) = (host.Current, host.Facts);
+        return new VMHost
+        {
+            ComputerName = facts.Name,
+            Name = facts.Name,
+            FullyQualifiedDomainName = facts.FullyQualifiedDomainName,
+            LogicalProcessorCount = facts.LogicalProcessorCount,
+            MemoryCapacity = facts.MemoryCapacityBytes,
+            VirtualHardDiskPath = settings.VirtualHardDiskPath,
+            VirtualMachinePath = settings.VirtualMachinePath,
+            MacAddressMinimum = settings.MacAddressMinimum,
+            MacAddressMaximum = settings.MacAddressMaximum,
+            NumaSpanningEnabled = settings.NumaSpanningEnabled,
+            Accelerator = facts.Accelerator,
+            VireoVersion = facts.Version,
+            SupportedVmVersions = [ModelMapper.MachineVersion],
+        };
+    }
+}
