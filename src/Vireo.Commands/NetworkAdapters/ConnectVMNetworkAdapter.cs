@@ -1,0 +1,68 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+
+namespace Vireo.Commands.NetworkAdapters;
+
+/// <summary>Connects network adapters of virtual machines to a switch, also while they run.</summary>
+[Command("Connect", "VMNetworkAdapter", DefaultParameterSetName = "Name_SwitchName", SupportsShouldProcess = true)]
+[OutputType(typeof(VMNetworkAdapter))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, or there is no such adapter")]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "the switch does not exist")]
+[CommandError("InvalidOperation", ErrorCategory.InvalidOperation, "several switches carry the name")]
+[Example("Connect-VMNetworkAdapter web1 -SwitchName 'Default Switch'", "Connects all adapters of web1 to the default switch.")]
+public sealed class ConnectVMNetworkAdapter : AdapterCommand
+{
+    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = "Name_SwitchName", Position = 0, Mandatory = true)]
+    [Parameter(ParameterSetName = "Name_SwitchObject", Position = 0, Mandatory = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    public string[]? VMName { get; set; }
+
+    /// <summary>Names of adapters; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = "Name_SwitchName", Position = 1)]
+    [Parameter(ParameterSetName = "Name_SwitchObject", Position = 1)]
+    [Alias("VMNetworkAdapterName")]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    public string[]? Name { get; set; }
+
+    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
+    [Parameter(ParameterSetName = "Object_SwitchName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = "Object_SwitchObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public VMNetworkAdapter[]? VMNetworkAdapter { get; set; }
+
+    /// <summary>Name of the switch.</summary>
+    [Parameter(ParameterSetName = "Name_SwitchName", Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = "Object_SwitchName", Position = 1, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string? SwitchName { get; set; }
+
+    /// <summary>Switch, as Get-VMSwitch writes it.</summary>
+    [Parameter(ParameterSetName = "Name_SwitchObject", Position = 2, Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = "Object_SwitchObject", Position = 2, Mandatory = true, ValueFromPipeline = true)]
+    public VMSwitch? VMSwitch { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter(ParameterSetName = "Name_SwitchName")]
+    [Parameter(ParameterSetName = "Name_SwitchObject")]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <summary>Write the adapter to the output.</summary>
+    [Parameter]
+    public Switch Passthru { get; set; }
+
+    /// <inheritdoc/>
+    public override Task RunAsync(CommandContext context)
+    {
+        var target = VMSwitch is not null
+            ? context.Service<ISwitches>().Find(VMSwitch.Id) ?? throw Errors.NotFound($"The virtual switch '{VMSwitch.Name}' does not exist any more.", VMSwitch.Name)
+            : SwitchFinder.Single(context, SwitchName!);
+        var adapters = VMNetworkAdapter is not null ? FromObjects(context, VMNetworkAdapter) : OfMachines(context, Resolve(context, VMName, null), Name);
+        return ChangeAdaptersAsync(context, adapters, "Connect-VMNetworkAdapter", (_, _, adapter) => adapter with { SwitchId = target.Id }, Passthru);
+    }
+}

@@ -1,0 +1,59 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+
+namespace Vireo.Commands.Switches;
+
+/// <summary>Gets virtual switches.</summary>
+[Command("Get", "VMSwitch", DefaultParameterSetName = "Name")]
+[OutputType(typeof(VMSwitch))]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no switch has the name or the id")]
+[Example("Get-VMSwitch", "Shows every switch of this host.")]
+[Example("Get-VMSwitch -SwitchType External", "Shows the switches that have an uplink.")]
+public sealed class GetVMSwitch : MachineCommand
+{
+    /// <summary>Name; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = "Name", Position = 0)]
+    [Alias("SwitchName")]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    public string? Name { get; set; }
+
+    /// <summary>Ids.</summary>
+    [Parameter(ParameterSetName = "Id", Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("SwitchId")]
+    public Guid[]? Id { get; set; }
+
+    /// <summary>Only switches of these types.</summary>
+    [Parameter]
+    public VMSwitchType[]? SwitchType { get; set; }
+
+    /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? ComputerName { get; set; }
+
+    /// <inheritdoc/>
+    public override async Task RunAsync(CommandContext context)
+    {
+        foreach (var found in Find(context).Where(candidate => SwitchType is null || SwitchType.Contains(candidate.SwitchType)).ToList())
+        {
+            context.WriteObject(await SwitchMapper.SwitchAsync(found, context));
+        }
+    }
+
+    private IEnumerable<SwitchConfiguration> Find(CommandContext context)
+    {
+        var switches = context.Service<ISwitches>();
+        if (Id is not null)
+        {
+            return Id.Select(id => switches.Find(id) ?? throw Errors.Invalid($"There is no virtual switch with the id '{id}' on this host.", id));
+        }
+
+        var found = switches.All.Where(candidate => Name is null || Wildcard.Matches(Name, candidate.Name)).ToList();
+        return found.Count > 0 || Name is null || Wildcard.IsPattern(Name)
+            ? found
+            : throw Errors.Invalid($"There is no virtual switch named '{Name}' on this host; 'Get-VMSwitch' lists those that exist.", Name);
+    }
+}
