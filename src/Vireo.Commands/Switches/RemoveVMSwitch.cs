@@ -6,7 +6,7 @@ using Vireo.Commands.Support;
 namespace Vireo.Commands.Switches;
 
 /// <summary>Removes virtual switches. Adapters that were on them stay, not connected.</summary>
-[Command("Remove", "VMSwitch", DefaultParameterSetName = "Name", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[Command("Remove", "VMSwitch", DefaultParameterSetName = "Name", SupportsShouldProcess = true)]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no switch has the name")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the switch is the default switch")]
 [Example("Remove-VMSwitch inside -Force", "Removes the switch inside without asking.")]

@@ -6,7 +6,7 @@ using Vireo.Commands.Support;
 namespace Vireo.Commands.VM;
 
 /// <summary>Restarts virtual machines.</summary>
-[Command("Restart", "VM", DefaultParameterSetName = "Name", SupportsShouldProcess = true, SupportsAsJob = true, ConfirmImpact = ConfirmImpact.High)]
+[Command("Restart", "VM", DefaultParameterSetName = "Name", SupportsShouldProcess = true, SupportsAsJob = true)]
 [OutputType(typeof(VirtualMachine))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not running")]

@@ -18,7 +18,8 @@ public enum SwitchKind
 /// <param name="Name">For messages and traces.</param>
 /// <param name="Kind">What it connects.</param>
 /// <param name="ExternalInterface">Network interface that is the uplink (external switches).</param>
-public sealed record SwitchSpecification(Guid Id, string Name, SwitchKind Kind, string? ExternalInterface = null);
+/// <param name="Nat">The switch has a gateway with address translation and DHCP of its own (internal switches).</param>
+public sealed record SwitchSpecification(Guid Id, string Name, SwitchKind Kind, string? ExternalInterface = null, bool Nat = false);
 
 /// <summary>What stands behind a port.</summary>
 public enum PortKind
@@ -42,7 +43,7 @@ public enum PortVlanMode
 
 /// <summary>A port that should exist on a switch. Asking for the same thing twice changes nothing.</summary>
 /// <param name="Id">Key of the port: the adapter's id.</param>
-/// <param name="SwitchId">The switch.</param>
+/// <param name="SwitchId">The switch; null is a port whose cable goes nowhere: the guest stays attached, its frames are dropped and counted.</param>
 /// <param name="Kind">What stands behind it.</param>
 /// <param name="SocketPath">vhost-user socket the plane listens on.</param>
 /// <param name="InterfaceName">Tap name.</param>
@@ -52,7 +53,7 @@ public enum PortVlanMode
 /// <param name="QueuePairs">Receive and transmit queue pairs.</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
 public sealed record PortSpecification(
-    Guid Id, Guid SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
+    Guid Id, Guid? SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
     PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null);
 
 /// <summary>Counters of a port since it was made.</summary>

@@ -1,0 +1,20 @@
+namespace Vireo.Control.Storage;
+
+/// <summary>What a host asks of its storage plane. Refusals are <see cref="ControlException"/>s.</summary>
+public interface IStorageControl
+{
+    /// <summary>Every open disk.</summary>
+    Task<IReadOnlyList<DiskStatus>> ListDisksAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Opens a disk and serves it; asking for the same thing again changes nothing.</summary>
+    Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default);
+
+    /// <summary>Closes a disk; one that is not open is closed already.</summary>
+    Task CloseDiskAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>Makes an image, complete or not at all.</summary>
+    Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default);
+
+    /// <summary>What an image says of itself; also of one that the plane has open.</summary>
+    Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default);
+}
