@@ -44,6 +44,7 @@ public static class CrashPoint
         {
             // SIGKILL, not an exception: nothing may be flushed, unwound or logged, as with a power cut.
             Process.GetCurrentProcess().Kill();
+            // Allowed: the signal is on its way; nothing after this line may run.
             Thread.Sleep(Timeout.Infinite);
         }
     }

@@ -1,0 +1,99 @@
+using System.Text.RegularExpressions;
+using Vireo.Testing;
+
+namespace Vireo.Tidy.Tests;
+
+/// <summary>Documents tell the truth about the tree, and say nothing that does not belong to the project.</summary>
+public sealed partial class DocumentTests
+{
+    /// <summary>Tops of the tree: a word in backquotes that begins with one of them is a path.</summary>
+    private static readonly string[] Tops = ["src/", "tests/", "guests/", "bench/", "docs/", "packaging/", ".ci/"];
+
+    /// <summary>Paths that documents name before they exist on a machine: what a build makes.</summary>
+    private static readonly string[] Made = ["out/", "TestResults/"];
+
+    private static readonly string[] MustExist = ["README.md", "LICENSE", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+    private static IEnumerable<string> Documents => SourceTree.Files.Where(file => file.EndsWith(".md", StringComparison.Ordinal));
+
+    [Fact]
+    public void TheDocumentsThatPeopleLookForExist() =>
+        Findings.None("A document is missing:", MustExist.Where(name => !File.Exists(Path.Combine(Repository.Root, name))));
+
+    [Fact]
+    public void EveryPathThatADocumentNamesExists() => Findings.None(
+        "The path is gone; mend the document:",
+        Documents.SelectMany(document => Quoted(document).Where(quoted => !Exists(document, quoted.Path)).Select(quoted => $"{document}:{quoted.Line}: {quoted.Path}")));
+
+    [Fact]
+    public void EveryLinkInADocumentLeadsSomewhere() => Findings.None(
+        "The link leads nowhere; mend the document:",
+        Documents.SelectMany(document => Links(document)
+            .Where(link => !Path.Exists(Path.Combine(Repository.Root, Path.GetDirectoryName(document)!, link.Path)))
+            .Select(link => $"{document}:{link.Line}: {link.Path}")));
+
+    [Fact]
+    public void EveryTypeThatADocumentNamesExists()
+    {
+        // Only names that carry the project's own prefix or end in .cs are certain to be meant as ours.
+        var projects = SourceTree.Files.Where(file => file.EndsWith(".csproj", StringComparison.Ordinal)).Select(file => Path.GetFileNameWithoutExtension(file)).ToHashSet(StringComparer.Ordinal);
+        var files = SourceTree.Files.Select(file => Path.GetFileName(file)).ToHashSet(StringComparer.Ordinal);
+        Findings.None(
+            "The project or file is gone; mend the document:",
+            Documents.SelectMany(document => Spans(document).Where(span =>
+                (ProjectName().IsMatch(span.Text) && !projects.Any(project => project == span.Text || project.StartsWith(span.Text + ".", StringComparison.Ordinal)))
+                || (FileName().IsMatch(span.Text) && !files.Contains(span.Text)))
+                .Select(span => $"{document}:{span.Line}: {span.Text}")));
+    }
+
+    [Fact]
+    public void NoFileSpeaksOfTheWorkshop() => Findings.None(
+        "Say what the thing is; where and by whom it was made is no part of it:",
+        SourceTree.Files.Where(IsText).SelectMany(file => SourceTree.Lines(file).Select((line, index) => (line, index))
+            .Where(pair => Workshop().IsMatch(pair.line)).Select(pair => $"{file}:{pair.index + 1}: {pair.line.Trim()}")));
+
+    private static bool IsText(string file) =>
+        !file.StartsWith("tests/Tidy/", StringComparison.Ordinal)
+        && (Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sh" or ".json" or ".yml" or "" or ".ps1xml")
+        && new FileInfo(Path.Combine(Repository.Root, file)).Length < 1 << 20;
+
+    private static bool Exists(string document, string path)
+    {
+        path = path.TrimEnd('/', '.', ',');
+        var star = path.IndexOfAny(['*', '<', '{', '…']);
+        if (star >= 0)
+        {
+            // A pattern names a folder and what lies in it; the folder must be there.
+            path = path[..star];
+            path = path[..(path.LastIndexOf('/') + 1)];
+        }
+
+        return Path.Exists(Path.Combine(Repository.Root, path)) || Path.Exists(Path.Combine(Repository.Root, Path.GetDirectoryName(document)!, path));
+    }
+
+    private static IEnumerable<(string Path, int Line)> Quoted(string document) => Spans(document)
+        .Select(span => (Path: span.Text.Split(' ', ':', '#')[0], span.Line))
+        .Where(span => Tops.Any(top => span.Path.StartsWith(top, StringComparison.Ordinal)) && !Made.Any(made => span.Path.StartsWith(made, StringComparison.Ordinal)));
+
+    private static IEnumerable<(string Text, int Line)> Spans(string document) => SourceTree.Lines(document)
+        .SelectMany((line, index) => BackQuoted().Matches(line).Select(match => (match.Groups["text"].Value.Trim(), index + 1)));
+
+    private static IEnumerable<(string Path, int Line)> Links(string document) => SourceTree.Lines(document)
+        .SelectMany((line, index) => Link().Matches(line).Select(match => (Path: match.Groups["path"].Value.Split('#')[0], Line: index + 1)))
+        .Where(link => link.Path.Length > 0 && !link.Path.Contains("://", StringComparison.Ordinal) && !link.Path.StartsWith("mailto:", StringComparison.Ordinal));
+
+    [GeneratedRegex("`(?<text>[^`]+)`", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex BackQuoted();
+
+    [GeneratedRegex(@"\]\((?<path>[^)\s]+)\)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"^Vireo(\.[A-Z][A-Za-z]+)+$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex ProjectName();
+
+    [GeneratedRegex(@"^[A-Z][A-Za-z0-9]+\.cs$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex FileName();
+
+    [GeneratedRegex(@"(/work/|\bwt-[a-z]+\b|\bworktrees?\b|\bsub-?agents?\b|\bCEO\b|\bLLM\b|\bClaude\b|\bGPT-\d|\bprompt engineering\b|\bissue #?\d+\b)", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
+    private static partial Regex Workshop();
+}
