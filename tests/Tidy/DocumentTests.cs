@@ -7,7 +7,7 @@ namespace Vireo.Tidy.Tests;
 public sealed partial class DocumentTests
 {
     /// <summary>Tops of the tree: a word in backquotes that begins with one of them is a path.</summary>
-    private static readonly string[] Tops = ["src/", "tests/", "guests/", "bench/", "docs/", "packaging/", ".ci/"];
+    private static readonly string[] Tops = ["src/", "tests/", "guests/", "benchmarks/", "docs/", "packaging/", ".ci/"];
 
     /// <summary>Paths that documents name before they exist on a machine: what a build makes.</summary>
     private static readonly string[] Made = ["out/", "TestResults/"];
