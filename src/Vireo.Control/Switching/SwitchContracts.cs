@@ -41,6 +41,11 @@ public enum PortVlanMode
     Access,
 }
 
+/// <summary>A stage to put into a port's list, besides those that the other settings bring.</summary>
+/// <param name="Name">Its kind, for example <c>Fault</c>.</param>
+/// <param name="Settings">Its numbers, by name; what is left out is at its minimum.</param>
+public sealed record StageSpecification(string Name, IReadOnlyDictionary<string, double>? Settings = null);
+
 /// <summary>A port that should exist on a switch. Asking for the same thing twice changes nothing.</summary>
 /// <param name="Id">Key of the port: the adapter's id.</param>
 /// <param name="SwitchId">The switch; null is a port whose cable goes nowhere: the guest stays attached, its frames are dropped and counted.</param>
@@ -52,9 +57,11 @@ public enum PortVlanMode
 /// <param name="AccessVlanId">1 to 4094 in access mode.</param>
 /// <param name="QueuePairs">Receive and transmit queue pairs.</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
+/// <param name="Stages">Further stages, from the port towards the switch.</param>
 public sealed record PortSpecification(
     Guid Id, Guid? SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
-    PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null);
+    PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null,
+    IReadOnlyList<StageSpecification>? Stages = null);
 
 /// <summary>Counters of a port since it was made.</summary>
 /// <param name="Dropped">Frames that the switch refused or had no room for, by reason.</param>

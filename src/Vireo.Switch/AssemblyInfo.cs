@@ -1,0 +1,5 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Vireo.Switch.Tests")]
+[assembly: InternalsVisibleTo("Vireo.Fuzz.Tests")]
+[assembly: InternalsVisibleTo("Vireo.Bench")]

@@ -1,0 +1,45 @@
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Pipeline;
+
+/// <summary>
+/// What holds at a port, compiled and immutable: the control side replaces the whole object with one write, a packet thread reads the
+/// reference once per batch.
+/// </summary>
+internal sealed class PortPolicy
+{
+    /// <summary>Makes a policy.</summary>
+    /// <param name="stages">From the port towards the switch, with what each was made from.</param>
+    /// <param name="vlans">VLANs whose floods reach the port.</param>
+    public PortPolicy(IReadOnlyList<CompiledStage> stages, VlanSet vlans)
+    {
+        Compiled = stages;
+        Stages = [.. stages.Select(stage => stage.Stage)];
+        Vlans = vlans;
+        Depth = stages.Count == 0 ? HeaderDepth.Ethernet : stages.Max(stage => stage.Stage.Needs);
+        Ticks = Stages.Any(stage => stage is ITickingStage);
+    }
+
+    /// <summary>Lets everything through, tagged where it belongs to a VLAN: an uplink.</summary>
+    public static PortPolicy Uplink { get; } = new([], VlanSet.All);
+
+    /// <summary>The stages and where they came from; the next compilation keeps those that did not change.</summary>
+    public IReadOnlyList<CompiledStage> Compiled { get; }
+
+    /// <summary>Ingress runs them first to last, egress last to first.</summary>
+    public IStage[] Stages { get; }
+
+    /// <summary>VLANs whose floods reach the port.</summary>
+    public VlanSet Vlans { get; }
+
+    /// <summary>How deep frames must be parsed for these stages.</summary>
+    public HeaderDepth Depth { get; }
+
+    /// <summary>Whether a stage acts as time passes.</summary>
+    public bool Ticks { get; }
+}
+
+/// <summary>A stage in use, and the setting that it was made from.</summary>
+/// <param name="Key">Equal keys mean that nothing changed and the stage, with all it remembers, is kept.</param>
+/// <param name="Stage">The stage.</param>
+internal readonly record struct CompiledStage(string Key, IStage Stage);

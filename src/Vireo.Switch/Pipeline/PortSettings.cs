@@ -1,0 +1,13 @@
+using Vireo.Control.Switching;
+
+namespace Vireo.Switch.Pipeline;
+
+/// <summary>What was asked of a port. The compiler makes a <see cref="PortPolicy"/> of it.</summary>
+/// <param name="VlanMode">VLAN treatment.</param>
+/// <param name="AccessVlanId">1 to 4094 in access mode.</param>
+/// <param name="Stages">Further stages, from the port towards the switch.</param>
+internal sealed record PortSettings(PortVlanMode VlanMode, int AccessVlanId, IReadOnlyList<StageSpecification> Stages)
+{
+    /// <summary>What <paramref name="port"/> asks for.</summary>
+    public static PortSettings Of(PortSpecification port) => new(port.VlanMode, port.AccessVlanId, port.Stages ?? []);
+}

@@ -1,0 +1,61 @@
+using Vireo.Switch.Ports;
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Pipeline;
+
+/// <summary>
+/// A port as it lives: its policy in force, its counters, its back end. Everything but <see cref="Policy"/> is written by the packet
+/// thread only; others read the counters as they stand.
+/// </summary>
+internal sealed class PortState
+{
+    private PortPolicy _policy;
+
+    /// <summary>A port that belongs to no switch yet.</summary>
+    public PortState(Guid id, PortPolicy policy, PortBackEnd backEnd)
+    {
+        Id = id;
+        _policy = policy;
+        BackEnd = backEnd;
+    }
+
+    /// <summary>Key of the port.</summary>
+    public Guid Id { get; }
+
+    /// <summary>What stands behind the port.</summary>
+    public PortBackEnd BackEnd { get; }
+
+    /// <summary>The policy in force. One write replaces it, from any thread.</summary>
+    public PortPolicy Policy
+    {
+        get => Volatile.Read(ref _policy);
+        set => Volatile.Write(ref _policy, value);
+    }
+
+    /// <summary>The switch, or null while the port is being moved or removed.</summary>
+    public SwitchState? Switch { get; set; }
+
+    /// <summary>The port's place in its switch.</summary>
+    public ushort Slot { get; set; }
+
+    /// <summary>Frames on their way to this port, as indices of the batch in hand.</summary>
+    public ushort[] Pending { get; } = new ushort[FrameBatch.FramesMax];
+
+    /// <summary>How many are pending.</summary>
+    public int PendingCount { get; set; }
+
+    /// <summary>Frames that came from the port, dropped ones included.</summary>
+    public long FramesIn { get; set; }
+
+    /// <summary>Bytes of those.</summary>
+    public long BytesIn { get; set; }
+
+    /// <summary>Frames handed to the port.</summary>
+    public long FramesOut { get; set; }
+
+    /// <summary>Bytes of those.</summary>
+    public long BytesOut { get; set; }
+
+    /// <summary>Frames that were not handed on, in either direction, by <see cref="DropReason.Id"/>.</summary>
+    public long[] Dropped { get; } = new long[DropReason.CountMax];
+}

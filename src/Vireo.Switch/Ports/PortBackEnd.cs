@@ -1,0 +1,44 @@
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Ports;
+
+/// <summary>Work that a receiver takes over from the switch.</summary>
+/// <param name="Checksum">Frames whose checksum is still to be completed.</param>
+/// <param name="Tcp4">Uncut TCP over IPv4.</param>
+/// <param name="Tcp6">Uncut TCP over IPv6.</param>
+/// <param name="Udp">Uncut runs of UDP datagrams.</param>
+internal readonly record struct PortCapabilities(bool Checksum, bool Tcp4, bool Tcp6, bool Udp)
+{
+    /// <summary>Whether a frame with <paramref name="offload"/> can be handed over as it is.</summary>
+    public bool Take(in FrameOffload offload) => offload.Segmentation switch
+    {
+        SegmentationKind.None => Checksum || !offload.NeedsChecksum,
+        SegmentationKind.Tcp4 => Tcp4,
+        SegmentationKind.Tcp6 => Tcp6,
+        SegmentationKind.Udp => Udp,
+        _ => false,
+    };
+}
+
+/// <summary>
+/// What stands behind a port: a guest, a tap, an uplink, a test. Frames that arrive are put into the forwarder's batch; frames that
+/// leave are copied out of a batch before <see cref="Transmit"/> returns. All members are for the packet thread.
+/// </summary>
+internal abstract class PortBackEnd
+{
+    /// <summary>What the receiver takes over.</summary>
+    public virtual PortCapabilities Capabilities => default;
+
+    /// <summary>Whether frames can be handed over at all. Readable from any thread.</summary>
+    public abstract bool IsConnected { get; }
+
+    /// <summary>Starts to receive.</summary>
+    public abstract void Start(PortState port, Forwarder forwarder);
+
+    /// <summary>Stops receiving and closes everything.</summary>
+    public abstract void Stop();
+
+    /// <summary>Hands over the live frames of <paramref name="batch"/>, in order, and drops, with a reason, those the receiver has no room for.</summary>
+    public abstract void Transmit(FrameBatch batch);
+}

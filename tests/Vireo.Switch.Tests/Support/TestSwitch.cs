@@ -1,0 +1,58 @@
+using Vireo.Control.Switching;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Ports;
+using Vireo.Switch.Sdk;
+using Vireo.Switch.Stages;
+
+namespace Vireo.Switch.Tests.Support;
+
+/// <summary>A switch in memory.</summary>
+internal sealed class TestSwitch
+{
+    public TestSwitch(int capacity = 1024, ulong hashKey = 0x1234_5678_9ABC_DEF1)
+    {
+        Catalog = new StageCatalog(Clock);
+        Compiler = new PolicyCompiler(Catalog);
+        Forwarder = new Forwarder(Clock);
+        Switch = new SwitchState(Guid.NewGuid(), new MacTable(capacity, 300, hashKey));
+    }
+
+    public ManualClock Clock { get; } = new();
+
+    public StageCatalog Catalog { get; }
+
+    public PolicyCompiler Compiler { get; }
+
+    public Forwarder Forwarder { get; }
+
+    public SwitchState Switch { get; }
+
+    public (InMemoryPort End, PortState Port) AddPort(int vlan = 0, params StageSpecification[] stages)
+    {
+        var mode = vlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access;
+        return AddPort(Compiler.Compile(new PortSettings(mode, vlan, stages), null));
+    }
+
+    public (InMemoryPort End, PortState Port) AddPort(PortPolicy policy)
+    {
+        var end = new InMemoryPort(frameBytesMax: FrameBatch.FrameBytesMax);
+        var port = new PortState(Guid.NewGuid(), policy, end);
+        Switch.Add(port);
+        end.Start(port, Forwarder);
+        return (end, port);
+    }
+}
+
+/// <summary>A clock that stands still until it is moved.</summary>
+internal sealed class ManualClock : TimeProvider
+{
+    private long _ticks = 10_000_000_000;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => _ticks;
+
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(_ticks);
+
+    public void Advance(TimeSpan time) => _ticks += time.Ticks;
+}
