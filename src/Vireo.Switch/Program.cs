@@ -1,1 +1,2 @@
-return 0;
+Console.Error.WriteLine("The switch plane is started by 'vireo serve'.");
+return 1;
