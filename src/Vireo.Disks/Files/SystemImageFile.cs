@@ -1,0 +1,279 @@
+using Vireo.Platform;
+using Vireo.Platform.Files;
+using Vireo.Platform.Memory;
+
+namespace Vireo.Disks.Files;
+
+/// <summary>An image file of the operating system: scatter/gather calls straight to and from the caller's memory.</summary>
+public sealed class SystemImageFile : IImageFile
+{
+    private const int ZeroBufferBytes = 1 << 20;
+    private readonly NativeFile _file;
+    private long _lengthBytes;
+
+    private SystemImageFile(NativeFile file, bool isReadOnly, long lengthBytes)
+    {
+        _file = file;
+        IsReadOnly = isReadOnly;
+        _lengthBytes = lengthBytes;
+    }
+
+    /// <inheritdoc/>
+    public string Path => _file.Path;
+
+    /// <inheritdoc/>
+    public bool IsReadOnly { get; }
+
+    /// <inheritdoc/>
+    public long LengthBytes => Volatile.Read(ref _lengthBytes);
+
+    /// <summary>Opens <paramref name="path"/> and takes the lock that keeps others from harm (see <see cref="ImageLock"/>).</summary>
+    /// <param name="path">File or block device.</param>
+    /// <param name="readOnly">Shared lock, no writing.</param>
+    /// <param name="takeLock">False only to look at an image that may be in use.</param>
+    /// <exception cref="ImageException">Not there, not allowed, in use.</exception>
+    public static SystemImageFile Open(string path, bool readOnly, bool takeLock = true)
+    {
+        var file = NativeFile.TryOpen(path, writable: !readOnly, out var error) ?? throw Refused(path, error);
+        try
+        {
+            var length = file.GetLength();
+            if (length < 0 || Directory.Exists(path))
+            {
+                throw Refused(path, length < 0 ? (int)-length : Errno.IsFolder);
+            }
+
+            if (takeLock)
+            {
+                ImageLock.Take(file, exclusive: !readOnly);
+            }
+
+            return new SystemImageFile(file, readOnly, length);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a new, empty file that is locked for its maker.</summary>
+    /// <exception cref="ImageException">It is there already, or the system refused.</exception>
+    public static SystemImageFile Create(string path)
+    {
+        var file = NativeFile.TryCreate(path, out var error) ?? throw Refused(path, error);
+        try
+        {
+            ImageLock.Take(file, exclusive: true);
+            return new SystemImageFile(file, isReadOnly: false, 0);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public BlockStatus Read(long offsetBytes, Span<byte> target)
+    {
+        while (!target.IsEmpty)
+        {
+            var result = _file.Read(offsetBytes, target);
+            if (result < 0)
+            {
+                return Translate(result);
+            }
+
+            if (result == 0)
+            {
+                target.Clear();
+                return BlockStatus.Ok;
+            }
+
+            offsetBytes += result;
+            target = target[(int)result..];
+        }
+
+        return BlockStatus.Ok;
+    }
+
+    /// <inheritdoc/>
+    public BlockStatus Write(long offsetBytes, ReadOnlySpan<byte> source)
+    {
+        while (!source.IsEmpty)
+        {
+            var result = _file.Write(offsetBytes, source);
+            if (result <= 0)
+            {
+                return result == 0 ? BlockStatus.IoError : Translate(result);
+            }
+
+            offsetBytes += result;
+            source = source[(int)result..];
+        }
+
+        Extend(offsetBytes);
+        return BlockStatus.Ok;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        new(ReadAll(offsetBytes, buffers.Segments, start, lengthBytes));
+
+    /// <inheritdoc/>
+    public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        new(WriteAll(offsetBytes, buffers.Segments, start, lengthBytes));
+
+    /// <inheritdoc/>
+    public BlockStatus Flush() => Translate(_file.Flush());
+
+    /// <inheritdoc/>
+    public BlockStatus SetLength(long lengthBytes)
+    {
+        var status = Translate(_file.SetLength(lengthBytes));
+        if (status == BlockStatus.Ok)
+        {
+            Volatile.Write(ref _lengthBytes, lengthBytes);
+        }
+
+        return status;
+    }
+
+    /// <inheritdoc/>
+    public BlockStatus Reserve(long offsetBytes, long lengthBytes)
+    {
+        var result = _file.Reserve(offsetBytes, lengthBytes);
+        if (IsMissing(result))
+        {
+            // The file system cannot reserve: zeros that are really written are the same promise.
+            return WriteZeros(offsetBytes, lengthBytes);
+        }
+
+        if (result == 0)
+        {
+            Extend(offsetBytes + lengthBytes);
+        }
+
+        return Translate(result);
+    }
+
+    /// <inheritdoc/>
+    public BlockStatus Discard(long offsetBytes, long lengthBytes)
+    {
+        var result = _file.Punch(offsetBytes, lengthBytes);
+        return IsMissing(result) ? Zero(offsetBytes, lengthBytes) : Translate(result);
+    }
+
+    /// <inheritdoc/>
+    public BlockStatus Zero(long offsetBytes, long lengthBytes)
+    {
+        var result = _file.Zero(offsetBytes, lengthBytes);
+        return IsMissing(result) ? WriteZeros(offsetBytes, lengthBytes) : Translate(result);
+    }
+
+    /// <inheritdoc/>
+    public long MeasureRun(long offsetBytes, long lengthBytes, out bool isHole) =>
+        Math.Min(lengthBytes, _file.FindRunEnd(offsetBytes, out isHole) - offsetBytes);
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+
+    private static bool IsMissing(int result) => result is -Errno.NotSupported or -Errno.NoSystemCall;
+
+    private static ImageException Refused(string path, int error) => error switch
+    {
+        Errno.NoEntry => new(ImageErrorKind.NotFound, path, $"The image '{path}' does not exist; check the path."),
+        Errno.Exists => new(ImageErrorKind.AlreadyExists, path, $"The file '{path}' exists already; choose another path or remove it first."),
+        Errno.AccessDenied => new(ImageErrorKind.AccessDenied, path, $"Vireo is not allowed to open '{path}'; check its permissions."),
+        Errno.ReadOnlyFileSystem => new(ImageErrorKind.AccessDenied, path, $"'{path}' is on a file system that is mounted read-only."),
+        Errno.IsFolder => new(ImageErrorKind.InvalidParameter, path, $"'{path}' is a folder, not an image."),
+        Errno.NoSpace or Errno.QuotaExceeded => ImageException.Failed(path, "make", BlockStatus.NoSpace),
+        _ => new(ImageErrorKind.IoError, path, $"'{path}' cannot be opened: {Errno.Describe(error)}."),
+    };
+
+    private static BlockStatus Translate(long result) => result switch
+    {
+        >= 0 => BlockStatus.Ok,
+        -Errno.NoSpace or -Errno.QuotaExceeded or -Errno.FileTooBig => BlockStatus.NoSpace,
+        _ => BlockStatus.IoError,
+    };
+
+    // Calls again until everything is there: the system may do less than asked, and takes a limited number of segments.
+    private BlockStatus ReadAll(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        while (lengthBytes > 0)
+        {
+            var result = _file.Read(offsetBytes, segments, start, lengthBytes);
+            if (result < 0)
+            {
+                return Translate(result);
+            }
+
+            if (result == 0)
+            {
+                SegmentWindow.Clear(segments, start, lengthBytes);
+                return BlockStatus.Ok;
+            }
+
+            offsetBytes += result;
+            start += (int)result;
+            lengthBytes -= (int)result;
+        }
+
+        return BlockStatus.Ok;
+    }
+
+    private BlockStatus WriteAll(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        while (lengthBytes > 0)
+        {
+            var result = _file.Write(offsetBytes, segments, start, lengthBytes);
+            if (result <= 0)
+            {
+                return result == 0 ? BlockStatus.IoError : Translate(result);
+            }
+
+            offsetBytes += result;
+            start += (int)result;
+            lengthBytes -= (int)result;
+        }
+
+        Extend(offsetBytes);
+        return BlockStatus.Ok;
+    }
+
+    private BlockStatus WriteZeros(long offsetBytes, long lengthBytes)
+    {
+        var zeros = new byte[Math.Min(lengthBytes, ZeroBufferBytes)];
+        while (lengthBytes > 0)
+        {
+            var pieceBytes = (int)Math.Min(lengthBytes, zeros.Length);
+            var status = Write(offsetBytes, zeros.AsSpan(0, pieceBytes));
+            if (status != BlockStatus.Ok)
+            {
+                return status;
+            }
+
+            offsetBytes += pieceBytes;
+            lengthBytes -= pieceBytes;
+        }
+
+        return BlockStatus.Ok;
+    }
+
+    private void Extend(long endBytes)
+    {
+        var length = Volatile.Read(ref _lengthBytes);
+        while (endBytes > length)
+        {
+            var seen = Interlocked.CompareExchange(ref _lengthBytes, endBytes, length);
+            if (seen == length)
+            {
+                return;
+            }
+
+            length = seen;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using Vireo.Disks.Files;
+
+namespace Vireo.Disks.Vhdx;
+
+/// <summary>
+/// A new VHDX file. The file is laid out as header section, log, metadata, block allocation table, payload, every part on its own
+/// megabytes: [MS-VHDX] 2.1 File Structure.
+/// </summary>
+/// <param name="SizeBytes">Size of the virtual disk: 3 MB to 64 TB, a multiple of the logical sector.</param>
+/// <param name="IsFixed">All storage is allocated now.</param>
+/// <param name="BlockSizeBytes">0 for the default (32 MB), or a power of two from 1 MB to 256 MB.</param>
+/// <param name="LogicalSectorBytes">0 for the default (512), or 512 or 4096.</param>
+/// <param name="PhysicalSectorBytes">0 for the default (4096), or 512 or 4096.</param>
+/// <param name="Creator">Name and version of the program, for people who look into the file.</param>
+public sealed record VhdxCreate(
+    long SizeBytes, bool IsFixed, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0, string Creator = "Vireo 0.1")
+{
+    private const int DefaultBlockBytes = 32 << 20;
+    private const long LogOffset = VhdxLimits.Megabyte;
+    private const long LogBytes = VhdxLimits.Megabyte;
+    private const long MetadataOffset = LogOffset + LogBytes;
+    private const long MetadataBytes = VhdxLimits.Megabyte;
+    private const long TableOffset = MetadataOffset + MetadataBytes;
+
+    /// <summary>Writes the image into the empty <paramref name="file"/>, durably.</summary>
+    /// <exception cref="ImageException">A parameter is out of range, or the storage failed; the caller removes the file.</exception>
+    public void Write(IImageFile file, Func<Guid> newId)
+    {
+        var blockBytes = BlockSizeBytes == 0 ? DefaultBlockBytes : BlockSizeBytes;
+        var logicalBytes = LogicalSectorBytes == 0 ? 512 : LogicalSectorBytes;
+        var physicalBytes = PhysicalSectorBytes == 0 ? 4096 : PhysicalSectorBytes;
+        Check(file.Path, blockBytes, logicalBytes, physicalBytes);
+        var layout = new VhdxLayout(SizeBytes, blockBytes, logicalBytes);
+        var tableBytes = RoundUp(layout.EntryCount * VhdxBatEntry.LengthBytes, VhdxLimits.Megabyte);
+        var payloadOffset = TableOffset + tableBytes;
+        var lengthBytes = payloadOffset + (IsFixed ? layout.BlockCount * blockBytes : 0);
+        Require(file.SetLength(lengthBytes), file.Path);
+        if (IsFixed)
+        {
+            Require(file.Reserve(0, lengthBytes), file.Path);
+            WriteFixedTable(file, layout, payloadOffset);
+        }
+
+        WriteMetadata(file, blockBytes, logicalBytes, physicalBytes, newId());
+        WriteRegions(file, tableBytes);
+        WriteHeaders(file, newId);
+
+        // The identifier comes last: until it is there the file is not a VHDX file at all.
+        Require(file.Flush(), file.Path);
+        var identifier = new byte[VhdxFileIdentifier.LengthBytes];
+        VhdxFileIdentifier.Write(identifier, Creator);
+        Require(file.Write(VhdxLimits.FileIdentifierOffset, identifier), file.Path);
+        Require(file.Flush(), file.Path);
+    }
+
+    private static long RoundUp(long value, long unit) => (value + unit - 1) / unit * unit;
+
+    private static void Require(BlockStatus status, string path)
+    {
+        if (status != BlockStatus.Ok)
+        {
+            throw ImageException.Failed(path, "make", status);
+        }
+    }
+
+    private void Check(string path, int blockBytes, int logicalBytes, int physicalBytes)
+    {
+        if (logicalBytes is not (512 or 4096))
+        {
+            throw Wrong(path, $"the logical sector size {logicalBytes} must be 512 or 4096");
+        }
+
+        if (physicalBytes is not (512 or 4096))
+        {
+            throw Wrong(path, $"the physical sector size {physicalBytes} must be 512 or 4096");
+        }
+
+        if (!BitOperations.IsPow2(blockBytes) || blockBytes is < VhdxLimits.MinimumBlockBytes or > VhdxLimits.MaximumBlockBytes)
+        {
+            throw Wrong(path, $"the block size {blockBytes} must be a power of two from 1 MB to 256 MB");
+        }
+
+        if (SizeBytes is < VhdxLimits.MinimumSizeBytes or > VhdxLimits.MaximumSizeBytes || SizeBytes % logicalBytes != 0)
+        {
+            throw Wrong(path, $"the size {SizeBytes} must be from 3 MB to 64 TB and a multiple of the logical sector size {logicalBytes}");
+        }
+    }
+
+    private static ImageException Wrong(string path, string what) =>
+        new(ImageErrorKind.InvalidParameter, path, $"The image '{path}' cannot be made: {what}.");
+
+    private static void WriteFixedTable(IImageFile file, VhdxLayout layout, long payloadOffset)
+    {
+        // In pieces, because the table of a 64 TB disk with small blocks has 512 MB.
+        var piece = new byte[VhdxLimits.Megabyte];
+        var entriesPerPiece = piece.Length / VhdxBatEntry.LengthBytes;
+        var block = 0L;
+        for (var first = 0L; first < layout.EntryCount; first += entriesPerPiece)
+        {
+            Array.Clear(piece);
+            var count = (int)Math.Min(entriesPerPiece, layout.EntryCount - first);
+            for (; block < layout.BlockCount && layout.EntryOf(block) < first + count; block++)
+            {
+                var entry = new VhdxBatEntry(VhdxBlockState.FullyPresent, payloadOffset + (block * layout.BlockSizeBytes));
+                BinaryPrimitives.WriteUInt64LittleEndian(piece.AsSpan((int)(layout.EntryOf(block) - first) * VhdxBatEntry.LengthBytes), entry.Value);
+            }
+
+            Require(file.Write(TableOffset + (first * VhdxBatEntry.LengthBytes), piece.AsSpan(0, count * VhdxBatEntry.LengthBytes)), file.Path);
+        }
+    }
+
+    private void WriteMetadata(IImageFile file, int blockBytes, int logicalBytes, int physicalBytes, Guid diskId)
+    {
+        const int firstItem = VhdxMetadataTable.LengthBytes;
+        VhdxMetadataEntry[] entries =
+        [
+            new(VhdxMetadata.FileParametersItem, firstItem, 8, IsUser: false, IsVirtualDisk: false, IsRequired: true),
+            new(VhdxMetadata.DiskSizeItem, firstItem + 8, 8, IsUser: false, IsVirtualDisk: true, IsRequired: true),
+            new(VhdxMetadata.DiskIdItem, firstItem + 16, 16, IsUser: false, IsVirtualDisk: true, IsRequired: true),
+            new(VhdxMetadata.LogicalSectorItem, firstItem + 32, 4, IsUser: false, IsVirtualDisk: true, IsRequired: true),
+            new(VhdxMetadata.PhysicalSectorItem, firstItem + 36, 4, IsUser: false, IsVirtualDisk: true, IsRequired: true),
+        ];
+        var region = new byte[firstItem + 40];
+        VhdxMetadataTable.Write(region, entries);
+        var items = region.AsSpan(firstItem);
+        BinaryPrimitives.WriteInt32LittleEndian(items, blockBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(items[4..], IsFixed ? VhdxMetadata.LeaveBlocksAllocatedFlag : 0);
+        BinaryPrimitives.WriteInt64LittleEndian(items[8..], SizeBytes);
+        diskId.TryWriteBytes(items[16..]);
+        BinaryPrimitives.WriteInt32LittleEndian(items[32..], logicalBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(items[36..], physicalBytes);
+        Require(file.Write(MetadataOffset, region), file.Path);
+    }
+
+    private static void WriteRegions(IImageFile file, long tableBytes)
+    {
+        var table = new byte[VhdxRegionTable.LengthBytes];
+        VhdxRegionTable.Write(
+            table,
+            [
+                new(VhdxRegionTable.MetadataRegion, MetadataOffset, MetadataBytes, IsRequired: true),
+                new(VhdxRegionTable.BlockTableRegion, TableOffset, tableBytes, IsRequired: true),
+            ]);
+        Require(file.Write(VhdxLimits.FirstRegionTableOffset, table), file.Path);
+        Require(file.Write(VhdxLimits.SecondRegionTableOffset, table), file.Path);
+    }
+
+    private static void WriteHeaders(IImageFile file, Func<Guid> newId)
+    {
+        var header = new VhdxHeader(0, newId(), newId(), Guid.Empty, LogVersion: 0, Version: 1, (uint)LogBytes, (ulong)LogOffset);
+        var buffer = new byte[VhdxHeader.LengthBytes];
+        header.Write(buffer);
+        Require(file.Write(VhdxLimits.FirstHeaderOffset, buffer), file.Path);
+        (header with { SequenceNumber = 1 }).Write(buffer);
+        Require(file.Write(VhdxLimits.SecondHeaderOffset, buffer), file.Path);
+    }
+}

@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using Vireo.Disks.Files;
+
+namespace Vireo.Disks.Vhdx;
+
+/// <summary>The known metadata items, checked. [MS-VHDX] 2.6.2 Known Metadata Items.</summary>
+/// <param name="Geometry">Virtual disk size and sector sizes.</param>
+/// <param name="BlockSizeBytes">1 MB to 256 MB, a power of two.</param>
+/// <param name="LeaveBlocksAllocated">Set in a fixed file.</param>
+/// <param name="DiskId">Identity of the virtual disk (SCSI page 83).</param>
+/// <param name="UserItems">Items kept for the user.</param>
+public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bool LeaveBlocksAllocated, Guid DiskId, IReadOnlyList<VhdxMetadataEntry> UserItems)
+{
+    /// <summary>File parameters: block size and flags (2.6.2.1).</summary>
+    public static Guid FileParametersItem { get; } = new("CAA16737-FA36-4D43-B3B6-33F0AA44E76B");
+
+    /// <summary>Virtual disk size (2.6.2.2).</summary>
+    public static Guid DiskSizeItem { get; } = new("2FA54224-CD1B-4876-B211-5DBED83BF4B8");
+
+    /// <summary>Virtual disk id (2.6.2.3).</summary>
+    public static Guid DiskIdItem { get; } = new("BECA12AB-B2E6-4523-93EF-C309E000C746");
+
+    /// <summary>Logical sector size (2.6.2.4).</summary>
+    public static Guid LogicalSectorItem { get; } = new("8141BF1D-A96F-4709-BA47-F233A8FAAB5F");
+
+    /// <summary>Physical sector size (2.6.2.5).</summary>
+    public static Guid PhysicalSectorItem { get; } = new("CDA348C7-445D-4471-9CC9-E9885251C556");
+
+    /// <summary>Parent locator (2.6.2.6).</summary>
+    public static Guid ParentLocatorItem { get; } = new("A8D35F2D-B30B-454D-ABF7-D3D84834AB0C");
+
+    /// <summary>Bit of the file parameters that marks a fixed file.</summary>
+    public const uint LeaveBlocksAllocatedFlag = 1;
+
+    /// <summary>Bit of the file parameters that marks a differencing file.</summary>
+    public const uint HasParentFlag = 2;
+
+    /// <summary>Reads the metadata region.</summary>
+    /// <exception cref="ImageException">An item is missing, outside its range, required and unknown; or the file is a differencing one.</exception>
+    public static VhdxMetadata Read(IImageFile file, VhdxRegion region)
+    {
+        var table = new byte[VhdxMetadataTable.LengthBytes];
+        var status = file.Read(region.OffsetBytes, table);
+        if (status != BlockStatus.Ok)
+        {
+            throw ImageException.Failed(file.Path, "read the metadata of", status);
+        }
+
+        var reader = new ItemReader(file, region, VhdxMetadataTable.Read(table, file.Path, region.OffsetBytes, region.LengthBytes));
+        reader.RefuseUnknown();
+        var parameters = reader.Read(FileParametersItem, "file parameters", 8);
+        var blockSize = BinaryPrimitives.ReadUInt32LittleEndian(parameters);
+        var flags = BinaryPrimitives.ReadUInt32LittleEndian(parameters.AsSpan(4));
+        if ((flags & HasParentFlag) != 0)
+        {
+            var parent = reader.ReadParent()?.Path ?? "unknown";
+            throw new ImageException(
+                ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' is a differencing disk of the parent '{parent}'; differencing disks are not supported yet.");
+        }
+
+        if (!BitOperations.IsPow2(blockSize) || blockSize is < VhdxLimits.MinimumBlockBytes or > VhdxLimits.MaximumBlockBytes)
+        {
+            throw reader.Wrong(FileParametersItem, $"the block size is {blockSize}, which must be a power of two from 1 MB to 256 MB");
+        }
+
+        var logical = reader.ReadSectorSize(LogicalSectorItem, "logical sector size");
+        var physical = reader.ReadSectorSize(PhysicalSectorItem, "physical sector size");
+        var size = BinaryPrimitives.ReadUInt64LittleEndian(reader.Read(DiskSizeItem, "virtual disk size", 8));
+        if (size == 0 || size > VhdxLimits.MaximumSizeBytes || size % (uint)logical != 0)
+        {
+            throw reader.Wrong(DiskSizeItem, $"the virtual disk size is {size}, which must be a multiple of {logical} up to 64 TB");
+        }
+
+        return new VhdxMetadata(
+            new BlockGeometry((long)size, logical, physical),
+            (int)blockSize,
+            (flags & LeaveBlocksAllocatedFlag) != 0,
+            new Guid(reader.Read(DiskIdItem, "virtual disk id", 16)),
+            reader.UserItems);
+    }
+
+    private sealed class ItemReader(IImageFile file, VhdxRegion region, List<VhdxMetadataEntry> entries)
+    {
+        public List<VhdxMetadataEntry> UserItems => entries.FindAll(entry => entry.IsUser);
+
+        public void RefuseUnknown()
+        {
+            Guid[] known = [FileParametersItem, DiskSizeItem, DiskIdItem, LogicalSectorItem, PhysicalSectorItem, ParentLocatorItem];
+            foreach (var entry in entries)
+            {
+                if (entry.IsRequired && (entry.IsUser || !known.Contains(entry.Id)))
+                {
+                    throw new ImageException(
+                        ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' requires the unknown metadata item {entry.Id}; a newer program made it.");
+                }
+            }
+        }
+
+        public byte[] Read(Guid id, string name, int lengthBytes)
+        {
+            var entry = Find(id);
+            if (entry.LengthBytes < lengthBytes)
+            {
+                throw ImageException.Corrupt(file.Path, region.OffsetBytes, $"the metadata item '{name}' is missing or shorter than {lengthBytes} bytes");
+            }
+
+            return Read(entry, lengthBytes);
+        }
+
+        public VhdxParentLocator? ReadParent()
+        {
+            var entry = Find(ParentLocatorItem);
+            return entry.LengthBytes == 0 ? null : VhdxParentLocator.TryRead(Read(entry, entry.LengthBytes));
+        }
+
+        public int ReadSectorSize(Guid id, string name)
+        {
+            var size = BinaryPrimitives.ReadUInt32LittleEndian(Read(id, name, 4));
+            return size is 512 or 4096 ? (int)size : throw Wrong(id, $"the {name} is {size}, which must be 512 or 4096");
+        }
+
+        public ImageException Wrong(Guid id, string what) => ImageException.Corrupt(file.Path, region.OffsetBytes + Find(id).OffsetBytes, what);
+
+        private byte[] Read(VhdxMetadataEntry entry, int lengthBytes)
+        {
+            var item = new byte[lengthBytes];
+            var status = file.Read(region.OffsetBytes + entry.OffsetBytes, item);
+            return status == BlockStatus.Ok ? item : throw ImageException.Failed(file.Path, "read the metadata of", status);
+        }
+
+        private VhdxMetadataEntry Find(Guid id) => entries.Find(entry => entry.Id == id && !entry.IsUser);
+    }
+}

@@ -1,0 +1,245 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Vireo.Platform.Memory;
+
+namespace Vireo.Platform.Files;
+
+/// <summary>
+/// An open file or block device, addressed by offset. The data calls return what the system says: a count, or the negated error number
+/// (see <see cref="Errno"/>); nothing is thrown and nothing is allocated. Safe to use from several threads at once.
+/// </summary>
+public sealed unsafe partial class NativeFile : IDisposable
+{
+    /// <summary>Segments that one call passes on; a longer vector takes several calls.</summary>
+    public const int MaximumSegments = 256;
+
+    private const int FlagReadOnly = 0; // O_RDONLY
+    private const int FlagReadWrite = 2; // O_RDWR
+    private const int FlagCreate = 0x40; // O_CREAT
+    private const int FlagExclusive = 0x80; // O_EXCL
+    private const int FlagCloseOnExec = 0x80000; // O_CLOEXEC
+    private const int SeekEnd = 2;
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
+    private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
+    private const int PunchHole = 2; // FALLOC_FL_PUNCH_HOLE
+    private const int ZeroRange = 16; // FALLOC_FL_ZERO_RANGE
+
+    private int _descriptor;
+
+    private NativeFile(int descriptor, string path)
+    {
+        _descriptor = descriptor;
+        Path = path;
+    }
+
+    /// <summary>Closes the descriptor of an owner that was lost without disposing.</summary>
+    ~NativeFile() => Release();
+
+    /// <summary>The path it was opened by.</summary>
+    public string Path { get; }
+
+    /// <summary>The file descriptor; valid until disposal.</summary>
+    public int Descriptor => _descriptor;
+
+    /// <summary>Opens an existing file; null and the error number when the system refuses.</summary>
+    public static NativeFile? TryOpen(string path, bool writable, out int error) =>
+        TryOpen(path, (writable ? FlagReadWrite : FlagReadOnly) | FlagCloseOnExec, out error);
+
+    /// <summary>Makes a new file that only its owner may use; null and the error number (<see cref="Errno.Exists"/> when it is there) otherwise.</summary>
+    public static NativeFile? TryCreate(string path, out int error) =>
+        TryOpen(path, FlagReadWrite | FlagCloseOnExec | FlagCreate | FlagExclusive, out error);
+
+    /// <summary>Length in bytes (of a block device too), or the negated error number.</summary>
+    public long GetLength() => Result(Seek(_descriptor, 0, SeekEnd));
+
+    /// <summary>
+    /// Reads <paramref name="lengthBytes"/> bytes into the part of <paramref name="segments"/> that begins at byte <paramref name="start"/>.
+    /// The count may be short at the end of the file, after <see cref="MaximumSegments"/> segments, or when the system likes; negated error
+    /// number on failure.
+    /// </summary>
+    [SkipLocalsInit]
+    public long Read(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        var vector = stackalloc NativeVector[MaximumSegments];
+        var count = Fill(vector, segments, start, lengthBytes);
+        long result;
+        do
+        {
+            // SAFETY: vector holds count entries; whoever made the segments keeps their memory mapped until this call returns.
+            result = Result(ReadVector(_descriptor, vector, count, offsetBytes));
+        }
+        while (result == -Errno.Interrupted);
+        return result;
+    }
+
+    /// <summary>Writes from <paramref name="segments"/>; otherwise as the reading twin.</summary>
+    [SkipLocalsInit]
+    public long Write(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        var vector = stackalloc NativeVector[MaximumSegments];
+        var count = Fill(vector, segments, start, lengthBytes);
+        long result;
+        do
+        {
+            // SAFETY: vector holds count entries; whoever made the segments keeps their memory mapped until this call returns.
+            result = Result(WriteVector(_descriptor, vector, count, offsetBytes));
+        }
+        while (result == -Errno.Interrupted);
+        return result;
+    }
+
+    /// <summary>Reads into <paramref name="target"/>; otherwise as the reading of segments.</summary>
+    public long Read(long offsetBytes, Span<byte> target)
+    {
+        fixed (byte* pointer = target)
+        {
+            // SAFETY: target stays pinned until the synchronous call returns.
+            return Read(offsetBytes, [new IoSegment((nint)pointer, target.Length)], 0, target.Length);
+        }
+    }
+
+    /// <summary>Writes <paramref name="source"/>; otherwise as the writing of segments.</summary>
+    public long Write(long offsetBytes, ReadOnlySpan<byte> source)
+    {
+        fixed (byte* pointer = source)
+        {
+            // SAFETY: source stays pinned until the synchronous call returns, and a write does not change it.
+            return Write(offsetBytes, [new IoSegment((nint)pointer, source.Length)], 0, source.Length);
+        }
+    }
+
+    /// <summary>Makes data and size durable; 0 or the negated error number.</summary>
+    public int Flush() => (int)Result(DataSync(_descriptor));
+
+    /// <summary>Sets the length; new bytes read as zeros. 0 or the negated error number.</summary>
+    public int SetLength(long lengthBytes) => (int)Result(Truncate(_descriptor, lengthBytes));
+
+    /// <summary>Reserves storage for a range and extends the file to hold it; existing bytes stay. 0 or the negated error number.</summary>
+    public int Reserve(long offsetBytes, long lengthBytes) => Allocate(0, offsetBytes, lengthBytes);
+
+    /// <summary>Gives the storage of a range back; it reads as zeros. 0 or the negated error number (<see cref="Errno.NotSupported"/> where the file system cannot).</summary>
+    public int Punch(long offsetBytes, long lengthBytes) => Allocate(PunchHole | KeepSize, offsetBytes, lengthBytes);
+
+    /// <summary>Makes a range read as zeros and keeps its storage. 0 or the negated error number (<see cref="Errno.NotSupported"/> where the file system cannot).</summary>
+    public int Zero(long offsetBytes, long lengthBytes) => Allocate(ZeroRange | KeepSize, offsetBytes, lengthBytes);
+
+    /// <summary>
+    /// The end of the run of data (or of hole) that begins at <paramref name="offsetBytes"/>; <see cref="long.MaxValue"/> when it goes on to
+    /// the end of the file. A file system that does not track holes answers "data".
+    /// </summary>
+    public long FindRunEnd(long offsetBytes, out bool isHole)
+    {
+        var data = Result(Seek(_descriptor, offsetBytes, SeekData));
+        if (data == -Errno.NoSuchOffset)
+        {
+            isHole = true;
+            return long.MaxValue;
+        }
+
+        if (data < 0)
+        {
+            isHole = false;
+            return long.MaxValue;
+        }
+
+        isHole = data > offsetBytes;
+        if (isHole)
+        {
+            return data;
+        }
+
+        var hole = Result(Seek(_descriptor, offsetBytes, SeekHole));
+        return hole < 0 ? long.MaxValue : hole;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    private static NativeFile? TryOpen(string path, int flags, out int error)
+    {
+        var descriptor = Open(path, flags, 0x180); // octal 0600, umask applies
+        error = descriptor < 0 ? Marshal.GetLastPInvokeError() : 0;
+        return descriptor < 0 ? null : new NativeFile(descriptor, path);
+    }
+
+    private static int Fill(NativeVector* vector, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        var count = 0;
+        foreach (ref readonly var segment in segments)
+        {
+            if (start >= segment.Length)
+            {
+                start -= segment.Length;
+                continue;
+            }
+
+            if (lengthBytes == 0 || count == MaximumSegments)
+            {
+                break;
+            }
+
+            var takenBytes = Math.Min(segment.Length - start, lengthBytes);
+
+            // SAFETY: count < MaximumSegments, the number of entries the caller allocated; start and takenBytes lie inside the segment.
+            vector[count++] = new NativeVector(segment.Address + start, (nuint)takenBytes);
+            start = 0;
+            lengthBytes -= takenBytes;
+        }
+
+        return count;
+    }
+
+    private static long Result(long result) => result < 0 ? -Marshal.GetLastPInvokeError() : result;
+
+    private int Allocate(int mode, long offsetBytes, long lengthBytes)
+    {
+        long result;
+        do
+        {
+            result = Result(FAllocate(_descriptor, mode, offsetBytes, lengthBytes));
+        }
+        while (result == -Errno.Interrupted);
+        return (int)result;
+    }
+
+    private void Release()
+    {
+        var descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        if (descriptor >= 0)
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long Seek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "preadv", SetLastError = true)]
+    private static partial nint ReadVector(int descriptor, NativeVector* vector, int count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "pwritev", SetLastError = true)]
+    private static partial nint WriteVector(int descriptor, NativeVector* vector, int count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int DataSync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    private static partial int Truncate(int descriptor, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int FAllocate(int descriptor, int mode, long offset, long length);
+
+    // struct iovec, readv(2).
+    private readonly record struct NativeVector(nint Base, nuint Length);
+}
