@@ -81,7 +81,10 @@ public interface IMachine : IAsyncDisposable
     Task ResetAsync(CancellationToken cancellationToken = default);
 
     /// <summary>Running or paused to saved: writes memory and devices to <paramref name="path"/>, which exists complete or not at all, and ends the process.</summary>
-    Task SaveAsync(string path, CancellationToken cancellationToken = default);
+    /// <param name="path">The file to make.</param>
+    /// <param name="beforeExit">Called when the file is durable and before the process ends: the moment to write down that a saved state exists. When it throws, the file is deleted and the guest goes on.</param>
+    /// <param name="cancellationToken">Gives up; the guest goes on.</param>
+    Task SaveAsync(string path, Func<CancellationToken, Task>? beforeExit = null, CancellationToken cancellationToken = default);
 
     /// <summary>Saved to off. The file is the caller's to delete, before.</summary>
     void DiscardSavedState();

@@ -1,0 +1,31 @@
+namespace Vireo.Machines.Devices;
+
+/// <summary>Names of our devices inside QEMU.</summary>
+internal static class DeviceNames
+{
+    public const string Memory = "memory";
+    public const string Balloon = "balloon";
+    public const string Agent = "agent";
+    public const string AgentPort = "agent-port";
+
+    /// <summary>Device of a drive.</summary>
+    public static string Drive(Guid id) => $"drive-{id:N}";
+
+    /// <summary>Block node behind a drive: QEMU allows 31 characters. A medium has another name each time, see <paramref name="generation"/>.</summary>
+    public static string Node(Guid id, int generation = 0) => $"n{generation % 10}-{id:N}"[..31];
+
+    /// <summary>Character device behind a drive.</summary>
+    public static string DriveSocket(Guid id) => $"drive-socket-{id:N}";
+
+    /// <summary>Device of a network adapter.</summary>
+    public static string Adapter(Guid id) => $"adapter-{id:N}";
+
+    /// <summary>Network back end of an adapter.</summary>
+    public static string Net(Guid id) => $"net-{id:N}";
+
+    /// <summary>Character device behind an adapter.</summary>
+    public static string AdapterSocket(Guid id) => $"adapter-socket-{id:N}";
+
+    /// <summary>Character device of COM 1 or COM 2.</summary>
+    public static string Com(int number) => $"com{number}";
+}

@@ -1,0 +1,70 @@
+using Vireo.Machines.Accelerators;
+
+namespace Vireo.Machines.Devices;
+
+/// <summary>Devices that a machine may start with or get while it runs.</summary>
+internal static class DeviceOptions
+{
+    /// <summary>Seconds during which requests wait for a storage plane that restarts, before the guest sees errors.</summary>
+    public const int ReconnectSeconds = 60;
+
+    /// <summary>Block node of a disk served over NBD.</summary>
+    /// <param name="connection">Where it is served.</param>
+    /// <param name="readOnly">The guest may only read.</param>
+    /// <param name="generation">Counts the media of a DVD drive.</param>
+    public static QemuOption NbdNode(DriveConnection connection, bool readOnly, int generation = 0)
+    {
+        var option = new QemuOption("-blockdev", "nbd")
+            .With("node-name", DeviceNames.Node(connection.DriveId, generation))
+            .With("server.type", "unix").With("server.path", connection.SocketPath)
+            .With("reconnect-delay", ReconnectSeconds)
+            .With("read-only", readOnly);
+        return readOnly ? option : option.With("discard", "unmap");
+    }
+
+    /// <summary>Connection to the vhost-user server of a disk; QEMU comes back to it every second.</summary>
+    public static QemuOption DriveSocket(DriveConnection connection) => new QemuOption("-chardev", "socket")
+        .With("id", DeviceNames.DriveSocket(connection.DriveId)).With("path", connection.SocketPath).With("reconnect", 1);
+
+    /// <summary>Disk served over vhost-user.</summary>
+    public static QemuOption VhostUserDisk(DriveConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex)
+    {
+        var device = DeviceNames.Drive(connection.DriveId);
+        var option = new QemuOption("-device", "vhost-user-blk-pci").With("id", device).With("chardev", DeviceNames.DriveSocket(connection.DriveId));
+        slots.Place(generation, device, option).With("num-queues", connection.Queues);
+        return WithoutMessageInterrupts(option, accelerator).WithOptional("bootindex", bootIndex);
+    }
+
+    /// <summary>Network adapter and what is behind it.</summary>
+    public static IEnumerable<QemuOption> Adapter(AdapterConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex)
+    {
+        var device = DeviceNames.Adapter(connection.AdapterId);
+        var option = new QemuOption("-device", "virtio-net-pci").With("id", device);
+        if (connection.SocketPath is { } path)
+        {
+            yield return new QemuOption("-chardev", "socket").With("id", DeviceNames.AdapterSocket(connection.AdapterId)).With("path", path).With("reconnect", 1);
+            yield return new QemuOption("-netdev", "vhost-user", "type").With("id", DeviceNames.Net(connection.AdapterId))
+                .With("chardev", DeviceNames.AdapterSocket(connection.AdapterId)).With("queues", connection.QueuePairs);
+            option.With("netdev", DeviceNames.Net(connection.AdapterId));
+        }
+
+        slots.Place(generation, device, option).With("mac", FormatMac(connection.MacAddress));
+        if (connection.QueuePairs > 1)
+        {
+            option.With("mq", true);
+        }
+
+        // The firmware of generation 2 has its own network stack; generation 1 boots from the network by legacy adapters only.
+        yield return WithoutMessageInterrupts(option, accelerator).With("romfile", "").WithOptional("bootindex", bootIndex);
+    }
+
+    /// <summary>52:54:00:12:34:56 from twelve digits.</summary>
+    private static string FormatMac(string digits) => string.Join(':', digits.ToLowerInvariant().Chunk(2).Select(pair => new string(pair)));
+
+    /// <summary>
+    /// Without KVM, a vhost-user device whose interrupts are messages (MSI-X) brings QEMU 7.2 down: it wires them to the kernel's
+    /// interrupt routing, which is not there. Line interrupts work.
+    /// </summary>
+    private static QemuOption WithoutMessageInterrupts(QemuOption option, AcceleratorKind accelerator) =>
+        accelerator == AcceleratorKind.Tcg ? option.With("vectors", 0) : option;
+}

@@ -1,0 +1,255 @@
+using System.Globalization;
+using System.Text;
+using Vireo.Machines.Accelerators;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Machines.Devices;
+
+/// <summary>The device model: from a configuration and a plan to QEMU's command line. Pure; <see cref="MachineValidator"/> was asked before.</summary>
+public sealed class MachineCommandLine
+{
+    // Memory for translated code, in MB: QEMU's own default of 1 GB per guest is too much for many small guests.
+    private const int TranslationCacheMegabytes = 256;
+
+    private readonly VirtualMachineConfiguration _configuration;
+    private readonly MachineRuntimePlan _plan;
+    private readonly List<QemuOption> _options = [];
+    private readonly IReadOnlyDictionary<Guid, int> _bootOrder;
+
+    private MachineCommandLine(VirtualMachineConfiguration configuration, MachineRuntimePlan plan, DeviceSlots? previousSlots, string? machineType, bool incoming)
+    {
+        _configuration = configuration;
+        _plan = plan;
+        _bootOrder = BootOrder.Plan(configuration);
+        Slots = DeviceSlots.Plan(configuration.Generation, [.. PciDevices(configuration)], previousSlots);
+        AddMachine(machineType ?? (configuration.Generation == 1 ? "pc" : "q35"));
+        AddFirmware();
+        AddProcessorsAndMemory();
+        AddControl();
+        AddBaseDevices();
+        _options.AddRange(Slots.RootPorts());
+        foreach (var drive in configuration.Drives)
+        {
+            AddDrive(drive);
+        }
+
+        foreach (var adapter in plan.Adapters)
+        {
+            _options.AddRange(DeviceOptions.Adapter(adapter, configuration.Generation, Slots, plan.Accelerator, BootIndex(adapter.AdapterId)));
+        }
+
+        if (incoming)
+        {
+            Add("-incoming", "defer");
+        }
+    }
+
+    /// <summary>Where devices sit.</summary>
+    public DeviceSlots Slots { get; }
+
+    /// <summary>Program and arguments.</summary>
+    public IReadOnlyList<string> Arguments =>
+        [_plan.QemuPath, .. _options.SelectMany(option => option.ToArgument() is { } value ? new[] { option.Flag, value } : [option.Flag])];
+
+    /// <summary>Files that QEMU gets open as descriptors 3, 4, ...: its user may not be able to reach them.</summary>
+    public IReadOnlyList<string> OpenFiles => _plan.Firmware is { } firmware && _configuration.Generation == 2 ? [firmware.VariablesPath] : [];
+
+    /// <summary>Builds it.</summary>
+    /// <param name="configuration">What the machine should be.</param>
+    /// <param name="plan">Where its parts are.</param>
+    /// <param name="previousSlots">Places of devices that a saved state needs again.</param>
+    /// <param name="machineType">Exact machine type that a saved state needs again, for example <c>pc-i440fx-7.2</c>.</param>
+    /// <param name="incoming">The machine waits for a saved state.</param>
+    /// <exception cref="MachineException">There are more devices than places.</exception>
+    public static MachineCommandLine Build(
+        VirtualMachineConfiguration configuration, MachineRuntimePlan plan, DeviceSlots? previousSlots = null, string? machineType = null,
+        bool incoming = false) => new(configuration, plan, previousSlots, machineType, incoming);
+
+    /// <summary>One option per line, quoted for a shell, for people.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder(_plan.QemuPath);
+        foreach (var option in _options)
+        {
+            text.Append(" \\\n  ").Append(option.Flag);
+            if (option.ToArgument() is { } value)
+            {
+                var plain = value.All(c => char.IsAsciiLetterOrDigit(c) || "-_=,./:+".Contains(c, StringComparison.Ordinal));
+                text.Append(' ').Append(plain ? value : $"'{value.Replace("'", "'\\''", StringComparison.Ordinal)}'");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private static IEnumerable<string> PciDevices(VirtualMachineConfiguration configuration) =>
+        configuration.NetworkAdapters.Select(adapter => DeviceNames.Adapter(adapter.Id))
+            .Concat(configuration.Drives.Where(drive => MachineValidator.ExpectedTransport(drive) == DriveTransport.VhostUserBlock).Select(drive => DeviceNames.Drive(drive.Id)));
+
+    private QemuOption Add(string flag, string? leading = null)
+    {
+        var option = new QemuOption(flag, leading);
+        _options.Add(option);
+        return option;
+    }
+
+    private void AddMachine(string machineType)
+    {
+        Add("-name").With("guest", _configuration.Name).With("debug-threads", true);
+        Add("-uuid", _configuration.Id.ToString());
+        Add("-no-user-config");
+        Add("-nodefaults");
+        Add("-machine", machineType).With("usb", false).With("vmport", false).With("hpet", false).With("dump-guest-core", false)
+            .With("memory-backend", DeviceNames.Memory);
+        if (_plan.Accelerator == AcceleratorKind.Kvm)
+        {
+            Add("-accel", "kvm");
+        }
+        else
+        {
+            Add("-accel", "tcg").With("thread", "multi").With("tb-size", TranslationCacheMegabytes);
+        }
+
+        Add("-sandbox", "on").With("obsolete", "deny").With("elevateprivileges", "deny").With("spawn", "deny").With("resourcecontrol", "deny");
+        Add("-rtc").With("base", "utc").With("driftfix", "slew");
+        var powerManagement = _configuration.Generation == 1 ? "PIIX4_PM" : "ICH9-LPC";
+
+        // The guest cannot put a virtual machine to sleep; Hyper-V's guests cannot either.
+        Add("-global", $"{powerManagement}.disable_s3=1");
+        Add("-global", $"{powerManagement}.disable_s4=1");
+        if (_plan.Accelerator == AcceleratorKind.Kvm)
+        {
+            Add("-global", "kvm-pit.lost_tick_policy=delay");
+        }
+
+        // A crashed guest does what it is set to do: stay, or restart itself. We only report it.
+        Add("-action").With("panic", "none").With("reboot", "reset").With("shutdown", "poweroff");
+        Add("-boot").With("strict", true).With("menu", false);
+        Add("-msg").With("timestamp", true);
+
+        // Tells later why QEMU ended, also to somebody who was not there.
+        Add("-trace", "qemu_system_shutdown_request");
+        Add("-S");
+    }
+
+    private void AddFirmware()
+    {
+        if (_configuration.Generation != 2 || _plan.Firmware is not { } firmware)
+        {
+            return;
+        }
+
+        Add("-add-fd").With("fd", 3).With("set", 1).With("opaque", "firmware variables");
+        Add("-blockdev").With("driver", "file").With("node-name", "firmware-code").With("filename", firmware.CodePath).With("read-only", true);
+        Add("-blockdev").With("driver", "file").With("node-name", "firmware-variables").With("filename", "/dev/fdset/1");
+        Add("-machine").With("pflash0", "firmware-code").With("pflash1", "firmware-variables");
+    }
+
+    private void AddProcessorsAndMemory()
+    {
+        var processor = _configuration.Processor;
+        AddProcessorModel(processor);
+        Add("-smp").With("cpus", processor.Count).With("sockets", 1).With("cores", processor.Count).With("threads", 1);
+        var bytes = _configuration.Memory.StartupBytes;
+        Add("-m").With("size", string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}M"));
+
+        // Shared: the data planes read and write it in place.
+        Add("-object", "memory-backend-memfd").With("id", DeviceNames.Memory).With("size", bytes).With("share", true);
+    }
+
+    private void AddProcessorModel(ProcessorConfiguration processor)
+    {
+        if (processor.CompatibilityForMigrationEnabled)
+        {
+            // What every x86-64 processor of the last fifteen years has.
+            Add("-cpu", "Nehalem");
+        }
+        else if (_plan.Accelerator == AcceleratorKind.Tcg)
+        {
+            Add("-cpu", "max").With("svm", false);
+        }
+        else if (processor.ExposeVirtualizationExtensions)
+        {
+            Add("-cpu", "host");
+        }
+        else
+        {
+            Add("-cpu", "host").With("vmx", false).With("svm", false);
+        }
+    }
+
+    private void AddControl()
+    {
+        AddSocketServer("qmp", _plan.QmpSocket, log: null);
+        Add("-mon").With("chardev", "qmp").With("mode", "control");
+        Add("-vnc", $"unix:{_plan.ScreenSocket}");
+        for (var number = 1; number <= 2; number++)
+        {
+            AddSocketServer(DeviceNames.Com(number), _plan.ComSocket(number), _plan.ComLog(number));
+            Add("-device", "isa-serial").With("id", $"serial{number}").With("chardev", DeviceNames.Com(number)).With("index", number - 1);
+        }
+
+        AddSocketServer(DeviceNames.Agent, _plan.AgentSocket, log: null);
+    }
+
+    private void AddSocketServer(string id, string path, string? log)
+    {
+        var option = Add("-chardev", "socket").With("id", id).With("path", path).With("server", true).With("wait", false);
+        if (log is not null)
+        {
+            // Appending, so that the file can be cut from outside while QEMU writes it.
+            option.With("logfile", log).With("logappend", true);
+        }
+    }
+
+    private void AddBaseDevices()
+    {
+        var bus = _configuration.Generation == 1 ? "pci.0" : "pcie.0";
+        Add("-device", "VGA").With("id", "screen").With("bus", bus).With("addr", "0x2");
+        Add("-device", "virtio-balloon-pci").With("id", DeviceNames.Balloon).With("bus", bus).With("addr", "0x3");
+        Add("-object", "rng-random").With("id", "entropy").With("filename", "/dev/urandom");
+        Add("-device", "virtio-rng-pci").With("id", "random").With("rng", "entropy").With("bus", bus).With("addr", "0x4");
+        Add("-device", "virtio-serial-pci").With("id", "channels").With("bus", bus).With("addr", "0x5");
+        Add("-device", "virtserialport").With("id", DeviceNames.AgentPort).With("bus", "channels.0").With("chardev", DeviceNames.Agent)
+            .With("name", "org.qemu.guest_agent.0");
+        Add("-device", "pvpanic").With("id", "panic");
+    }
+
+    private void AddDrive(DriveConfiguration drive)
+    {
+        var connection = _plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id);
+        var bootIndex = BootIndex(drive.Id);
+        if (connection?.Transport == DriveTransport.VhostUserBlock)
+        {
+            _options.Add(DeviceOptions.DriveSocket(connection));
+            _options.Add(DeviceOptions.VhostUserDisk(connection, _configuration.Generation, Slots, _plan.Accelerator, bootIndex));
+            return;
+        }
+
+        if (connection is not null)
+        {
+            _options.Add(DeviceOptions.NbdNode(connection, drive.Kind == DriveKind.Dvd || connection.ReadOnly));
+        }
+
+        var device = Add("-device", drive.Kind == DriveKind.Dvd ? "ide-cd" : "ide-hd").With("id", DeviceNames.Drive(drive.Id));
+        if (_configuration.Generation == 1)
+        {
+            device.With("bus", $"ide.{drive.ControllerNumber}").With("unit", drive.ControllerLocation);
+        }
+        else
+        {
+            // The AHCI controller of q35: every guest has its driver, also an installer.
+            var position = _configuration.Drives.Where(candidate => candidate.Kind == DriveKind.Dvd).TakeWhile(candidate => candidate.Id != drive.Id).Count();
+            device.With("bus", $"ide.{position}");
+        }
+
+        if (connection is not null)
+        {
+            device.With("drive", DeviceNames.Node(drive.Id));
+        }
+
+        device.WithOptional("bootindex", bootIndex);
+    }
+
+    private long? BootIndex(Guid id) => _bootOrder.TryGetValue(id, out var index) ? index : null;
+}

@@ -1,0 +1,133 @@
+using System.Text;
+using Vireo.Machines.Accelerators;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Machines.Devices;
+
+/// <summary>Says everything that keeps a machine from starting, before anything is started.</summary>
+public static class MachineValidator
+{
+    /// <summary>Unix socket paths hold 107 bytes and a terminator (unix(7)); the longest name in a run folder has eight.</summary>
+    private const int MaximumRunFolderBytes = 107 - 9;
+
+    private const int MaximumDvdDrives = 6;
+
+    /// <summary>All problems, each a sentence; empty when the machine can be started.</summary>
+    public static IReadOnlyList<string> Validate(VirtualMachineConfiguration configuration, MachineRuntimePlan plan)
+    {
+        List<string> problems = [];
+        CheckMachine(configuration, plan, problems);
+        CheckDrives(configuration, plan, problems);
+        CheckAdapters(configuration, plan, problems);
+        return problems;
+    }
+
+    private static void CheckMachine(VirtualMachineConfiguration configuration, MachineRuntimePlan plan, List<string> problems)
+    {
+        Require(problems, configuration.Generation is 1 or 2, $"Generation {configuration.Generation} does not exist; choose 1 or 2.");
+        Require(problems, configuration.Processor.Count is >= 1 and <= 64, $"A virtual machine has 1 to 64 virtual processors, not {configuration.Processor.Count}.");
+        var memory = configuration.Memory.StartupBytes;
+        Require(
+            problems,
+            memory is >= 8L << 20 and <= 1L << 40 && memory % (2L << 20) == 0,
+            $"The startup memory of {memory} bytes is not a multiple of 2 MB between 8 MB and 1 TB.");
+        Require(
+            problems,
+            Encoding.UTF8.GetByteCount(plan.RunFolder) <= MaximumRunFolderBytes,
+            $"The run folder '{plan.RunFolder}' has a path of more than {MaximumRunFolderBytes} bytes; Unix sockets in it could not be reached.");
+        Require(problems, File.Exists(plan.QemuPath), $"QEMU is missing ('{plan.QemuPath}'): install the package qemu-system-x86.");
+        Require(problems, !configuration.SecureBootEnabled, "Secure boot is not available yet: switch it off with 'Set-VMFirmware -EnableSecureBoot Off'.");
+        Require(
+            problems,
+            plan.Accelerator != AcceleratorKind.Tcg || !configuration.Processor.ExposeVirtualizationExtensions,
+            "Virtualization extensions cannot be offered to the guest on a host without KVM.");
+        if (configuration.Generation == 2)
+        {
+            Require(
+                problems,
+                plan.Firmware is { } firmware && File.Exists(firmware.CodePath) && (File.Exists(firmware.VariablesPath) || File.Exists(firmware.VariablesTemplatePath)),
+                "The UEFI firmware of generation 2 machines is missing: install the package ovmf.");
+        }
+    }
+
+    private static void CheckDrives(VirtualMachineConfiguration configuration, MachineRuntimePlan plan, List<string> problems)
+    {
+        foreach (var clash in configuration.Drives.GroupBy(drive => (drive.Bus, drive.ControllerNumber, drive.ControllerLocation)).Where(group => group.Count() > 1))
+        {
+            problems.Add($"Two drives share the place {Describe(clash.First())}.");
+        }
+
+        foreach (var drive in configuration.Drives)
+        {
+            var place = Describe(drive);
+            var connection = plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id);
+            if (drive.Bus == DriveBus.Ide)
+            {
+                Require(problems, configuration.Generation == 1, $"The drive at {place} cannot exist: generation 2 machines have no IDE controller.");
+                Require(problems, drive is { ControllerNumber: 0 or 1, ControllerLocation: 0 or 1 }, $"The drive at {place} cannot exist: there are two IDE controllers with two places each.");
+            }
+            else
+            {
+                Require(problems, drive is { ControllerNumber: >= 0 and < 4, ControllerLocation: >= 0 and < 64 }, $"The drive at {place} cannot exist: there are four SCSI controllers with 64 places each.");
+                Require(problems, drive.Kind == DriveKind.HardDisk || configuration.Generation == 2, $"The DVD drive at {place} cannot exist: DVD drives of generation 1 machines are IDE drives.");
+            }
+
+            var expected = ExpectedTransport(drive);
+            if (connection is null)
+            {
+                Require(problems, drive.Kind == DriveKind.Dvd && drive.Path is null, $"The disk of the drive at {place} ('{drive.Path}') is not open.");
+            }
+            else
+            {
+                Require(problems, connection.Transport == expected, $"The disk of the drive at {place} is served as {connection.Transport}; it has to be {expected}.");
+                Require(problems, File.Exists(connection.SocketPath), $"The disk of the drive at {place} ('{drive.Path}') is not served: its socket '{connection.SocketPath}' is missing.");
+            }
+        }
+
+        Require(
+            problems,
+            configuration.Generation == 1 || configuration.Drives.Count(drive => drive.Kind == DriveKind.Dvd) <= MaximumDvdDrives,
+            $"A generation 2 machine has at most {MaximumDvdDrives} DVD drives.");
+    }
+
+    private static void CheckAdapters(VirtualMachineConfiguration configuration, MachineRuntimePlan plan, List<string> problems)
+    {
+        foreach (var adapter in configuration.NetworkAdapters)
+        {
+            // QEMU's vhost-user back end serves virtio adapters only, and the switch plane speaks nothing else to guests.
+            Require(
+                problems,
+                !adapter.IsLegacy,
+                $"The legacy network adapter '{adapter.Name}' cannot be started yet: remove it or add a network adapter that is not legacy.");
+            var connection = plan.Adapters.FirstOrDefault(candidate => candidate.AdapterId == adapter.Id);
+            if (connection is null)
+            {
+                problems.Add($"The network adapter '{adapter.Name}' has no port.");
+                continue;
+            }
+
+            Require(
+                problems,
+                connection.MacAddress.Length == 12 && connection.MacAddress.All(char.IsAsciiHexDigit),
+                $"The network adapter '{adapter.Name}' has the MAC address '{connection.MacAddress}'; it takes twelve hexadecimal digits.");
+            Require(
+                problems,
+                connection.SocketPath is null || File.Exists(connection.SocketPath),
+                $"The port of the network adapter '{adapter.Name}' is not served: its socket '{connection.SocketPath}' is missing.");
+        }
+    }
+
+    /// <summary>How the disk of a drive has to be served.</summary>
+    public static DriveTransport ExpectedTransport(DriveConfiguration drive) =>
+        drive.Bus == DriveBus.Scsi && drive.Kind == DriveKind.HardDisk ? DriveTransport.VhostUserBlock : DriveTransport.Nbd;
+
+    private static string Describe(DriveConfiguration drive) => $"{(drive.Bus == DriveBus.Ide ? "IDE" : "SCSI")} {drive.ControllerNumber}:{drive.ControllerLocation}";
+
+    private static void Require(List<string> problems, bool condition, string problem)
+    {
+        if (!condition)
+        {
+            problems.Add(problem);
+        }
+    }
+}

@@ -1,0 +1,707 @@
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Machines.GuestAgents;
+using Vireo.Machines.Qmp;
+using Vireo.Machines.Running;
+using Vireo.Machines.States;
+using Vireo.Platform.Processes;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Machines;
+
+/// <summary>
+/// One virtual machine. The state machine says what may begin, <see cref="MachineProcess"/> does it, QEMU's events and the end of its
+/// process are observed at any time. <c>_lock</c> guards the state and what is told of it; <c>_turn</c> lets one operation at a time
+/// talk to the process.
+/// </summary>
+internal sealed class Machine : IMachine
+{
+    private static readonly TimeSpan s_connectPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_quitPatience = TimeSpan.FromSeconds(5);
+
+    private readonly TimeProvider _time;
+    private readonly string _runFolder;
+    private readonly MachineEventHub _events = new();
+    private readonly GuestAgentClient _agent;
+    private readonly HeartbeatMonitor _monitor;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly Lock _lock = new();
+    private readonly MachineStateMachine _states;
+    private readonly Task _monitoring;
+    private MachineProcess? _process;
+    private Task _gone = Task.CompletedTask;
+    private CancellationTokenSource? _operating;
+    private MachineExit? _lastExit;
+    private DateTimeOffset _since;
+    private HeartbeatStatus _heartbeat = HeartbeatStatus.Disabled;
+    private string? _criticalReason;
+    private string? _commandLine;
+    private bool _heartbeatEnabled = true;
+    private bool _savedStateExists;
+
+    /// <summary>A machine without a process.</summary>
+    public Machine(Guid id, string runFolder, bool saved, MachineExit? lastExit, TimeProvider time)
+    {
+        Id = id;
+        _runFolder = runFolder;
+        _time = time;
+        _since = time.GetUtcNow();
+        _savedStateExists = saved;
+        _lastExit = lastExit;
+        _states = new(saved ? MachineState.Saved : MachineState.Off);
+        _agent = new(Path.Combine(runFolder, "agent"), time);
+        _monitor = new(_agent, time, IsHeartbeatAsked, SetHeartbeat);
+        _monitoring = Task.Run(() => _monitor.RunAsync(_stop.Token));
+        _ = Task.Run(TrimLogsAsync);
+    }
+
+    /// <inheritdoc/>
+    public Guid Id { get; }
+
+    /// <inheritdoc/>
+    public IGuestAgent GuestAgent => _agent;
+
+    /// <inheritdoc/>
+    public TimeSpan? ProcessorTime => _process?.Record.Process?.ProcessorTime;
+
+    /// <inheritdoc/>
+    public string? CommandLine => _commandLine;
+
+    /// <inheritdoc/>
+    public MachineStatus Status
+    {
+        get
+        {
+            lock (_lock)
+            {
+                var record = _process?.Record;
+                return new()
+                {
+                    MachineId = Id,
+                    State = _states.State,
+                    Since = _since,
+                    CriticalReason = _criticalReason,
+                    Heartbeat = _heartbeat,
+                    StartedAt = record?.StartedAt,
+                    ProcessId = record?.Process?.ProcessId,
+                    Accelerator = record?.Plan.Accelerator,
+                    LastExit = _lastExit,
+                };
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public ChannelReader<MachineEvent> Subscribe(CancellationToken cancellationToken = default) => _events.Subscribe(cancellationToken);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ReadConsole(int comPort = 1, int lines = 20) => LogTail.Read(Path.Combine(_runFolder, $"com{comPort}.log"), lines);
+
+    /// <inheritdoc/>
+    public void EnableHeartbeat(bool enabled)
+    {
+        _heartbeatEnabled = enabled;
+        SetHeartbeat(RestingHeartbeat());
+        _monitor.Wake();
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(MachineStart start, CancellationToken cancellationToken = default) =>
+        OperateAsync(
+            start.SavedStatePath is null ? MachineOperation.Start : MachineOperation.Restore, token => StartCoreAsync(start, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PauseAsync(CancellationToken cancellationToken = default) =>
+        OperateAsync(MachineOperation.Pause, token => ExecuteAsync("stop", null, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ResumeAsync(CancellationToken cancellationToken = default) =>
+        OperateAsync(MachineOperation.Resume, token => ExecuteAsync("cont", null, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ResetAsync(CancellationToken cancellationToken = default) => OperateAsync(
+        MachineOperation.Reset,
+        async token =>
+        {
+            await ExecuteAsync("system_reset", null, token).ConfigureAwait(false);
+            await ExecuteAsync("cont", null, token).ConfigureAwait(false);
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ShutDownAsync(TimeSpan patience, CancellationToken cancellationToken = default) => OperateAsync(
+        MachineOperation.ShutDown,
+        async token =>
+        {
+            if (!await TryAgentShutdownAsync(token).ConfigureAwait(false))
+            {
+                await ExecuteAsync("system_powerdown", null, token).ConfigureAwait(false);
+            }
+
+            try
+            {
+                await _gone.WaitAsync(patience, _time, token).ConfigureAwait(false);
+            }
+            catch (TimeoutException exception)
+            {
+                throw new MachineException(MachineErrorKind.GuestTimeout, $"The guest did not shut down within {patience.TotalSeconds:0} s; it is still running.", exception);
+            }
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task TurnOffAsync(CancellationToken cancellationToken = default) => OperateAsync(
+        MachineOperation.TurnOff,
+        async token =>
+        {
+            if (_process is { } process)
+            {
+                process.TurnOffRequested = true;
+                await process.EndAsync(s_quitPatience).ConfigureAwait(false);
+                await _gone.WaitAsync(token).ConfigureAwait(false);
+            }
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task SaveAsync(string path, Func<CancellationToken, Task>? beforeExit = null, CancellationToken cancellationToken = default)
+    {
+        var wasPaused = _states.State == MachineState.Paused;
+        return OperateAsync(MachineOperation.Save, token => SaveCoreAsync(path, wasPaused, beforeExit, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void DiscardSavedState()
+    {
+        Change(() =>
+        {
+            _states.Begin(MachineOperation.DiscardSavedState);
+            _states.Complete();
+            _savedStateExists = false;
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task ChangeMediumAsync(Guid driveId, DriveConnection? medium, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync((devices, token) => devices.ChangeMediumAsync(driveId, medium, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task AddDriveAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync((devices, token) => devices.AddDriveAsync(drive, connection, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveDriveAsync(Guid driveId, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync((devices, token) => devices.RemoveDriveAsync(driveId, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task SetLinkAsync(Guid adapterId, bool up, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync((devices, token) => devices.SetLinkAsync(adapterId, up, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default) =>
+        _process is { } process ? await Translate(new MachineDevices(process, _time).GetMemoryAsync(cancellationToken)).ConfigureAwait(false) : null;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _monitoring.ConfigureAwait(false);
+        _agent.Dispose();
+        if (_process is { } process)
+        {
+            await process.DisposeAsync().ConfigureAwait(false);
+        }
+
+        _events.End();
+    }
+
+    /// <summary>Takes over a process that an earlier life of ours started.</summary>
+    internal async Task AdoptAsync(MachineRecord record, ProcessHandle handle, bool hasSavedState, CancellationToken cancellationToken)
+    {
+        var process = Attach(record, handle);
+        Change(() => _states.ObserveAdopted(running: true));
+        try
+        {
+            await process.ConnectAsync(s_connectPatience, cancellationToken).ConfigureAwait(false);
+            await ReconcileAsync(process, hasSavedState, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MachineException exception) when (exception.Kind is MachineErrorKind.StartFailed or MachineErrorKind.ControlLost && !process.Exited.IsCompleted)
+        {
+            SetCritical($"QEMU runs but does not answer: {exception.Message}");
+        }
+        catch (MachineException) when (process.Exited.IsCompleted)
+        {
+            await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Finishes or undoes what was under way when our earlier life ended.</summary>
+    private async Task ReconcileAsync(MachineProcess process, bool hasSavedState, CancellationToken cancellationToken)
+    {
+        var record = process.Record;
+        switch (record.Intent)
+        {
+            case MachineIntent.Starting:
+            case MachineIntent.Restoring when hasSavedState:
+                // Its guest never ran: as if nobody had asked.
+                _savedStateExists = record.Intent == MachineIntent.Restoring;
+                process.TurnOffRequested = true;
+                await process.EndAsync(s_quitPatience).ConfigureAwait(false);
+                await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            case MachineIntent.Restoring:
+            case MachineIntent.Running:
+                await process.ExecuteAsync("cont", null, cancellationToken).ConfigureAwait(false);
+                process.Update(current => current with { Intent = MachineIntent.None });
+                break;
+            case MachineIntent.Saving when File.Exists(record.SavingTo):
+                _savedStateExists = process.Saved = true;
+                await process.EndAsync(s_quitPatience).ConfigureAwait(false);
+                await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            case MachineIntent.Saving:
+                await UndoSaveAsync(process, record.WasPaused).ConfigureAwait(false);
+                break;
+        }
+
+        var running = await ObserveStatusAsync(process, cancellationToken).ConfigureAwait(false);
+        Change(() => _states.ObserveAdopted(running));
+        SetHeartbeat(RestingHeartbeat());
+        _monitor.Wake();
+    }
+
+    private async Task StartCoreAsync(MachineStart start, CancellationToken cancellationToken)
+    {
+        var problems = MachineValidator.Validate(start.Configuration, start.Plan);
+        if (problems.Count > 0)
+        {
+            throw new MachineException(
+                MachineErrorKind.InvalidConfiguration, $"The virtual machine '{start.Configuration.Name}' cannot be started: {string.Join(' ', problems)}");
+        }
+
+        var saved = start.SavedStatePath is { } path ? SavedState.Open(path) : default;
+        using var file = saved.Stream;
+        var commandLine = MachineCommandLine.Build(start.Configuration, start.Plan, saved.Header?.Slots, saved.Header?.MachineType, incoming: file is not null);
+        _commandLine = commandLine.ToString();
+        var record = new MachineLauncher(_time).Launch(start, commandLine, file is null ? MachineIntent.Starting : MachineIntent.Restoring);
+        var handle = ProcessHandle.TryOpen(record.Process!)
+            ?? throw new MachineException(MachineErrorKind.StartFailed, $"QEMU ended at once: {string.Join(" / ", LogTail.Read(start.Plan.LogPath, 3))}");
+        var process = Attach(record, handle);
+        try
+        {
+            await process.ConnectAsync(s_connectPatience, cancellationToken).ConfigureAwait(false);
+            if (file is not null)
+            {
+                await new StateTransfer(process, _time).RestoreAsync(file, cancellationToken).ConfigureAwait(false);
+            }
+
+            CrashPoint.Hit("machine.ready");
+            if (start.BeforeRun is { } beforeRun)
+            {
+                await beforeRun(cancellationToken).ConfigureAwait(false);
+            }
+
+            // From here on the machine has run: whoever finds it lets it go on.
+            _savedStateExists = false;
+            process.Update(current => current with { Intent = MachineIntent.Running });
+            CrashPoint.Hit("machine.committed");
+            await process.ExecuteAsync("cont", null, cancellationToken).ConfigureAwait(false);
+            process.Update(current => current with { Intent = MachineIntent.None });
+        }
+        catch (Exception exception)
+        {
+            var endedItself = process.Exited.IsCompleted || await EndsSoonAsync(process, exception).ConfigureAwait(false);
+            process.TurnOffRequested |= !endedItself;
+            await process.EndAsync(s_quitPatience).ConfigureAwait(false);
+            var exit = await process.Exited.ConfigureAwait(false);
+            await _gone.ConfigureAwait(false);
+            if (endedItself && exception is not OperationCanceledException)
+            {
+                throw new MachineException(
+                    file is null ? MachineErrorKind.StartFailed : MachineErrorKind.SavedState,
+                    $"The virtual machine '{start.Configuration.Name}' could not be started: {exit.Sentence}",
+                    exception);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>A lost connection is mostly the first sign that the process ended; its end says more.</summary>
+    private async Task<bool> EndsSoonAsync(MachineProcess process, Exception exception)
+    {
+        if (exception is not MachineException { Kind: MachineErrorKind.ControlLost })
+        {
+            return false;
+        }
+
+        await Task.WhenAny(process.Exited, Task.Delay(TimeSpan.FromSeconds(3), _time)).ConfigureAwait(false);
+        return process.Exited.IsCompleted;
+    }
+
+    private async Task SaveCoreAsync(string path, bool wasPaused, Func<CancellationToken, Task>? beforeExit, CancellationToken cancellationToken)
+    {
+        var process = RequireProcess();
+        var written = false;
+        try
+        {
+            process.Update(record => record with { Intent = MachineIntent.Saving, SavingTo = path, WasPaused = wasPaused });
+            await process.ExecuteAsync("stop", null, cancellationToken).ConfigureAwait(false);
+            await new StateTransfer(process, _time).SaveAsync(path, cancellationToken).ConfigureAwait(false);
+            written = true;
+            CrashPoint.Hit("machine.saved");
+            if (beforeExit is not null)
+            {
+                await beforeExit(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception) when (!process.Exited.IsCompleted)
+        {
+            if (written)
+            {
+                File.Delete(path);
+            }
+
+            if (!process.TurnOffRequested && _states.Current != MachineOperation.TurnOff)
+            {
+                await UndoSaveAsync(process, wasPaused).ConfigureAwait(false);
+            }
+
+            throw;
+        }
+
+        _savedStateExists = process.Saved = true;
+        await process.EndAsync(s_quitPatience).ConfigureAwait(false);
+        await _gone.ConfigureAwait(false);
+    }
+
+    private static async Task UndoSaveAsync(MachineProcess process, bool wasPaused)
+    {
+        await process.ExecuteAsync("migrate_cancel", null, CancellationToken.None).ConfigureAwait(false);
+        if (!wasPaused)
+        {
+            await process.ExecuteAsync("cont", null, CancellationToken.None).ConfigureAwait(false);
+        }
+
+        process.Update(record => record with { Intent = MachineIntent.None, SavingTo = null, WasPaused = false });
+    }
+
+    private async Task<bool> TryAgentShutdownAsync(CancellationToken cancellationToken)
+    {
+        if (_heartbeat != HeartbeatStatus.OkApplicationsUnknown)
+        {
+            return false;
+        }
+
+        try
+        {
+            await _agent.RequestShutdownAsync(GuestShutdownMode.PowerDown, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (MachineException exception) when (exception.Kind == MachineErrorKind.GuestAgent)
+        {
+            // The power button is left.
+            return false;
+        }
+    }
+
+    private async Task OperateAsync(MachineOperation operation, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        CancellationTokenSource? interrupted = null;
+        Change(() =>
+        {
+            _states.Begin(operation);
+            interrupted = _operating;
+            _operating = cancel;
+        });
+        var hasTurn = false;
+        try
+        {
+            if (interrupted is not null)
+            {
+                await interrupted.CancelAsync().ConfigureAwait(false);
+            }
+
+            await _turn.WaitAsync(cancel.Token).ConfigureAwait(false);
+            hasTurn = true;
+            await Translate(work(cancel.Token)).ConfigureAwait(false);
+            Finish(operation, cancel, succeeded: true);
+        }
+        catch (Exception exception)
+        {
+            Finish(operation, cancel, succeeded: false);
+            if (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested && !_stop.IsCancellationRequested)
+            {
+                throw new MachineException(MachineErrorKind.StartFailed, $"The operation '{operation}' was given up because the virtual machine was turned off.", exception);
+            }
+
+            throw;
+        }
+        finally
+        {
+            if (hasTurn)
+            {
+                _turn.Release();
+            }
+        }
+    }
+
+    private void Finish(MachineOperation operation, CancellationTokenSource cancel, bool succeeded)
+    {
+        Change(() =>
+        {
+            if (_operating == cancel)
+            {
+                _operating = null;
+            }
+
+            if (_states.Current != operation)
+            {
+                // The process ended meanwhile, or turning off took over.
+                return;
+            }
+
+            if (succeeded)
+            {
+                _states.Complete();
+            }
+            else
+            {
+                _states.Fail();
+            }
+        });
+        SetHeartbeat(RestingHeartbeat());
+        _monitor.Wake();
+    }
+
+    private async Task ReconfigureAsync(Func<MachineDevices, CancellationToken, Task> change, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Translate(change(new(RequireProcess(), _time), cancellationToken)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>What QEMU refuses is an error of the machine.</summary>
+    private static async Task Translate(Task task)
+    {
+        try
+        {
+            await task.ConfigureAwait(false);
+        }
+        catch (QmpException exception)
+        {
+            throw new MachineException(MachineErrorKind.NotSupported, exception.Message, exception);
+        }
+    }
+
+    private static async Task<T> Translate<T>(Task<T> task)
+    {
+        await Translate((Task)task).ConfigureAwait(false);
+        return await task.ConfigureAwait(false);
+    }
+
+    private Task ExecuteAsync(string command, JsonObject? arguments, CancellationToken cancellationToken) =>
+        RequireProcess().ExecuteAsync(command, arguments, cancellationToken);
+
+    private MachineProcess RequireProcess() =>
+        _process ?? throw new MachineException(MachineErrorKind.NotSupported, "The virtual machine does not run.");
+
+    private MachineProcess Attach(MachineRecord record, ProcessHandle handle)
+    {
+        _commandLine = record.CommandLine;
+        _monitor.Forget();
+        MachineProcess? process = null;
+        process = new(record, handle, _time, OnEvent, connected => OnControl(process!, connected));
+        lock (_lock)
+        {
+            _process = process;
+            _gone = OnExitAsync(process);
+        }
+
+        return process;
+    }
+
+    private async Task OnExitAsync(MachineProcess process)
+    {
+        MachineExit exit;
+        try
+        {
+            exit = await process.Exited.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // We let go of it; it goes on.
+            return;
+        }
+
+        MachineRecord.Delete(_runFolder);
+        Change(() =>
+        {
+            _process = null;
+            _lastExit = exit;
+            _criticalReason = null;
+            _states.ObserveExit(_savedStateExists);
+        });
+        _events.Publish(new MachineExited(Id, _time.GetUtcNow(), exit));
+        _monitor.Forget();
+        SetHeartbeat(HeartbeatStatus.Disabled);
+        await process.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private void OnControl(MachineProcess process, bool connected)
+    {
+        SetCritical(connected ? null : "QEMU's control connection is lost.");
+        if (connected && _states.Current is null)
+        {
+            _ = ReconsiderAsync(process);
+        }
+    }
+
+    private void OnEvent(QmpEvent happening)
+    {
+        var now = _time.GetUtcNow();
+        switch (happening.Name)
+        {
+            case "RESET":
+                _monitor.Forget();
+                SetHeartbeat(RestingHeartbeat());
+                _events.Publish(new MachineWasReset(Id, now, happening.Flag("guest")));
+                break;
+            case "GUEST_PANICKED":
+                _events.Publish(new MachineGuestPanicked(Id, now));
+                break;
+            case "BLOCK_IO_ERROR":
+                _events.Publish(new MachineDriveFailed(Id, now, FindDrive(happening.Text("device"), happening.Text("node-name")), happening.Text("operation") == "write", happening.Text("reason") ?? ""));
+                break;
+            case "STOP" or "RESUME" when _process is { } process && _states.Current is null:
+                _ = ReconsiderAsync(process);
+                break;
+            case "VSERPORT_CHANGE" when happening.Flag("open"):
+                _monitor.Wake();
+                break;
+        }
+    }
+
+    /// <summary>QEMU stopped or continued the guest on its own: look at it.</summary>
+    private async Task ReconsiderAsync(MachineProcess process)
+    {
+        try
+        {
+            var running = await ObserveStatusAsync(process, _stop.Token).ConfigureAwait(false);
+            Change(() => _states.ObserveProcessors(running));
+            SetHeartbeat(RestingHeartbeat());
+        }
+        catch (Exception exception) when (exception is MachineException or OperationCanceledException)
+        {
+            // The process is ending, or its connection broke: both are told elsewhere.
+        }
+    }
+
+    private async Task<bool> ObserveStatusAsync(MachineProcess process, CancellationToken cancellationToken)
+    {
+        var status = await process.QueryStatusAsync(cancellationToken).ConfigureAwait(false);
+        SetCritical(status switch
+        {
+            "io-error" => "A disk gave an error, for example because the host's disk is full. Make room, then resume the virtual machine.",
+            "internal-error" => "The accelerator could not run the guest any further. Turn the virtual machine off.",
+            _ => null,
+        });
+        return status == "running";
+    }
+
+    private Guid? FindDrive(string? device, string? node) => _process?.Record.Configuration.Drives
+        .Where(drive => device?.EndsWith(DeviceNames.Drive(drive.Id), StringComparison.Ordinal) == true || node?.EndsWith(DeviceNames.Node(drive.Id)[2..], StringComparison.Ordinal) == true)
+        .Select(drive => (Guid?)drive.Id).FirstOrDefault();
+
+    private bool IsHeartbeatAsked() => _heartbeatEnabled && _process is not null && _states.State is MachineState.Running;
+
+    /// <summary>What the heartbeat is until the agent is heard.</summary>
+    private HeartbeatStatus RestingHeartbeat()
+    {
+        var current = _heartbeat;
+        return !_heartbeatEnabled ? HeartbeatStatus.Disabled : _states.State switch
+        {
+            MachineState.Running => _monitor.HasContact ? HeartbeatStatus.OkApplicationsUnknown : HeartbeatStatus.NoContact,
+            MachineState.Paused => HeartbeatStatus.Paused,
+            MachineState.Off or MachineState.Saved => HeartbeatStatus.Disabled,
+            _ => current,
+        };
+    }
+
+    private void SetHeartbeat(HeartbeatStatus heartbeat)
+    {
+        HeartbeatStatus previous;
+        lock (_lock)
+        {
+            previous = _heartbeat;
+            _heartbeat = heartbeat;
+        }
+
+        if (previous != heartbeat)
+        {
+            _events.Publish(new MachineHeartbeatChanged(Id, _time.GetUtcNow(), previous, heartbeat));
+        }
+    }
+
+    private void SetCritical(string? reason)
+    {
+        lock (_lock)
+        {
+            if (_criticalReason == reason)
+            {
+                return;
+            }
+
+            _criticalReason = reason;
+        }
+
+        _events.Publish(new MachineCriticalChanged(Id, _time.GetUtcNow(), reason));
+    }
+
+    private void Change(Action change)
+    {
+        lock (_lock)
+        {
+            var previous = _states.State;
+            change();
+            if (_states.State != previous)
+            {
+                _since = _time.GetUtcNow();
+                _events.Publish(new MachineStateChanged(Id, _since, previous, _states.State));
+            }
+        }
+    }
+
+    /// <summary>A guest can write to its serial ports without end.</summary>
+    private async Task TrimLogsAsync()
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            {
+                if (_process?.Record.Plan is { } plan)
+                {
+                    foreach (var log in new[] { plan.LogPath, plan.ComLog(1), plan.ComLog(2) })
+                    {
+                        LogTail.Trim(log);
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The machine was let go.
+        }
+    }
+}

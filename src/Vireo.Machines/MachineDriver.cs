@@ -1,0 +1,117 @@
+using System.Globalization;
+using Vireo.Machines.Accelerators;
+using Vireo.Machines.Checks;
+using Vireo.Machines.Running;
+using Vireo.Machines.States;
+using Vireo.Platform.Processes;
+
+namespace Vireo.Machines;
+
+/// <summary>Settings of a <see cref="MachineDriver"/>.</summary>
+public sealed record MachineDriverOptions
+{
+    /// <summary>Folder of the host's state; remembers the accelerator.</summary>
+    public required string StateFolder { get; init; }
+
+    /// <summary>Unprivileged user that guests run as, see <see cref="Privileges.FindUser"/>; null is who we are.</summary>
+    public string? User { get; init; }
+
+    /// <summary>QEMU.</summary>
+    public string QemuPath { get; init; } = "/usr/bin/qemu-system-x86_64";
+}
+
+/// <summary>Makes and finds machines of this host.</summary>
+public sealed class MachineDriver : IMachineDriver
+{
+    private readonly TimeProvider _time;
+    private readonly AcceleratorProbe _probe;
+
+    /// <summary>Makes a driver; nothing is started.</summary>
+    public MachineDriver(MachineDriverOptions options, TimeProvider time)
+    {
+        _time = time;
+        _probe = new(options.QemuPath, Path.Combine(options.StateFolder, "accelerator.json"), options.User, time);
+        Checks = new(_probe, options.QemuPath, options.StateFolder);
+    }
+
+    /// <summary>Checks of this host for <c>vireo doctor</c>.</summary>
+    public HostChecks Checks { get; }
+
+    /// <inheritdoc/>
+    public Task<AcceleratorReport> GetAcceleratorAsync(CancellationToken cancellationToken = default) => _probe.GetAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IMachine> OpenAsync(Guid id, string runFolder, bool hasSavedState, CancellationToken cancellationToken = default)
+    {
+        var record = MachineRecord.Read(runFolder);
+        var identity = record?.Process ?? FindStray(id, runFolder);
+        var handle = identity is null ? null : ProcessHandle.TryOpen(identity);
+        if (handle is not null && !IsMachine(identity!, id))
+        {
+            handle.Dispose();
+            handle = null;
+        }
+
+        if (handle is null)
+        {
+            var (saved, exit) = JudgeGone(record, hasSavedState);
+            MachineRecord.Delete(runFolder);
+            return new Machine(id, runFolder, saved, exit, _time);
+        }
+
+        if (record is null)
+        {
+            handle.Dispose();
+            throw new MachineException(
+                MachineErrorKind.ControlLost,
+                $"Process {identity!.ProcessId} runs the virtual machine {id}, but its record in '{runFolder}' is missing or was written by another version. End the process to start the virtual machine anew.");
+        }
+
+        var machine = new Machine(id, runFolder, saved: false, lastExit: null, _time);
+        await machine.AdoptAsync(record with { Process = identity }, handle, hasSavedState, cancellationToken).ConfigureAwait(false);
+        return machine;
+    }
+
+    /// <summary>The process ended while nobody watched.</summary>
+    private static (bool Saved, MachineExit? Exit) JudgeGone(MachineRecord? record, bool hasSavedState)
+    {
+        if (record?.Process is null)
+        {
+            return (hasSavedState, null);
+        }
+
+        var saved = record.Intent == MachineIntent.Saving && File.Exists(record.SavingTo);
+        var unused = record.Intent is MachineIntent.Starting or MachineIntent.Restoring;
+        var exit = ExitClassifier.Classify(ExitStatus.Unknown, shutdownReason: null, turnedOff: unused, saved, LogTail.Read(record.Plan.LogPath, 40));
+        return (saved || hasSavedState, exit);
+    }
+
+    /// <summary>A process whose record was cut short: found by its command line.</summary>
+    private static ProcessIdentity? FindStray(Guid id, string runFolder)
+    {
+        if (!Directory.Exists(runFolder) || Directory.GetFileSystemEntries(runFolder).Length == 0)
+        {
+            return null;
+        }
+
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
+                && ProcessIdentity.Find(processId) is { } identity
+                && IsMachine(identity, id)
+                && identity.ReadCommandLine().Any(argument => argument.Contains($"path={Path.Combine(runFolder, "qmp")},", StringComparison.Ordinal)))
+            {
+                return identity;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsMachine(ProcessIdentity identity, Guid id)
+    {
+        var arguments = identity.ReadCommandLine();
+        var position = arguments.ToList().IndexOf("-uuid");
+        return position >= 0 && position + 1 < arguments.Count && arguments[position + 1] == id.ToString();
+    }
+}

@@ -1,0 +1,74 @@
+using Vireo.Machines.GuestAgents;
+using Vireo.Machines.States;
+
+namespace Vireo.Machines.Running;
+
+/// <summary>Asks the guest's agent for a sign of life, often until it answers for the first time, then seldom: an idle guest costs little.</summary>
+/// <param name="agent">The agent.</param>
+/// <param name="time">Clock.</param>
+/// <param name="isAsking">Whether there is somebody to ask: the guest runs and the service is on.</param>
+/// <param name="onChange">Gets each new status.</param>
+internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time, Func<bool> isAsking, Action<HeartbeatStatus> onChange)
+{
+    private static readonly TimeSpan s_firstInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    // One late answer of a busy guest is not a loss.
+    private const int MissesUntilLost = 2;
+
+    private readonly SemaphoreSlim _wake = new(0);
+    private volatile bool _contact;
+    private int _misses;
+
+    /// <summary>The agent answered when it was asked last.</summary>
+    public bool HasContact => _contact && _misses < MissesUntilLost;
+
+    /// <summary>The guest started anew: nothing is known.</summary>
+    public void Forget()
+    {
+        _contact = false;
+        _misses = 0;
+        agent.Disconnect();
+    }
+
+    /// <summary>Something changed: ask now.</summary>
+    public void Wake() => _wake.Release();
+
+    /// <summary>Runs until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                if (isAsking())
+                {
+                    await AskAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                var pause = Task.Delay(_contact && _misses == 0 ? s_interval : s_firstInterval, time, cancellationToken);
+                await Task.WhenAny(pause, _wake.WaitAsync(cancellationToken)).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The machine ended or was let go.
+        }
+    }
+
+    private async Task AskAsync(CancellationToken cancellationToken)
+    {
+        if (await agent.PingAsync(s_patience, cancellationToken).ConfigureAwait(false))
+        {
+            _contact = true;
+            _misses = 0;
+            onChange(HeartbeatStatus.OkApplicationsUnknown);
+        }
+        else if (_contact && ++_misses >= MissesUntilLost)
+        {
+            onChange(HeartbeatStatus.LostCommunication);
+        }
+    }
+}

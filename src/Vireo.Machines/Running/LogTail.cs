@@ -1,0 +1,83 @@
+using System.Text;
+
+namespace Vireo.Machines.Running;
+
+/// <summary>Reads the end of a log that a guest or QEMU writes, and keeps such logs from growing for ever.</summary>
+internal static class LogTail
+{
+    /// <summary>A log longer than this is cut.</summary>
+    public const int MaximumBytes = 1 << 20;
+
+    private const int KeptBytes = 64 << 10;
+    private const int MaximumLineCharacters = 500;
+
+    /// <summary>The last lines, oldest first, without control characters that could drive a terminal; empty when there is no log.</summary>
+    public static IReadOnlyList<string> Read(string path, int lines)
+    {
+        var text = Encoding.UTF8.GetString([.. ReadEnd(Kept(path)), .. ReadEnd(path)]);
+        var clean = new StringBuilder(text.Length);
+        var escape = false;
+        foreach (var character in text)
+        {
+            if (escape)
+            {
+                // ECMA-48: a control sequence ends with a character from @ to ~, after an opening bracket.
+                escape = character is '[' or (>= ' ' and < '@');
+            }
+            else if (character == '\x1B')
+            {
+                escape = true;
+            }
+            else if (character == '\n' || !char.IsControl(character))
+            {
+                clean.Append(character);
+            }
+        }
+
+        return
+        [
+            .. clean.ToString().Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0)
+                .Select(line => line.Length > MaximumLineCharacters ? line[..MaximumLineCharacters] : line).TakeLast(lines),
+        ];
+    }
+
+    /// <summary>Cuts a log that has become too long; its end stays readable. What is written in that instant may be lost.</summary>
+    public static void Trim(string path)
+    {
+        var file = new FileInfo(path);
+        if (file.Exists && file.Length > MaximumBytes)
+        {
+            File.WriteAllBytes(Kept(path), ReadEnd(path));
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            stream.SetLength(0);
+        }
+    }
+
+    /// <summary>Deletes the log.</summary>
+    public static void Delete(string path)
+    {
+        File.Delete(path);
+        File.Delete(Kept(path));
+    }
+
+    private static string Kept(string path) => $"{path}.old";
+
+    private static byte[] ReadEnd(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return [];
+        }
+
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        stream.Seek(Math.Max(0, stream.Length - KeptBytes), SeekOrigin.Begin);
+        using var end = new MemoryStream();
+        var buffer = new byte[8192];
+        while (end.Length < KeptBytes && stream.Read(buffer) is > 0 and var read)
+        {
+            end.Write(buffer, 0, read);
+        }
+
+        return end.ToArray();
+    }
+}

@@ -1,0 +1,242 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Vireo.Machines.Qmp;
+using Vireo.Machines.States;
+using Vireo.Platform.Processes;
+
+namespace Vireo.Machines.Running;
+
+/// <summary>One QEMU process: its control connection, which comes back when it breaks, and its end.</summary>
+internal sealed class MachineProcess : IAsyncDisposable
+{
+    private const int LogLines = 40;
+    private const int Kill = 9;
+
+    private static readonly TimeSpan s_reconnectDelay = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(2);
+
+    private readonly ProcessHandle _handle;
+    private readonly TimeProvider _time;
+    private readonly Action<QmpEvent> _onEvent;
+    private readonly Action<bool> _onControl;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _pumping = Task.CompletedTask;
+    private QmpClient? _qmp;
+    private volatile string? _shutdownReason;
+
+    /// <summary>Holds the process of <paramref name="record"/>.</summary>
+    /// <param name="record">Its record.</param>
+    /// <param name="handle">The process.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="onEvent">Gets QEMU's events.</param>
+    /// <param name="onControl">Told when the control connection is there (true) or lost (false).</param>
+    public MachineProcess(MachineRecord record, ProcessHandle handle, TimeProvider time, Action<QmpEvent> onEvent, Action<bool> onControl)
+    {
+        Record = record;
+        _handle = handle;
+        _time = time;
+        _onEvent = onEvent;
+        _onControl = onControl;
+        Exited = WatchAsync();
+    }
+
+    /// <summary>What is written down of it.</summary>
+    public MachineRecord Record { get; private set; }
+
+    /// <summary>Completes with the reason when the process has ended; cancelled when we let go of it.</summary>
+    public Task<MachineExit> Exited { get; }
+
+    /// <summary>We are ending it.</summary>
+    public bool TurnOffRequested { get; set; }
+
+    /// <summary>Its state is complete in a file.</summary>
+    public bool Saved { get; set; }
+
+    /// <summary>Version of its QEMU.</summary>
+    public string QemuVersion { get; private set; } = "";
+
+    /// <summary>Connects; waits until QEMU listens.</summary>
+    /// <exception cref="MachineException">It ended, or did not listen in time.</exception>
+    public async Task ConnectAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(patience, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken, _stop.Token);
+        while (true)
+        {
+            try
+            {
+                var client = await QmpClient.ConnectAsync(Record.Plan.QmpSocket, either.Token).ConfigureAwait(false);
+                QemuVersion = client.QemuVersion;
+                _qmp = client;
+                _pumping = PumpAsync(client);
+                _onControl(true);
+                return;
+            }
+            catch (IOException)
+            {
+                // Not listening yet; asked again below.
+            }
+            catch (OperationCanceledException exception) when (limit.IsCancellationRequested)
+            {
+                throw new MachineException(
+                    MachineErrorKind.StartFailed,
+                    $"QEMU did not answer on its control socket within {patience.TotalSeconds:0} s. A disk or switch port that it waits for may not be served.",
+                    exception);
+            }
+
+            if (Exited.IsCompleted)
+            {
+                var exit = await Exited.ConfigureAwait(false);
+                throw new MachineException(MachineErrorKind.StartFailed, exit.Sentence);
+            }
+
+            try
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), _time, either.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (limit.IsCancellationRequested)
+            {
+                // The next attempt reports it.
+            }
+        }
+    }
+
+    /// <summary>Runs a QMP command.</summary>
+    /// <exception cref="MachineException">There is no control connection.</exception>
+    /// <exception cref="QmpException">QEMU refused.</exception>
+    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken cancellationToken) =>
+        Control().ExecuteAsync(command, arguments, cancellationToken);
+
+    /// <summary>Hands an open file to QEMU under a name.</summary>
+    public Task HandOverAsync(string name, System.Runtime.InteropServices.SafeHandle file, CancellationToken cancellationToken) =>
+        Control().ExecuteAsync("getfd", new JsonObject { ["fdname"] = name }, file, cancellationToken);
+
+    /// <summary>QEMU's word for what the guest does: <c>running</c>, <c>paused</c>, <c>prelaunch</c>, <c>io-error</c>, ...</summary>
+    public async Task<string> QueryStatusAsync(CancellationToken cancellationToken)
+    {
+        var status = await ExecuteAsync("query-status", null, cancellationToken).ConfigureAwait(false);
+        return status.GetProperty("status").GetString() ?? "";
+    }
+
+    /// <summary>Changes the record, durably.</summary>
+    public void Update(Func<MachineRecord, MachineRecord> change)
+    {
+        Record = change(Record);
+        Record.Write();
+    }
+
+    /// <summary>Ends the process: asks, then kills. Returns when it is gone.</summary>
+    public async Task EndAsync(TimeSpan patience)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(patience, _time);
+            await ExecuteAsync("quit", null, limit.Token).ConfigureAwait(false);
+            await Exited.WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is MachineException or QmpException or OperationCanceledException)
+        {
+            _handle.Signal(Kill);
+        }
+
+        await Exited.ConfigureAwait(false);
+    }
+
+    /// <summary>Lets go of the process; it goes on.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        if (_qmp is { } client)
+        {
+            await client.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _pumping.ConfigureAwait(false);
+        _handle.Dispose();
+    }
+
+    private QmpClient Control() =>
+        _qmp ?? throw new MachineException(MachineErrorKind.ControlLost, $"QEMU's control socket '{Record.Plan.QmpSocket}' is not connected.");
+
+    private async Task<MachineExit> WatchAsync()
+    {
+        var status = await _handle.WaitForExitAsync(_stop.Token).ConfigureAwait(false);
+
+        // Its last events are still in the socket.
+        await Task.WhenAny(_pumping, Task.Delay(s_lastWords, _time)).ConfigureAwait(false);
+        var exit = ExitClassifier.Classify(status, _shutdownReason, TurnOffRequested, Saved, LogTail.Read(Record.Plan.LogPath, LogLines));
+        foreach (var folder in Record.ControlGroupFolders.Where(Directory.Exists))
+        {
+            RemoveControlGroup(folder);
+        }
+
+        return exit;
+    }
+
+    private static void RemoveControlGroup(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+        }
+        catch (IOException)
+        {
+            // Busy: the kernel is still taking the process apart. The group is empty, costs nothing and is taken over by the next start.
+        }
+    }
+
+    private async Task PumpAsync(QmpClient client)
+    {
+        await foreach (var happening in client.Events.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+        {
+            if (happening.Name == "SHUTDOWN")
+            {
+                _shutdownReason = happening.Text("reason") ?? _shutdownReason;
+            }
+
+            _onEvent(happening);
+        }
+
+        if (!_stop.IsCancellationRequested)
+        {
+            _ = ReconnectAsync(client);
+        }
+    }
+
+    private async Task ReconnectAsync(QmpClient broken)
+    {
+        await broken.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            // The usual reason is that the process ended: give its end the time to be seen.
+            await Task.WhenAny(Exited, Task.Delay(s_reconnectDelay, _time, _stop.Token)).ConfigureAwait(false);
+            if (Exited.IsCompleted || _stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            _qmp = null;
+            _onControl(false);
+            while (_qmp is null && !Exited.IsCompleted)
+            {
+                await TryReconnectAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // We let go of the process.
+        }
+    }
+
+    private async Task TryReconnectAsync()
+    {
+        try
+        {
+            await ConnectAsync(TimeSpan.FromSeconds(5), _stop.Token).ConfigureAwait(false);
+        }
+        catch (MachineException)
+        {
+            await Task.Delay(s_reconnectDelay, _time, _stop.Token).ConfigureAwait(false);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Platform.Files;
+using Vireo.Platform.Processes;
+
+namespace Vireo.Machines.Running;
+
+/// <summary>What was being done with a process when its record was written.</summary>
+public enum MachineIntent
+{
+    /// <summary>Nothing: its guest runs or is paused.</summary>
+    None,
+
+    /// <summary>A cold start; its guest has not run.</summary>
+    Starting,
+
+    /// <summary>A saved state is being read; its guest has not run.</summary>
+    Restoring,
+
+    /// <summary>Its guest is about to run; from here on it is not undone.</summary>
+    Running,
+
+    /// <summary>Its state is being written to a file.</summary>
+    Saving,
+}
+
+/// <summary>
+/// What is written down of a running process, in its run folder, so that whoever comes after us finds it again: which process it is,
+/// what it was started from and what was under way.
+/// </summary>
+internal sealed record MachineRecord
+{
+    public const int CurrentFormatVersion = 1;
+
+    private const string FileName = "machine.json";
+
+    public int FormatVersion { get; init; } = CurrentFormatVersion;
+
+    /// <summary>The process; null in the moment before it is started.</summary>
+    public ProcessIdentity? Process { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public required VirtualMachineConfiguration Configuration { get; init; }
+
+    public required MachineRuntimePlan Plan { get; init; }
+
+    public required DeviceSlots Slots { get; init; }
+
+    public required string CommandLine { get; init; }
+
+    public IReadOnlyList<string> ControlGroupFolders { get; init; } = [];
+
+    public MachineIntent Intent { get; init; }
+
+    /// <summary>File of the saved state that is being written.</summary>
+    public string? SavingTo { get; init; }
+
+    /// <summary>The guest was paused when saving began.</summary>
+    public bool WasPaused { get; init; }
+
+    /// <summary>Reads the record in <paramref name="runFolder"/>; null when there is none or it cannot be understood.</summary>
+    public static MachineRecord? Read(string runFolder)
+    {
+        var path = Path.Combine(runFolder, FileName);
+        try
+        {
+            var record = File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), MachineJson.Default.MachineRecord) : null;
+            return record?.FormatVersion == CurrentFormatVersion ? record : null;
+        }
+        catch (Exception exception) when (exception is JsonException or IOException)
+        {
+            // Left by another version. The process, if any, is then found by its command line.
+            return null;
+        }
+    }
+
+    /// <summary>Writes it.</summary>
+    public void Write() => AtomicFile.Write(Path.Combine(Plan.RunFolder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, MachineJson.Default.MachineRecord));
+
+    /// <summary>Deletes it.</summary>
+    public static void Delete(string runFolder) => AtomicFile.Delete(Path.Combine(runFolder, FileName));
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSerializable(typeof(MachineRecord))]
+[JsonSerializable(typeof(SavedStateHeader))]
+internal sealed partial class MachineJson : JsonSerializerContext;
