@@ -25,4 +25,24 @@ public sealed class PlainGuestTests
 
         Assert.Equal("written inside\n", GuestDisk.ReadFile(disk, "/data/message"));
     }
+
+    [Theory]
+    [Requirement("VD-1")]
+    [InlineData(1, "ide", false)]
+    [InlineData(2, "virtio", true)]
+    public async Task AVhdxMadeHereBootsInQemuItself(int generation, string bus, bool isFixed)
+    {
+        using var folder = new TempFolder();
+        var disk = folder["disk.vhdx"];
+        GuestDisk.Build(disk, generation, isFixed);
+        await using (var guest = await PlainGuest.StartAsync(new PlainGuestOptions(generation) { Arguments = ["-drive", $"file={disk},format=vhdx,if={bus}"] }))
+        {
+            await guest.Shell.CheckAsync("seq 100000 > /data/numbers");
+            await guest.PowerOffAsync();
+        }
+
+        Peer.Run("qemu-img", "check", disk);
+        Peer.Run("qemu-img", "convert", "-O", "raw", disk, folder["disk.raw"]);
+        Assert.EndsWith("\n99999\n100000\n", GuestDisk.ReadFile(folder["disk.raw"], "/data/numbers"), StringComparison.Ordinal);
+    }
 }
