@@ -45,8 +45,6 @@ public sealed partial class UnixConnection : IDisposable
         Descriptor = descriptor;
     }
 
-    internal unsafe delegate int AddressCall(Descriptor socket, byte* address, uint length);
-
     /// <summary>The socket's descriptor.</summary>
     public Descriptor Descriptor { get; }
 
@@ -74,10 +72,10 @@ public sealed partial class UnixConnection : IDisposable
         TryConnect(path, blocking) ?? throw SystemCall.Failed($"The socket '{path}' could not be connected to");
 
     /// <summary>Connects, or answers null when nobody listens at <paramref name="path"/>.</summary>
-    public static unsafe UnixConnection? TryConnect(string path, bool blocking = false)
+    public static UnixConnection? TryConnect(string path, bool blocking = false)
     {
         var descriptor = NewSocket(blocking);
-        if (WithAddress(UnixSocketAddress.Of(path), descriptor, ConnectTo) == 0)
+        if (ConnectTo(descriptor, UnixSocketAddress.Of(path), UnixSocketAddress.LengthBytes) == 0)
         {
             return new UnixConnection(descriptor);
         }
@@ -176,15 +174,6 @@ public sealed partial class UnixConnection : IDisposable
         return number >= 0 ? new Descriptor(number) : throw SystemCall.Failed("A socket could not be made");
     }
 
-    internal static unsafe int WithAddress(byte[] address, Descriptor socket, AddressCall call)
-    {
-        // SAFETY: the array is pinned during the call, which reads its length.
-        fixed (byte* bytes = address)
-        {
-            return call(socket, bytes, UnixSocketAddress.LengthBytes);
-        }
-    }
-
     /// <returns>False when descriptors came although the caller expects none; they are closed.</returns>
     private static bool TakeDescriptors(ReadOnlySpan<byte> control, List<Descriptor>? descriptors)
     {
@@ -235,7 +224,7 @@ public sealed partial class UnixConnection : IDisposable
     private static partial int CreateSocket(int family, int type, int protocol);
 
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
-    private static unsafe partial int ConnectTo(Descriptor socket, byte* address, uint length);
+    private static partial int ConnectTo(Descriptor socket, ReadOnlySpan<byte> address, uint length);
 
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     private static unsafe partial int GetOption(Descriptor socket, int level, int option, void* value, uint* length);

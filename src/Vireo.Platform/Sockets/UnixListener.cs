@@ -1,10 +1,13 @@
 using System.Runtime.InteropServices;
+using Vireo.Platform.Files;
 
 namespace Vireo.Platform.Sockets;
 
 /// <summary>A listening Unix stream socket. Its file is removed when the listener is disposed.</summary>
 public sealed partial class UnixListener : IDisposable
 {
+    private const int OwnerAndGroup = 0x1B0; // octal 0660
+
     private UnixListener(Descriptor descriptor, string path)
     {
         Descriptor = descriptor;
@@ -21,9 +24,9 @@ public sealed partial class UnixListener : IDisposable
     /// Listens at <paramref name="path"/>. A socket file left by a process that is gone is replaced; the folder is made when missing.
     /// </summary>
     /// <param name="path">At most 107 bytes.</param>
-    /// <param name="group">Group that may connect besides the owner, or null for the owner alone.</param>
+    /// <param name="group">Group that may connect besides the owner; the process's own group when null.</param>
     /// <exception cref="IOException">Somebody listens there already, or the file system refused.</exception>
-    public static unsafe UnixListener Listen(string path, int? group = null)
+    public static UnixListener Listen(string path, int? group = null)
     {
         var address = UnixSocketAddress.Of(path);
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
@@ -33,10 +36,21 @@ public sealed partial class UnixListener : IDisposable
         try
         {
             const int backlog = 16;
-            bound = UnixConnection.WithAddress(address, descriptor, Bind) == 0;
+            bound = Bind(descriptor, address, UnixSocketAddress.LengthBytes) == 0;
 
-            // The mode is set before anybody can connect: connecting fails until listen.
-            if (!bound || !Restrict(path, group) || StartListening(descriptor, backlog) != 0)
+            if (!bound)
+            {
+                throw SystemCall.Failed($"The socket '{path}' could not be made");
+            }
+
+            // Set before anybody can connect: connecting fails until the socket listens.
+            FileOwner.SetMode(path, OwnerAndGroup);
+            if (group is { } id)
+            {
+                FileOwner.SetGroup(path, id);
+            }
+
+            if (StartListening(descriptor, backlog) != 0)
             {
                 throw SystemCall.Failed($"The socket '{path}' could not be listened on");
             }
@@ -82,19 +96,15 @@ public sealed partial class UnixListener : IDisposable
         }
     }
 
-    private static bool Restrict(string path, int? group)
-    {
-        const uint ownerOnly = 0x180; // 0600
-        const uint ownerAndGroup = 0x1B0; // 0660
-        return group is null
-            ? ChangeMode(path, ownerOnly) == 0
-            : ChangeOwner(path, -1, group.Value) == 0 && ChangeMode(path, ownerAndGroup) == 0;
-    }
-
     private static void RemoveStale(string path)
     {
-        if (!File.Exists(path))
+        if (!FileOwner.IsSocket(path))
         {
+            if (System.IO.Path.Exists(path))
+            {
+                throw new IOException($"'{path}' exists and is not a socket; remove it or choose another socket path.");
+            }
+
             return;
         }
 
@@ -104,21 +114,22 @@ public sealed partial class UnixListener : IDisposable
             throw new IOException($"Another process listens on the socket '{path}' already; stop it first.");
         }
 
+        // A socket whose queue is full is alive too, so only a refusal proves that nobody listens.
+        const int refused = 111;
+        if (Marshal.GetLastPInvokeError() != refused)
+        {
+            throw SystemCall.Failed($"Whether somebody listens on the socket '{path}' cannot be told");
+        }
+
         File.Delete(path);
     }
 
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
-    private static unsafe partial int Bind(Descriptor socket, byte* address, uint length);
+    private static partial int Bind(Descriptor socket, ReadOnlySpan<byte> address, uint length);
 
     [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
     private static partial int StartListening(Descriptor socket, int backlog);
 
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
     private static partial int Accept(Descriptor socket, nint address, nint length, int flags);
-
-    [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int ChangeMode(string path, uint mode);
-
-    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int ChangeOwner(string path, int user, int group);
 }

@@ -75,6 +75,9 @@ public sealed unsafe class VirtQueue
     /// <summary>Whether buffers can be taken off: started, enabled and sound.</summary>
     public bool IsRunning => _running && Fault == VirtQueueFault.None;
 
+    /// <summary>Whether the front end still runs the queue, so that it may be touched. Turns false with <see cref="IVhostUserDevice.QueueStopped"/>.</summary>
+    public bool IsStarted { get; private set; }
+
     /// <summary>Index in the available ring of the next buffer to take off (GET_VRING_BASE).</summary>
     internal ushort NextAvailable => _nextAvailable;
 
@@ -294,6 +297,15 @@ public sealed unsafe class VirtQueue
         // Whatever left the available ring is either used or in flight, so with tracking the position need not be told.
         _nextAvailable = _inflight is null ? setup.Base : (ushort)(_nextUsed + _toRedo.Length);
         _seenAvailable = _nextAvailable;
+        IsStarted = true;
+    }
+
+    /// <summary>The memory goes away; nothing is in flight.</summary>
+    internal void End()
+    {
+        Invariant.Check(InFlight == 0);
+        _running = false;
+        IsStarted = false;
     }
 
     /// <summary>Takes no more buffers off. What is in flight is still given back as usual.</summary>

@@ -116,6 +116,7 @@ internal sealed class SessionQueue(int index, Reactor reactor, IVhostUserDevice 
             queue.Publish();
             queue.Notify();
             Base = queue.NextAvailable;
+            queue.End();
             device.QueueStopped(queue);
             Queue = null;
         }

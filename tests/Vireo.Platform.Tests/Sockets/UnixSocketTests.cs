@@ -70,10 +70,25 @@ public sealed class UnixSocketTests : IDisposable
     {
         Assert.Contains("listens", Assert.Throws<IOException>(() => UnixListener.Listen(_folder["s"])).Message, StringComparison.Ordinal);
 
+        // A process that was killed leaves its socket file behind; the library's own listeners remove theirs.
         var stale = _folder["stale"];
-        File.WriteAllText(stale, string.Empty);
+        using (var killed = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0))
+        {
+            killed.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(_folder["moving"]));
+            File.Move(_folder["moving"], stale);
+        }
+
         using var listener = UnixListener.Listen(stale);
         using var client = UnixConnection.Connect(stale);
+    }
+
+    [Fact]
+    public void AFileThatIsNoSocketIsLeftAlone()
+    {
+        var file = _folder["file"];
+        File.WriteAllText(file, "precious");
+        Assert.Throws<IOException>(() => UnixListener.Listen(file));
+        Assert.Equal("precious", File.ReadAllText(file));
     }
 
     [Fact]

@@ -1,0 +1,185 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Vireo.Disks;
+using Vireo.Platform.Events;
+using Vireo.Platform.Memory;
+using Vireo.Platform.Testing;
+using Vireo.Vhost.Queues;
+
+namespace Vireo.Storage.FrontEnds.VhostUserBlock;
+
+/// <summary>
+/// One request of a guest, from the ring and back. Reused for ever. An operation that completes later does so on any thread and posts
+/// the request back to the reactor that owns the queue.
+/// </summary>
+internal sealed class BlockRequest : ReactorWork
+{
+    private readonly VhostUserBlockDevice _device;
+    private readonly byte[] _ranges = new byte[VirtioBlock.RangesMax * BlockRange.LengthInRequest];
+    private readonly Action _operationCompleted;
+    private ValueTaskAwaiter<BlockStatus> _operation;
+    private VirtQueue _queue = null!;
+    private IoSegment _statusByte;
+    private BlockStatus _result;
+    private uint _type;
+    private int _dataBytes;
+    private uint _usedBytes;
+    private int _rangeCount;
+    private int _nextRange;
+
+    public BlockRequest(VhostUserBlockDevice device)
+    {
+        _device = device;
+        _operationCompleted = OperationCompleted;
+    }
+
+    /// <summary>The buffers in guest memory.</summary>
+    public DescriptorChain Chain { get; } = new();
+
+    /// <summary>The next of the free list.</summary>
+    public BlockRequest? NextFree { get; set; }
+
+    /// <summary>Begins what the guest asked for in <see cref="Chain"/>.</summary>
+    /// <returns>True when it is done already; false when <see cref="VhostUserBlockDevice.Completed"/> will be called.</returns>
+    public bool Begin(VirtQueue queue)
+    {
+        _queue = queue;
+        _nextRange = 0;
+        _rangeCount = 0;
+        _dataBytes = 0;
+
+        // virtio 1.2 5.2.6: le32 type, le32 reserved, le64 sector; the last writable byte is the status.
+        Span<byte> header = stackalloc byte[16];
+        if (!Chain.TryTakeReadable(header) || !Chain.TryTakeLastWritable(out _statusByte))
+        {
+            // Nowhere to say that it failed.
+            queue.Push(Chain, 0);
+            queue.Break(VirtQueueFault.DeviceProtocol);
+            _device.Release(this);
+            return true;
+        }
+
+        // The status is the last writable byte, so all of them count as written.
+        _usedBytes = (uint)Chain.WritableBytes + 1;
+        CrashPoint.Hit("blk.request.begun");
+        _type = BinaryPrimitives.ReadUInt32LittleEndian(header);
+        return Await(Submit(BinaryPrimitives.ReadUInt64LittleEndian(header[8..])));
+    }
+
+    /// <summary>Puts the status into the guest's memory and the request into the used ring. On the reactor.</summary>
+    public void Finish()
+    {
+        var status = _result switch
+        {
+            BlockStatus.Ok => VirtioBlock.StatusOk,
+            BlockStatus.Unsupported => VirtioBlock.StatusUnsupported,
+            _ => VirtioBlock.StatusIoError,
+        };
+        _device.Count(_type, _result, _dataBytes);
+        _statusByte.Span[0] = status;
+        CrashPoint.Hit("blk.request.done");
+        _queue.Push(Chain, _usedBytes);
+        _device.Release(this);
+    }
+
+    /// <summary>A later completion, back on the reactor.</summary>
+    protected override void Run()
+    {
+        // A request of several ranges goes on with the next.
+        if (_result == BlockStatus.Ok && _nextRange < _rangeCount && !Await(SubmitRange()))
+        {
+            return;
+        }
+
+        var queue = _queue;
+        Finish();
+        _device.Completed(queue);
+    }
+
+    private ValueTask<BlockStatus> Submit(ulong sector)
+    {
+        switch (_type)
+        {
+            case VirtioBlock.Read:
+                _dataBytes = Chain.WritableBytes;
+                return BlockRange.TryGetOffset(sector, out var source)
+                    ? _device.Disk.ReadAsync(source, new IoVector(Chain.WritableMemory, Chain.WritableBytes))
+                    : new(BlockStatus.OutOfRange);
+            case VirtioBlock.Write:
+                _dataBytes = Chain.ReadableBytes;
+                return BlockRange.TryGetOffset(sector, out var target)
+                    ? _device.Disk.WriteAsync(target, new IoVector(Chain.ReadableMemory, Chain.ReadableBytes), WriteOptions.None)
+                    : new(BlockStatus.OutOfRange);
+            case VirtioBlock.Flush:
+                return _device.Disk.FlushAsync();
+            case VirtioBlock.GetId:
+                Chain.Write(_device.Id.AsSpan(0, Math.Min(Chain.WritableBytes, VirtioBlock.IdBytes)));
+                return new(BlockStatus.Ok);
+            case VirtioBlock.Discard or VirtioBlock.WriteZeroes:
+                return TakeRanges() ? SubmitRange() : new(BlockStatus.Unsupported);
+            default:
+                return new(BlockStatus.Unsupported);
+        }
+    }
+
+    private bool TakeRanges()
+    {
+        var length = Chain.ReadableBytes;
+        if (length == 0 || length > _ranges.Length || length % BlockRange.LengthInRequest != 0)
+        {
+            return false;
+        }
+
+        _rangeCount = length / BlockRange.LengthInRequest;
+        return Chain.TryTakeReadable(_ranges.AsSpan(0, length));
+    }
+
+    /// <summary>Submits the next range, and those after it as long as they complete at once.</summary>
+    private ValueTask<BlockStatus> SubmitRange()
+    {
+        while (true)
+        {
+            var bytes = _ranges.AsSpan(_nextRange++ * BlockRange.LengthInRequest, BlockRange.LengthInRequest);
+            if (!BlockRange.TryParse(bytes, out var range) || (_type == VirtioBlock.Discard && range.MayTrim))
+            {
+                // 5.2.6.2: "The device MUST set the status byte to VIRTIO_BLK_S_UNSUPP for discard [...] if unmap is set", and for unknown flags.
+                return new(BlockStatus.Unsupported);
+            }
+
+            var operation = _type == VirtioBlock.Discard
+                ? _device.Disk.TrimAsync(range.OffsetBytes, range.LengthBytes)
+                : _device.Disk.WriteZeroesAsync(range.OffsetBytes, range.LengthBytes, range.MayTrim ? WriteOptions.MayTrim : WriteOptions.None);
+            if (_nextRange == _rangeCount || !operation.IsCompletedSuccessfully)
+            {
+                return operation;
+            }
+
+            var status = operation.Result;
+            if (status != BlockStatus.Ok)
+            {
+                return new(status);
+            }
+        }
+    }
+
+    private bool Await(ValueTask<BlockStatus> operation)
+    {
+        if (operation.IsCompletedSuccessfully)
+        {
+            _result = operation.Result;
+            return true;
+        }
+
+        _operation = operation.GetAwaiter();
+        _operation.UnsafeOnCompleted(_operationCompleted);
+        return false;
+    }
+
+    /// <summary>On whatever thread the storage below completes.</summary>
+    private void OperationCompleted()
+    {
+        _result = _operation.GetResult();
+        _operation = default;
+        _device.Reactor.Post(this);
+    }
+}
