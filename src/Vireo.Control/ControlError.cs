@@ -8,7 +8,7 @@ namespace Vireo.Control;
 public sealed record ControlError(string ErrorId, string Category, string Message, string? Target);
 
 /// <summary>A plane refused a request, or could not be reached.</summary>
-public sealed class ControlException(ControlError error, Exception? inner = null) : Exception(error.Message, inner)
+public class ControlException(ControlError error, Exception? inner = null) : Exception(error.Message, inner)
 {
     /// <summary>What the plane said.</summary>
     public ControlError Error { get; } = error;

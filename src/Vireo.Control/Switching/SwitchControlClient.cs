@@ -1,0 +1,43 @@
+namespace Vireo.Control.Switching;
+
+/// <summary>
+/// Talks to a switch plane: <c>/v1/switches</c>, <c>/v1/switches/{id}</c>, <c>/v1/ports</c>, <c>/v1/ports/{id}</c> and
+/// <c>/v1/interfaces</c>.
+/// </summary>
+/// <param name="socketPath">Socket of the plane, <see cref="HostPaths.SwitchSocket"/>.</param>
+public sealed class SwitchControlClient(string socketPath) : ControlClient("switch", socketPath), ISwitchControl
+{
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<SwitchStatus>> ListSwitchesAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/switches", null, SwitchJson.Default.IReadOnlyListSwitchStatus, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutSwitchAsync(SwitchSpecification specification, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return SendAsync(HttpMethod.Put, $"v1/switches/{specification.Id:D}", Body(specification, SwitchJson.Default.SwitchSpecification), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveSwitchAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, $"v1/switches/{id:D}", null, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<PortStatus>> ListPortsAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/ports", null, SwitchJson.Default.IReadOnlyListPortStatus, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutPortAsync(PortSpecification specification, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return SendAsync(HttpMethod.Put, $"v1/ports/{specification.Id:D}", Body(specification, SwitchJson.Default.PortSpecification), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task RemovePortAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, $"v1/ports/{id:D}", null, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/interfaces", null, SwitchJson.Default.IReadOnlyListNetworkInterfaceInfo, cancellationToken);
+}
