@@ -72,32 +72,26 @@ internal sealed class MachineProcess : IAsyncDisposable
                 _onControl(true);
                 return;
             }
-            catch (IOException)
+            catch (Exception exception) when (exception is IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
-                // Not listening yet; asked again below.
-            }
-            catch (OperationCanceledException exception) when (limit.IsCancellationRequested)
-            {
-                throw new MachineException(
-                    MachineErrorKind.StartFailed,
-                    $"QEMU did not answer on its control socket within {patience.TotalSeconds:0} s. A disk or switch port that it waits for may not be served.",
-                    exception);
+                if (Exited.IsCompletedSuccessfully)
+                {
+                    throw new MachineException(MachineErrorKind.StartFailed, (await Exited.ConfigureAwait(false)).Sentence, exception);
+                }
+
+                if (limit.IsCancellationRequested)
+                {
+                    throw new MachineException(
+                        MachineErrorKind.StartFailed,
+                        $"QEMU did not answer on its control socket within {patience.TotalSeconds:0} s. A disk or switch port that it waits for may not be served.",
+                        exception);
+                }
+
+                _stop.Token.ThrowIfCancellationRequested();
             }
 
-            if (Exited.IsCompleted)
-            {
-                var exit = await Exited.ConfigureAwait(false);
-                throw new MachineException(MachineErrorKind.StartFailed, exit.Sentence);
-            }
-
-            try
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(20), _time, either.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (limit.IsCancellationRequested)
-            {
-                // The next attempt reports it.
-            }
+            // Not listening yet. The next attempt tells whether the wait was cut short.
+            await Task.WhenAny(Exited, Task.Delay(TimeSpan.FromMilliseconds(20), _time, either.Token)).ConfigureAwait(false);
         }
     }
 
@@ -136,7 +130,7 @@ internal sealed class MachineProcess : IAsyncDisposable
         }
         catch (Exception exception) when (exception is MachineException or QmpException or OperationCanceledException)
         {
-            _handle.Signal(Kill);
+            KillNow();
         }
 
         await Exited.ConfigureAwait(false);
@@ -153,6 +147,18 @@ internal sealed class MachineProcess : IAsyncDisposable
 
         await _pumping.ConfigureAwait(false);
         _handle.Dispose();
+    }
+
+    private void KillNow()
+    {
+        try
+        {
+            _handle.Signal(Kill);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Let go of, because it has ended.
+        }
     }
 
     private QmpClient Control() =>

@@ -32,12 +32,12 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            File.Delete(partial);
+            DeleteIfThere(partial);
             throw new MachineException(MachineErrorKind.SavedState, $"The state could not be saved to '{path}': {exception.Message}", exception);
         }
         catch
         {
-            File.Delete(partial);
+            DeleteIfThere(partial);
             throw;
         }
     }
@@ -50,6 +50,15 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
         await process.HandOverAsync("restore", file.SafeFileHandle, cancellationToken).ConfigureAwait(false);
         await process.ExecuteAsync("migrate-incoming", new JsonObject { ["uri"] = "fd:restore" }, cancellationToken).ConfigureAwait(false);
         await WaitAsync("The saved state could not be read", cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Its folder may not exist either.</summary>
+    private static void DeleteIfThere(string path)
+    {
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
     }
 
     private async Task WriteStreamAsync(FileStream file, CancellationToken cancellationToken)

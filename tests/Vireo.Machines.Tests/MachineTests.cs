@@ -1,0 +1,231 @@
+using System.Diagnostics;
+using Vireo.Machines.States;
+using Vireo.Testing;
+
+namespace Vireo.Machines.Tests;
+
+/// <summary>Real machines under TCG, looked at from the guest's side.</summary>
+public sealed class MachineTests
+{
+    [Fact]
+    [Requirement("VM-1")]
+    [Requirement("VM-2")]
+    public async Task A_guest_starts_pauses_resumes_and_is_turned_off()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        Assert.Equal(MachineState.Running, test.Machine.Status.State);
+        Assert.NotNull(test.Machine.ProcessorTime);
+        await test.Machine.PauseAsync();
+        Assert.Equal(MachineState.Paused, test.Machine.Status.State);
+        Assert.Equal(HeartbeatStatus.Paused, test.Machine.Status.Heartbeat);
+        await Assert.ThrowsAsync<MachineStateException>(() => test.Machine.PauseAsync());
+        await test.Machine.ResumeAsync();
+        Assert.True(await line.AskCounterAsync() > 0);
+        Assert.Equal("hello", test.Machine.ReadConsole()[0]);
+        await test.Machine.TurnOffAsync();
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        Assert.Equal(MachineExitKind.TurnedOff, test.Machine.Status.LastExit?.Kind);
+        await Assert.ThrowsAsync<MachineStateException>(() => test.Machine.TurnOffAsync());
+        Assert.Equal("hello", test.Machine.ReadConsole()[0]);
+    }
+
+    [Fact]
+    [Requirement("VM-2")]
+    public async Task The_power_button_shuts_a_guest_down()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await test.Machine.ShutDownAsync(Until.Deadline);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        Assert.Equal(MachineExitKind.GuestShutDown, test.Machine.Status.LastExit?.Kind);
+    }
+
+    [Fact]
+    [Requirement("VM-2")]
+    public async Task A_guest_that_does_not_shut_down_in_time_goes_on_and_can_be_turned_off()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await test.Machine.PauseAsync();
+        await test.Machine.ResumeAsync();
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ShutDownAsync(TimeSpan.Zero));
+        Assert.Equal(MachineErrorKind.GuestTimeout, refusal.Kind);
+    }
+
+    [Fact]
+    public async Task Turning_off_interrupts_a_shutdown()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        test.Configuration = test.Configuration with { Drives = [], BiosStartupOrder = [] };
+        test.Plan = test.Plan with { Drives = [] };
+        await test.Machine.StartAsync(test.Start);
+        var shutdown = test.Machine.ShutDownAsync(Until.Deadline);
+        Assert.Equal(MachineState.Stopping, test.Machine.Status.State);
+        await test.Machine.TurnOffAsync();
+        await Assert.ThrowsAsync<MachineException>(() => shutdown);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+    }
+
+    [Fact]
+    public async Task A_guest_that_switches_itself_off_is_off()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await line.SendAsync('s');
+        var exit = (await test.NextAsync<MachineExited>()).Exit;
+        Assert.Equal(MachineExitKind.GuestShutDown, exit.Kind);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+    }
+
+    [Fact]
+    [Requirement("VM-2")]
+    public async Task A_reset_starts_the_guest_anew_whoever_asks()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await test.Machine.ResetAsync();
+        Assert.Equal("hello", await line.ReadLineAsync());
+        Assert.Equal(MachineState.Running, test.Machine.Status.State);
+        Assert.False((await test.NextAsync<MachineWasReset>()).ByGuest);
+        await line.SendAsync('r');
+        Assert.True((await test.NextAsync<MachineWasReset>()).ByGuest);
+        Assert.Equal("hello", await line.ReadLineAsync());
+    }
+
+    [Fact]
+    public async Task A_panic_is_reported_and_the_guest_goes_on()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await line.SendAsync('p');
+        await test.NextAsync<MachineGuestPanicked>();
+        Assert.True(await line.AskCounterAsync() > 0);
+    }
+
+    [Fact]
+    [Requirement("VM-1")]
+    public async Task A_killed_process_is_told_with_its_signal()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        using (var process = Process.GetProcessById(test.Machine.Status.ProcessId!.Value))
+        {
+            process.Kill();
+        }
+
+        var exit = (await test.NextAsync<MachineExited>()).Exit;
+        Assert.Equal(MachineExitKind.Killed, exit.Kind);
+        Assert.Equal(9, exit.Signal);
+        Assert.Contains("SIGKILL", exit.Sentence, StringComparison.Ordinal);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        using var again = await test.StartAsync();
+    }
+
+    [Fact]
+    [Requirement("VM-11")]
+    public async Task A_machine_that_QEMU_refuses_stays_off_and_says_why()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        File.Copy("/bin/true", test["not-a-socket"]);
+        test.Plan = test.Plan with { Drives = [new(test.DriveId, Devices.DriveTransport.Nbd, test["not-a-socket"])] };
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start));
+        Assert.Equal(MachineErrorKind.StartFailed, refusal.Kind);
+        Assert.Contains("not-a-socket", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+    }
+
+    [Fact]
+    public async Task A_start_that_the_caller_stops_leaves_nothing()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        await Assert.ThrowsAsync<InvalidDataException>(() => test.Machine.StartAsync(test.Start with { BeforeRun = _ => throw new InvalidDataException() }));
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        Assert.Null(test.Machine.Status.ProcessId);
+        using var line = await test.StartAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Requirement("VM-2")]
+    public async Task A_saved_guest_goes_on_where_it_was(bool pausedBefore)
+    {
+        await using var test = await TestMachine.CreateAsync();
+        uint before;
+        using (var line = await test.StartAsync())
+        {
+            before = await line.AskCounterAsync();
+            while (before < 20)
+            {
+                before = await line.AskCounterAsync();
+            }
+        }
+
+        if (pausedBefore)
+        {
+            await test.Machine.PauseAsync();
+        }
+
+        var committed = false;
+        await test.Machine.SaveAsync(test["state"], _ =>
+        {
+            committed = File.Exists(test["state"]);
+            return Task.CompletedTask;
+        });
+        Assert.True(committed);
+        Assert.Equal(MachineState.Saved, test.Machine.Status.State);
+        Assert.Equal(MachineExitKind.Saved, test.Machine.Status.LastExit?.Kind);
+        await Assert.ThrowsAsync<MachineStateException>(() => test.Machine.StartAsync(test.Start));
+
+        SerialLine? restored = null;
+        await test.Machine.StartAsync(test.Start with
+        {
+            SavedStatePath = test["state"],
+            BeforeRun = async _ => restored = await SerialLine.ConnectAsync(test.Plan.ComSocket(1)),
+        });
+        using (restored)
+        {
+            Assert.InRange(await restored!.AskCounterAsync(), before, before + 100_000);
+            Assert.Equal(MachineState.Running, test.Machine.Status.State);
+        }
+    }
+
+    [Fact]
+    public async Task A_damaged_saved_state_leaves_the_machine_saved()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using (await test.StartAsync())
+        {
+            await test.Machine.SaveAsync(test["state"]);
+        }
+
+        using (var file = File.OpenWrite(test["state"]))
+        {
+            file.SetLength(100_000);
+        }
+
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start with { SavedStatePath = test["state"] }));
+        Assert.Equal(MachineErrorKind.SavedState, refusal.Kind);
+        Assert.Equal(MachineState.Saved, test.Machine.Status.State);
+        await File.WriteAllBytesAsync(test["state"], new byte[100_000]);
+        refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start with { SavedStatePath = test["state"] }));
+        Assert.Equal(MachineErrorKind.SavedState, refusal.Kind);
+        test.Machine.DiscardSavedState();
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+    }
+
+    [Fact]
+    public async Task A_save_that_the_caller_stops_leaves_the_guest_running()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        await Assert.ThrowsAsync<InvalidDataException>(() => test.Machine.SaveAsync(test["state"], _ => throw new InvalidDataException()));
+        Assert.False(File.Exists(test["state"]));
+        Assert.Equal(MachineState.Running, test.Machine.Status.State);
+        Assert.True(await line.AskCounterAsync() > 0);
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.SaveAsync("/proc/none/state"));
+        Assert.Equal(MachineErrorKind.SavedState, refusal.Kind);
+        Assert.True(await line.AskCounterAsync() > 0);
+    }
+}
