@@ -38,6 +38,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
     private PortState? _port;
     private Forwarder? _forwarder;
     private ulong _negotiated;
+    private int _headerBytes = NetworkHeader.LengthBytes;
     private bool _isReady;
 
     /// <inheritdoc/>
@@ -81,7 +82,14 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
     public override void Stop() => _port = null;
 
     /// <inheritdoc/>
-    public void FeaturesNegotiated(ulong features) => _negotiated = features;
+    public void FeaturesNegotiated(ulong features)
+    {
+        _negotiated = features;
+
+        // virtio 1.2 5.1.6.1: legacy drivers, which boot ROMs are, leave out the last field unless buffers are mergeable.
+        var isLong = (features & (MergeableBuffers | VirtioFeatures.Version1)) != 0;
+        _headerBytes = isLong ? NetworkHeader.LengthBytes : NetworkHeader.LengthBytes - 2;
+    }
 
     /// <inheritdoc/>
     public void QueueStarted(VirtQueue queue)
@@ -178,7 +186,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
     private int TakeBatch(VirtQueue queue, PortState port)
     {
         var batch = _forwarder!.Ingress;
-        Span<byte> header = stackalloc byte[NetworkHeader.LengthBytes];
+        Span<byte> header = (stackalloc byte[NetworkHeader.LengthBytes])[.._headerBytes];
         var taken = 0;
         while (!batch.IsFull && queue.TryPop(_outgoing))
         {
@@ -217,7 +225,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
     private DropReason Give(VirtQueue queue, FrameBatch batch, ushort index)
     {
         var bytes = batch.Bytes(index);
-        var needed = NetworkHeader.LengthBytes + bytes.Length;
+        var needed = _headerBytes + bytes.Length;
         var most = (_negotiated & MergeableBuffers) != 0 ? BuffersMax : 1;
         var count = 0;
         var room = 0;
@@ -226,7 +234,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
             room += Math.Max(0, _buffers[count++].WritableBytes);
         }
 
-        if (room < needed || _buffers[0].WritableBytes < NetworkHeader.LengthBytes)
+        if (room < needed || _buffers[0].WritableBytes < _headerBytes)
         {
             var reason = count == most ? DropReason.TooLong : DropReason.QueueFull;
             while (count > 0)
@@ -241,6 +249,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
         Span<byte> header = stackalloc byte[NetworkHeader.LengthBytes];
         NetworkHeader.Encode(batch[index].Offload, header);
         BinaryPrimitives.WriteUInt16LittleEndian(header[10..], (ushort)count);
+        header = header[.._headerBytes];
         for (var buffer = 0; buffer < count; buffer++)
         {
             var chain = _buffers[buffer];
