@@ -7,32 +7,26 @@ using System.Text.Json.Serialization.Metadata;
 namespace Vireo.Control;
 
 /// <summary>
-/// Talks JSON over HTTP to a plane that listens on a Unix socket. Connects when it is first used. Every failure, also that nobody
-/// answers, is a <see cref="ControlException"/>. Safe to use from several threads.
+/// The way to a plane: JSON over HTTP on its Unix socket. Every failure is a <see cref="ControlException"/>. Safe to use from several
+/// threads; connects when it is first used, and again after the plane was restarted.
 /// </summary>
 public abstract class ControlClient : IDisposable
 {
-    /// <summary>Id of the error that is reported when nobody answers; the request may or may not have been carried out.</summary>
-    public const string PlaneUnreachable = "PlaneUnreachable";
-
+    private const long MaximumAnswerBytes = 64 << 20;
     private readonly string _plane;
     private readonly string _socketPath;
-    private readonly JsonTypeInfo<ControlError> _errorType;
     private readonly HttpClient _http;
 
-    /// <summary>A client of one plane.</summary>
-    /// <param name="plane">What people call it, for example <c>switch plane</c>.</param>
-    /// <param name="socketPath">Where it listens.</param>
-    /// <param name="errorType">How to read its refusals.</param>
-    protected ControlClient(string plane, string socketPath, JsonTypeInfo<ControlError> errorType)
+    /// <summary>A client of the plane <paramref name="plane"/> (its name in messages) that listens on <paramref name="socketPath"/>.</summary>
+    protected ControlClient(string plane, string socketPath)
     {
         _plane = plane;
         _socketPath = socketPath;
-        _errorType = errorType;
         _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false })
         {
             BaseAddress = new Uri("http://plane/"),
             Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = MaximumAnswerBytes,
         };
     }
 
@@ -43,7 +37,7 @@ public abstract class ControlClient : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A request body.</summary>
+    /// <summary>Body of a request.</summary>
     protected static HttpContent Body<T>(T value, JsonTypeInfo<T> type)
     {
         var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(value, type));
@@ -51,8 +45,7 @@ public abstract class ControlClient : IDisposable
         return content;
     }
 
-    /// <summary>Sends a request and reads the answer.</summary>
-    /// <exception cref="ControlException">The plane refused, or did not answer.</exception>
+    /// <summary>Sends a request and reads its answer.</summary>
     protected async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {
         var answer = await SendForBytesAsync(method, path, body, cancellationToken).ConfigureAwait(false);
@@ -60,14 +53,13 @@ public abstract class ControlClient : IDisposable
         {
             return JsonSerializer.Deserialize(answer, type) ?? throw Unreadable(path, null);
         }
-        catch (JsonException exception)
+        catch (JsonException damage)
         {
-            throw Unreadable(path, exception);
+            throw Unreadable(path, damage);
         }
     }
 
-    /// <summary>Sends a request whose answer holds nothing.</summary>
-    /// <exception cref="ControlException">The plane refused, or did not answer.</exception>
+    /// <summary>Sends a request whose answer is only that it was done.</summary>
     protected async Task SendAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken) =>
         await SendForBytesAsync(method, path, body, cancellationToken).ConfigureAwait(false);
 
@@ -82,25 +74,38 @@ public abstract class ControlClient : IDisposable
             status = response.StatusCode;
             answer = await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        catch (HttpRequestException away)
         {
-            throw Unreachable(exception);
+            throw Unreachable(away);
         }
 
-        if (status < HttpStatusCode.MultipleChoices)
+        if ((int)status is >= 200 and < 300)
         {
             return answer;
         }
 
+        ControlError? error = null;
         try
         {
-            throw JsonSerializer.Deserialize(answer, _errorType) is { } error ? new ControlException(error) : Unreadable(path, null);
+            error = JsonSerializer.Deserialize(answer, ControlJson.Default.ControlError);
         }
-        catch (JsonException exception)
+        catch (JsonException)
         {
-            throw Unreadable(path, exception);
+            // Not the plane's own words: the status has to do.
         }
+
+        throw error is null ? Unreadable($"{path} ({(int)status})", null) : new ControlException(error);
     }
+
+    private ControlException Unreachable(HttpRequestException away) => away.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied }
+        ? new ControlException(new ControlError("AccessDenied", "PermissionDenied", $"You are not allowed to talk to the {_plane} plane at '{_socketPath}'.", _socketPath), away)
+        : new PlaneUnreachableException(
+            new ControlError(
+                "PlaneUnreachable", "ResourceUnavailable", $"The {_plane} plane does not answer at '{_socketPath}'; start it with 'vireo up'.", _socketPath), away);
+
+    private ControlException Unreadable(string path, Exception? inner) => new(
+        new ControlError("OperationFailed", "InvalidResult", $"The {_plane} plane gave an answer to '{path}' that cannot be read; check that both have the same version.", path),
+        inner);
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
@@ -116,19 +121,7 @@ public abstract class ControlClient : IDisposable
             throw;
         }
     }
-
-    private ControlException Unreachable(Exception exception) =>
-        exception.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied }
-            ? new(new ControlError("AccessDenied", "PermissionDenied", $"You are not allowed to talk to the {_plane} at '{_socketPath}'.", _socketPath), exception)
-            : new(
-                new ControlError(
-                    PlaneUnreachable, "ResourceUnavailable",
-                    $"The {_plane} is not running: nobody answers at '{_socketPath}'. Start it with 'vireo up'.", _socketPath),
-                exception);
-
-    private ControlException Unreadable(string path, Exception? inner) =>
-        new(
-            new ControlError(
-                "OperationFailed", "InvalidResult", $"The {_plane} gave an answer to '{path}' that cannot be read; check that both have the same version.", path),
-            inner);
 }
+
+/// <summary>Nobody answers where the plane should be, or it went away before it answered. Requests are idempotent: ask again when it is back.</summary>
+public sealed class PlaneUnreachableException(ControlError error, Exception? inner) : ControlException(error, inner);

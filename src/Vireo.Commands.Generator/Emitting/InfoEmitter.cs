@@ -45,6 +45,11 @@ internal static class InfoEmitter
             text += $"FullTypeName = {Quote(type.FullName)}, ";
         }
 
+        if (type.AcceptedTypes.Count > 0)
+        {
+            text += $"AcceptedTypes = {List(type.AcceptedTypes)}, ";
+        }
+
         if (parameter.Aliases.Count > 0)
         {
             text += $"Aliases = {List(parameter.Aliases)}, ";

@@ -10,8 +10,10 @@ internal sealed record PlaceModel(string? SetName, int Position, bool Mandatory,
 /// <param name="IsArray">Several.</param>
 /// <param name="IsNullableValue">A value type that may be left out.</param>
 /// <param name="Values">Members of an enumeration.</param>
+/// <param name="AcceptedTypes">Full names of the object types it takes: itself and what derives from it.</param>
 internal sealed record TypeModel(
-    string Kind, string ShortName, string FullName, bool IsArray, bool IsNullableValue, IReadOnlyList<KeyValuePair<string, long>> Values);
+    string Kind, string ShortName, string FullName, bool IsArray, bool IsNullableValue, IReadOnlyList<KeyValuePair<string, long>> Values,
+    IReadOnlyList<string> AcceptedTypes);
 
 /// <summary>A parameter.</summary>
 internal sealed record ParameterModel(string Name, TypeModel Type, IReadOnlyList<PlaceModel> Places, string Help)

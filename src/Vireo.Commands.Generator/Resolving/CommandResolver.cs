@@ -50,7 +50,7 @@ internal sealed class CommandResolver
         }
 
         var asJob = _constants.Flag(Named(attribute, "SupportsAsJob"), facts);
-        var parameters = Parameters(facts);
+        var parameters = Parameters(facts).OrderBy(FirstPosition).ToList();
         var sets = Sets(parameters);
         Complete(parameters, asJob);
         return new CommandModel(verb, noun, facts.FullName, parameters)
@@ -138,6 +138,10 @@ internal sealed class CommandResolver
         };
     }
 
+    /// <summary>Parameters with a position come first wherever they are listed.</summary>
+    private static int FirstPosition(ParameterModel parameter) =>
+        parameter.Places.Where(static place => place.Position >= 0).Select(static place => place.Position).DefaultIfEmpty(int.MaxValue).Min();
+
     /// <summary>The sets, in the order in which the class and its bases name them.</summary>
     private static List<string> Sets(List<ParameterModel> parameters)
     {
@@ -159,18 +163,20 @@ internal sealed class CommandResolver
         {
             parameters.Add(new ParameterModel(
                 "Credential",
-                new TypeModel("Credential", "PSCredential", "", IsArray: true, IsNullableValue: false, []),
+                new TypeModel("Credential", "PSCredential", "", IsArray: true, IsNullableValue: false, [], []),
                 [.. computer.Places.Select(static place => new PlaceModel(place.SetName, -1, false, false, false))],
-                "Who signs in to the hosts that ComputerName gives; the current user when left out.") { ClientSide = true, Declared = false });
+                "Who signs in to the hosts that ComputerName gives; the current user when left out.")
+            { ClientSide = true, Declared = false });
         }
 
         if (asJob && !parameters.Any(static parameter => parameter.Name == "AsJob"))
         {
             parameters.Add(new ParameterModel(
                 "AsJob",
-                new TypeModel("Switch", "SwitchParameter", "", IsArray: false, IsNullableValue: false, []),
+                new TypeModel("Switch", "SwitchParameter", "", IsArray: false, IsNullableValue: false, [], []),
                 [new PlaceModel(null, -1, false, false, false)],
-                "Works in the background and gives back a job.") { ClientSide = true, Declared = false });
+                "Works in the background and gives back a job.")
+            { ClientSide = true, Declared = false });
         }
     }
 

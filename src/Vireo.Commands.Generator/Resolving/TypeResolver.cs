@@ -50,7 +50,7 @@ internal sealed class TypeResolver
         var (kind, shortName, fullName, isValue) = Simple(name);
         if (kind is not null)
         {
-            return new TypeModel(kind, shortName, fullName, isArray, isNullable && isValue, []);
+            return new TypeModel(kind, shortName, fullName, isArray, isNullable && isValue, [], []);
         }
 
         if (!_types.TryGetValue(name, out var symbol))
@@ -58,16 +58,32 @@ internal sealed class TypeResolver
             return null;
         }
 
-        var symbolName = symbol.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted));
+        var symbolName = Name(symbol);
         return symbol.TypeKind == TypeKind.Enum
-            ? new TypeModel("Enum", name, symbolName, isArray, isNullable, Members(symbol))
-            : new TypeModel("Object", name, symbolName, isArray, false, []);
+            ? new TypeModel("Enum", name, symbolName, isArray, isNullable, Members(symbol), [])
+            : new TypeModel("Object", name, symbolName, isArray, false, [], [.. _types.Values.Where(type => Accepts(symbol, type)).Select(Name)]);
     }
 
     /// <summary>Full name of a type of the model.</summary>
     public string FullName(string shortName) => _types.TryGetValue(shortName, out var symbol)
-        ? symbol.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted))
+        ? Name(symbol)
         : Simple(shortName) is (not null, _, var fullName, _) ? fullName : shortName;
+
+    private static string Name(INamedTypeSymbol symbol) =>
+        symbol.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted));
+
+    private static bool Accepts(INamedTypeSymbol parameter, INamedTypeSymbol? value)
+    {
+        for (; value is not null; value = value.BaseType)
+        {
+            if (SymbolEqualityComparer.Default.Equals(value, parameter))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static List<KeyValuePair<string, long>> Members(INamedTypeSymbol symbol) =>
         [.. symbol.GetMembers().OfType<IFieldSymbol>().Where(static field => field.HasConstantValue)

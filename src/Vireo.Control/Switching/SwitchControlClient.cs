@@ -1,22 +1,22 @@
 namespace Vireo.Control.Switching;
 
-/// <summary>Talks to a switch plane over its Unix socket.</summary>
-/// <param name="socketPath">Where it listens (<see cref="HostPaths.SwitchSocket"/>).</param>
-public sealed class SwitchControlClient(string socketPath) : ControlClient("switch plane", socketPath, SwitchJson.Default.ControlError), ISwitchControl
+/// <summary>
+/// Talks to a switch plane: <c>/v1/switches</c>, <c>/v1/switches/{id}</c>, <c>/v1/ports</c>, <c>/v1/ports/{id}</c> and
+/// <c>/v1/interfaces</c>.
+/// </summary>
+/// <param name="socketPath">Socket of the plane, <see cref="HostPaths.SwitchSocket"/>.</param>
+public sealed class SwitchControlClient(string socketPath) : ControlClient("switch", socketPath), ISwitchControl
 {
     /// <inheritdoc/>
     public Task<IReadOnlyList<SwitchStatus>> ListSwitchesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/switches", null, SwitchJson.Default.IReadOnlyListSwitchStatus, cancellationToken);
 
-    /// <summary>One switch with its ports.</summary>
-    /// <exception cref="ControlException">It is not there, or the plane is not running.</exception>
-    public Task<SwitchStatus> GetSwitchAsync(Guid id, CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Get, $"v1/switches/{id:D}", null, SwitchJson.Default.SwitchStatus, cancellationToken);
-
     /// <inheritdoc/>
-    public Task PutSwitchAsync(SwitchSpecification specification, CancellationToken cancellationToken = default) =>
-        SendAsync(
-            HttpMethod.Put, $"v1/switches/{specification.Id:D}", Body(specification, SwitchJson.Default.SwitchSpecification), cancellationToken);
+    public Task PutSwitchAsync(SwitchSpecification specification, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return SendAsync(HttpMethod.Put, $"v1/switches/{specification.Id:D}", Body(specification, SwitchJson.Default.SwitchSpecification), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task RemoveSwitchAsync(Guid id, CancellationToken cancellationToken = default) =>
@@ -26,14 +26,12 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     public Task<IReadOnlyList<PortStatus>> ListPortsAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/ports", null, SwitchJson.Default.IReadOnlyListPortStatus, cancellationToken);
 
-    /// <summary>One port.</summary>
-    /// <exception cref="ControlException">It is not there, or the plane is not running.</exception>
-    public Task<PortStatus> GetPortAsync(Guid id, CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Get, $"v1/ports/{id:D}", null, SwitchJson.Default.PortStatus, cancellationToken);
-
     /// <inheritdoc/>
-    public Task PutPortAsync(PortSpecification specification, CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Put, $"v1/ports/{specification.Id:D}", Body(specification, SwitchJson.Default.PortSpecification), cancellationToken);
+    public Task PutPortAsync(PortSpecification specification, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return SendAsync(HttpMethod.Put, $"v1/ports/{specification.Id:D}", Body(specification, SwitchJson.Default.PortSpecification), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task RemovePortAsync(Guid id, CancellationToken cancellationToken = default) =>
@@ -42,9 +40,4 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     /// <inheritdoc/>
     public Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/interfaces", null, SwitchJson.Default.IReadOnlyListNetworkInterfaceInfo, cancellationToken);
-
-    /// <summary>How the plane is.</summary>
-    /// <exception cref="ControlException">The plane is not running.</exception>
-    public Task<SwitchHealth> GetHealthAsync(CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Get, "v1/health", null, SwitchJson.Default.SwitchHealth, cancellationToken);
 }

@@ -25,6 +25,9 @@ public sealed record ParameterInfo(string Name, ParameterKind Kind, string TypeN
     /// <summary>Full name of the enumeration or of the model's type; empty for the others.</summary>
     public string FullTypeName { get; init; } = "";
 
+    /// <summary>Full names of the types of object it takes: its own, and those derived from it.</summary>
+    public IReadOnlyList<string> AcceptedTypes { get; init; } = [];
+
     /// <summary>Other names.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 

@@ -116,8 +116,14 @@ public sealed class TestSample : SampleBase
             {
                 context.WriteObject(new VirtualMachine
                 {
-                    Name = name, Id = Id ?? VM?[0].Id ?? Guid.Empty, MemoryStartup = MemoryStartupBytes ?? 0, State = VMState.Running,
-                    Uptime = Delay ?? TimeSpan.Zero, Notes = Colour ?? "", Path = Path ?? "", AutomaticStartAction = Action ?? StartAction.Nothing,
+                    Name = name,
+                    Id = Id ?? VM?[0].Id ?? Guid.Empty,
+                    MemoryStartup = MemoryStartupBytes ?? 0,
+                    State = VMState.Running,
+                    Uptime = Delay ?? TimeSpan.Zero,
+                    Notes = Colour ?? "",
+                    Path = Path ?? "",
+                    AutomaticStartAction = Action ?? StartAction.Nothing,
                 });
             }
         }

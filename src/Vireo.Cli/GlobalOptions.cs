@@ -1,0 +1,58 @@
+using Vireo.Client;
+
+namespace Vireo.Cli;
+
+/// <summary>Options that stand before the command and mean the same for all.</summary>
+/// <param name="Root">Root folder of the host; the system's when null.</param>
+/// <param name="Host">Another host's address.</param>
+/// <param name="Json">Objects as JSON lines.</param>
+internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
+{
+    /// <summary>Where commands go.</summary>
+    public HostAddress Address => Host is null ? HostAddress.Local(Root) : HostAddress.Parse(Host);
+
+    /// <summary>Sockets and process records of the host.</summary>
+    public string RunFolder => Root is null ? "/run/vireo" : Path.Combine(Root, "run");
+
+    /// <summary>What survives a reboot.</summary>
+    public string StateFolder => Root ?? "/var/lib/vireo";
+
+    /// <summary>The arguments that make another program of Vireo mean the same host.</summary>
+    public IReadOnlyList<string> RootArguments => Root is null ? [] : ["--root", Root];
+
+    /// <summary>Takes the options off the front, and <c>-Json</c> from anywhere.</summary>
+    public static (GlobalOptions Options, List<string> Words) Parse(IReadOnlyList<string> arguments)
+    {
+        var root = Environment.GetEnvironmentVariable("VIREO_ROOT") is { Length: > 0 } fromEnvironment ? fromEnvironment : null;
+        string? host = null;
+        var json = false;
+        var rest = new List<string>();
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            var argument = arguments[i];
+            if (argument is "-Json" or "-json" or "--json")
+            {
+                json = true;
+            }
+            else if (rest.Count == 0 && argument is "--root" or "--host")
+            {
+                var value = i + 1 < arguments.Count ? arguments[++i] : throw new CliException("MissingArgument", $"The option '{argument}' needs a value.");
+                (root, host) = argument == "--root" ? (value, host) : (root, value);
+            }
+            else if (rest.Count == 0 && argument.StartsWith("--root=", StringComparison.Ordinal))
+            {
+                root = argument["--root=".Length..];
+            }
+            else if (rest.Count == 0 && argument.StartsWith("--host=", StringComparison.Ordinal))
+            {
+                host = argument["--host=".Length..];
+            }
+            else
+            {
+                rest.Add(argument);
+            }
+        }
+
+        return (new GlobalOptions(root is null ? null : Path.GetFullPath(root), host, json), rest);
+    }
+}

@@ -1,0 +1,180 @@
+using Vireo.Cli.Parsing;
+using Vireo.Client;
+using Vireo.Surface;
+
+namespace Vireo.Cli.Verbs;
+
+/// <summary>Shell completion: a script for the shell, and the words it asks for.</summary>
+internal static class CompleteVerb
+{
+    /// <summary>The verb that the scripts call; its arguments are the words up to the cursor, the last one unfinished.</summary>
+    public const string WordsVerb = "__complete";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private const string Bash = """
+        _vireo() {
+            local IFS=$'\n' words
+            words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+            COMPREPLY=($(vireo __complete "${words[@]}" 2>/dev/null))
+            [ ${#COMPREPLY[@]} -eq 0 ] && compopt -o default
+        }
+        complete -F _vireo vireo ./vireo
+
+        """;
+
+    private const string Zsh = """
+        #compdef vireo
+        _vireo() {
+            local -a found
+            found=("${(@f)$(vireo __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+            if [[ -n "${found[1]}" ]]; then compadd -M 'm:{a-zA-Z}={A-Za-z}' -a found; else _files; fi
+        }
+        compdef _vireo vireo
+
+        """;
+
+    public static Task<int> RunAsync(VerbContext context)
+    {
+        context.Terminal.Out.Write(context.Arguments switch
+        {
+            ["bash"] => Bash,
+            ["zsh"] => Zsh,
+            _ => throw new CliException("InvalidParameter", "Say for which shell: 'vireo complete bash' or 'vireo complete zsh'."),
+        });
+        return Task.FromResult(ExitStatus.Ok);
+    }
+
+    public static async Task<int> WordsAsync(VerbContext context)
+    {
+        foreach (var word in await WordsAsync(context.Options, context.Arguments, context.Cancellation))
+        {
+            context.Terminal.Out.Write(word + "\n");
+        }
+
+        return ExitStatus.Ok;
+    }
+
+    /// <summary>What the last of <paramref name="typed"/> could become. Nothing means: a file name, if anything.</summary>
+    internal static async Task<IReadOnlyList<string>> WordsAsync(GlobalOptions options, IReadOnlyList<string> typed, CancellationToken cancellation)
+    {
+        var last = typed.Count == 0 ? "" : typed[^1];
+        if (typed.Count <= 1)
+        {
+            return Matching(CommandTable.Names.Concat(CommandTable.Aliases.Select(static alias => alias.Key)).Concat(Verb.Names), last);
+        }
+
+        if (typed[0] == "help")
+        {
+            return Matching(CommandTable.Names, last);
+        }
+
+        if (typed[0] == "console")
+        {
+            return await NamesAsync(options, "Get-VM", last, cancellation);
+        }
+
+        if (CommandTable.Find(typed[0]) is not { } command)
+        {
+            return typed[0] == "complete" ? Matching(["bash", "zsh"], last) : [];
+        }
+
+        var words = typed.Skip(1).SkipLast(1).Select(Word.FromShell).ToList();
+        if (last.StartsWith('-'))
+        {
+            return Matching(ArgumentBinder.Names(command).Select(static name => "-" + name), last);
+        }
+
+        return Current(command, words) is { } parameter ? await ValuesAsync(options, command, parameter, last, cancellation) : [];
+    }
+
+    /// <summary>The parameter whose value is being typed.</summary>
+    private static ParameterInfo? Current(CommandInfo command, List<Word> words)
+    {
+        if (words.Count > 0 && words[^1].IsParameter)
+        {
+            var name = words[^1].SplitParameter().Name;
+            var named = command.Find(name) ?? Only(command.Parameters.Where(parameter => parameter.Name.StartsWith(name, StringComparison.OrdinalIgnoreCase)));
+            if (named is { Kind: not ParameterKind.Switch })
+            {
+                return named;
+            }
+        }
+
+        // Positions: count the words that belong to no parameter.
+        var position = 0;
+        for (var i = 0; i < words.Count; i++)
+        {
+            if (!words[i].IsParameter)
+            {
+                position++;
+            }
+            else if (command.Find(words[i].SplitParameter().Name) is { Kind: not ParameterKind.Switch })
+            {
+                i++;
+            }
+        }
+
+        var set = command.DefaultSet ?? command.Sets[0];
+        return command.Parameters.FirstOrDefault(parameter => parameter.In(set)?.Position == position);
+    }
+
+    private static ParameterInfo? Only(IEnumerable<ParameterInfo> candidates) => candidates.Take(2).ToList() is [var only] ? only : null;
+
+    private static async Task<IReadOnlyList<string>> ValuesAsync(
+        GlobalOptions options, CommandInfo command, ParameterInfo parameter, string last, CancellationToken cancellation)
+    {
+        if (parameter.Values.Count > 0)
+        {
+            return Matching(parameter.Values.Select(static value => value.Name), last);
+        }
+
+        if (parameter.AcceptedValues.Count > 0)
+        {
+            return Matching(parameter.AcceptedValues, last);
+        }
+
+        if (parameter.Kind == ParameterKind.Boolean)
+        {
+            return Matching(["$true", "$false"], last);
+        }
+
+        var source = (parameter.Name, command.Noun) switch
+        {
+            ("VMName", _) or ("Name", "VM") when command.Verb != "New" => "Get-VM",
+            ("SwitchName", _) or ("Name", "VMSwitch") when command.Verb != "New" => "Get-VMSwitch",
+            _ => null,
+        };
+        return source is null ? [] : await NamesAsync(options, source, last, cancellation);
+    }
+
+    /// <summary>Names of the host's objects; none when the host does not answer soon.</summary>
+    private static async Task<IReadOnlyList<string>> NamesAsync(GlobalOptions options, string command, string last, CancellationToken cancellation)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(Patience);
+        var names = new List<string>();
+        try
+        {
+            using var host = new HostClient(options.Address);
+            var request = new CommandRequest { Parameters = ArgumentValue.Json(static writer => { writer.WriteStartObject(); writer.WriteEndObject(); }) };
+            await foreach (var record in host.SendAsync(command, request, patience.Token))
+            {
+                if (record is ObjectRecord value && value.Value.TryGetProperty("Name", out var name))
+                {
+                    names.Add(name.GetString() ?? "");
+                }
+            }
+        }
+        catch (Exception error) when (error is HostUnreachableException or OperationCanceledException)
+        {
+            // Completion is a convenience: without a host there are no names to offer.
+            return [];
+        }
+
+        return Matching(names, last);
+    }
+
+    private static List<string> Matching(IEnumerable<string> words, string start) =>
+        [.. words.Where(word => word.StartsWith(start, StringComparison.OrdinalIgnoreCase)).Distinct(StringComparer.Ordinal)];
+}

@@ -1,0 +1,44 @@
+using Vireo.Cli.Output;
+
+namespace Vireo.Cli.Verbs;
+
+/// <summary>What a verb is given.</summary>
+internal sealed record VerbContext(GlobalOptions Options, IReadOnlyList<string> Arguments, Terminal Terminal, CancellationToken Cancellation);
+
+/// <summary>Something <c>vireo</c> does besides the commands.</summary>
+/// <param name="Name">As typed.</param>
+/// <param name="Help">One line.</param>
+/// <param name="Run">Does it and gives the exit status.</param>
+internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int>> Run)
+{
+    /// <summary>All that people use, in the order of the help.</summary>
+    public static IReadOnlyList<Verb> All { get; } =
+    [
+        new("up", "Start Vireo on this machine, in the background", UpVerb.RunAsync),
+        new("down", "Stop Vireo; virtual machines keep running", DownVerb.RunAsync),
+        new("status", "Show how Vireo is", StatusVerb.RunAsync),
+        new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync),
+        new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync),
+        new("jobs", "List long work and how far it is", JobsVerb.RunAsync),
+        new("doctor", "Check what this machine offers to virtual machines", DoctorVerb.RunAsync),
+        new("help", "Explain a command: vireo help New-VM", HelpVerb.RunAsync),
+        new("complete", "Print a completion script: vireo complete bash | zsh", CompleteVerb.RunAsync),
+        new("version", "Print the version", VersionVerb.RunAsync),
+        new("serve", "Run Vireo in the foreground", ServeVerb.RunAsync),
+        new("host", "Run the host plane alone", PlaneVerb.RunAsync("vireo-host")),
+        new("storage", "Run the storage plane alone", PlaneVerb.RunAsync("vireo-storage")),
+        new("switch", "Run the switch plane alone", PlaneVerb.RunAsync("vireo-switch")),
+    ];
+
+    /// <summary>Their names.</summary>
+    public static IEnumerable<string> Names => All.Select(static verb => verb.Name);
+
+    /// <summary>The verb that is typed so, or null.</summary>
+    public static Verb? Find(string name) => name switch
+    {
+        "--help" or "-h" or "-?" => Find("help"),
+        "--version" => Find("version"),
+        CompleteVerb.WordsVerb => new Verb(CompleteVerb.WordsVerb, "", CompleteVerb.WordsAsync),
+        _ => All.FirstOrDefault(verb => string.Equals(verb.Name, name, StringComparison.OrdinalIgnoreCase)),
+    };
+}

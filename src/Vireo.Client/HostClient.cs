@@ -1,0 +1,241 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Vireo.Surface;
+
+namespace Vireo.Client;
+
+/// <summary>Talks to one host. Safe for use from several threads.</summary>
+public sealed class HostClient : IDisposable
+{
+    // A line holds one object; a machine with hundreds of disks is still far below this.
+    private const int MaximumLineBytes = 64 << 20;
+
+    private readonly HostAddress _address;
+    private readonly HttpClient _http;
+
+    /// <summary>Makes a client; it connects when it is first used.</summary>
+    /// <param name="address">The host.</param>
+    /// <param name="credential">Who signs in to a remote host over HTTPS; null relies on the connection.</param>
+    public HostClient(HostAddress address, NetworkCredential? credential = null)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        _address = address;
+        var handler = new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false };
+        if (address.SocketPath is { } path)
+        {
+            handler.ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                try
+                {
+                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            };
+        }
+
+        _http = new HttpClient(handler) { BaseAddress = address.Url ?? new Uri("http://vireo/"), Timeout = Timeout.InfiniteTimeSpan };
+        if (credential is not null)
+        {
+            if (address.Url?.Scheme != Uri.UriSchemeHttps)
+            {
+                throw new HostUnreachableException(
+                    "InvalidParameter", "InvalidArgument", $"A credential is sent over HTTPS only, and '{address.Name}' is not reached that way; leave the credential out.");
+            }
+
+            var bytes = System.Text.Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}");
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(bytes));
+        }
+    }
+
+    /// <summary>The host.</summary>
+    public HostAddress Address => _address;
+
+    /// <summary>
+    /// Sends a command and gives its records as they come; the last is an <see cref="EndRecord"/>. Cancelling, or leaving the
+    /// enumeration, cancels the command on the host.
+    /// </summary>
+    /// <exception cref="HostUnreachableException">The host does not answer, or broke off.</exception>
+    public async IAsyncEnumerable<CommandRecord> SendAsync(
+        string command, CommandRequest request, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, "api/commands/" + Uri.EscapeDataString(command)) { Content = Json(request, SurfaceJson.Default.CommandRequest) };
+        using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        if (response.Content.Headers.ContentType?.MediaType != CommandRecord.MediaType)
+        {
+            throw await RefusedAsync(response, cancellation).ConfigureAwait(false);
+        }
+
+        using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        await foreach (var line in LinesAsync(stream, cancellation).ConfigureAwait(false))
+        {
+            if (CommandRecord.Read(line) is { } record)
+            {
+                yield return record;
+                if (record is EndRecord)
+                {
+                    yield break;
+                }
+            }
+        }
+
+        throw new HostUnreachableException(
+            "ConnectionLost", "ConnectionError", $"The connection to the host ended before {command} did; 'vireo status' says how the host is.");
+    }
+
+    /// <summary>Answers a question; false when the command no longer waits for it.</summary>
+    public async Task<bool> ReplyAsync(Guid question, Answer answer, CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, $"api/questions/{question}") { Content = Json(new QuestionReply(answer), SurfaceJson.Default.QuestionReply) };
+        using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        return response.StatusCode == HttpStatusCode.NoContent;
+    }
+
+    /// <summary>Gets a JSON document, for example <c>api/status</c>.</summary>
+    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await RefusedAsync(response, cancellation).ConfigureAwait(false);
+        }
+
+        using var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false), default, cancellation).ConfigureAwait(false);
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>Gets a stream of JSON lines, for example <c>api/events</c>.</summary>
+    public async IAsyncEnumerable<JsonElement> FollowAsync(string path, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await RefusedAsync(response, cancellation).ConfigureAwait(false);
+        }
+
+        using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        await foreach (var line in LinesAsync(stream, cancellation).ConfigureAwait(false))
+        {
+            yield return line;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private static ByteArrayContent Json<T>(T value, JsonTypeInfo<T> type)
+    {
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(value, type));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return content;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+        }
+        catch (HttpRequestException error)
+        {
+            throw Unreachable(error);
+        }
+    }
+
+    private HostUnreachableException Unreachable(HttpRequestException error)
+    {
+        var socket = (error.InnerException as SocketException)?.SocketErrorCode;
+        if (_address.SocketPath is not { } path)
+        {
+            return new HostUnreachableException(
+                "ObjectNotFound", "ObjectNotFound", $"The host '{_address.Name}' does not answer ({error.InnerException?.Message ?? error.Message}); check its name, and that Vireo runs there.", error);
+        }
+
+        return socket == SocketError.AccessDenied
+            ? new HostUnreachableException(
+                "AccessDenied", "PermissionDenied", $"You may not talk to the Vireo host at {path}; become root, or join the group 'vireo-admins'.", error)
+            : new HostUnreachableException(
+                "ObjectNotFound", "ObjectNotFound", $"The Vireo host is not running (nothing answers at {path}); start it with 'vireo up'.", error);
+    }
+
+    private async Task<HostUnreachableException> RefusedAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var text = await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
+        var who = _address.SocketPath is null ? $"The host '{_address.Name}'" : "The Vireo host";
+        return response.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized
+            ? new HostUnreachableException("AccessDenied", "PermissionDenied", $"{who} refuses you; become root, or join the group 'vireo-admins'.")
+            : new HostUnreachableException("OperationFailed", "ProtocolError", $"{who} answered {(int)response.StatusCode} {response.ReasonPhrase}{(text.Length is > 0 and < 300 ? ": " + text : "")}.");
+    }
+
+    private async IAsyncEnumerable<JsonElement> LinesAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var buffer = new byte[16 << 10];
+        int start = 0, end = 0;
+        for (; ; )
+        {
+            var lineFeed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
+            if (lineFeed >= 0)
+            {
+                var line = buffer.AsMemory(start, lineFeed);
+                start += lineFeed + 1;
+                if (!line.IsEmpty)
+                {
+                    yield return Parse(line.Span);
+                }
+
+                continue;
+            }
+
+            if (start > 0)
+            {
+                buffer.AsSpan(start, end - start).CopyTo(buffer);
+                end -= start;
+                start = 0;
+            }
+
+            if (end == buffer.Length)
+            {
+                if (buffer.Length >= MaximumLineBytes)
+                {
+                    throw new HostUnreachableException("ProtocolError", "ProtocolError", $"The host '{_address.Name}' sent a line that is too long.");
+                }
+
+                Array.Resize(ref buffer, buffer.Length * 2);
+            }
+
+            int read;
+            try
+            {
+                read = await stream.ReadAsync(buffer.AsMemory(end), cancellation).ConfigureAwait(false);
+            }
+            catch (IOException error)
+            {
+                throw new HostUnreachableException("ConnectionLost", "ConnectionError", "The connection to the host broke; 'vireo status' says how the host is.", error);
+            }
+
+            if (read == 0)
+            {
+                yield break;
+            }
+
+            end += read;
+        }
+    }
+
+    private static JsonElement Parse(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        return JsonElement.ParseValue(ref reader);
+    }
+}
