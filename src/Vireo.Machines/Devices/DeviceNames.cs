@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+
 namespace Vireo.Machines.Devices;
 
 /// <summary>Names of our devices inside QEMU.</summary>
@@ -11,8 +13,11 @@ internal static class DeviceNames
     /// <summary>Device of a drive.</summary>
     public static string Drive(Guid id) => $"drive-{id:N}";
 
-    /// <summary>Block node behind a drive: QEMU allows 31 characters. A medium has another name each time, see <paramref name="generation"/>.</summary>
-    public static string Node(Guid id, int generation = 0) => $"n{generation % 10}-{id:N}"[..31];
+    /// <summary>
+    /// Block node behind a drive. QEMU allows 31 characters, so the id is in base 64 (22 characters). A medium has another name each
+    /// time, see <paramref name="generation"/>: the old node still exists when the new one is made.
+    /// </summary>
+    public static string Node(Guid id, int generation = 0) => $"n{generation % 10}-{Base64Url.EncodeToString(id.ToByteArray())}";
 
     /// <summary>Character device behind a drive.</summary>
     public static string DriveSocket(Guid id) => $"drive-socket-{id:N}";

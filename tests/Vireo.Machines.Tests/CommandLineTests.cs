@@ -1,0 +1,150 @@
+using Vireo.Machines.Accelerators;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Testing;
+
+namespace Vireo.Machines.Tests;
+
+/// <summary>
+/// The device model as text. After a wanted change, run with <c>VIREO_GOLDEN=write</c> and read the difference: a running guest sees it.
+/// </summary>
+public sealed class CommandLineTests
+{
+    private static readonly Guid s_ide = new("11111111-0000-0000-0000-000000000001");
+    private static readonly Guid s_dvd = new("11111111-0000-0000-0000-000000000002");
+    private static readonly Guid s_scsi = new("11111111-0000-0000-0000-000000000003");
+    private static readonly Guid s_adapter = new("22222222-0000-0000-0000-000000000001");
+
+    [Theory]
+    [InlineData(1, AcceleratorKind.Tcg)]
+    [InlineData(1, AcceleratorKind.Kvm)]
+    [InlineData(2, AcceleratorKind.Tcg)]
+    [InlineData(2, AcceleratorKind.Kvm)]
+    [Requirement("VM-1")]
+    public void The_device_model_is_as_written_down(int generation, AcceleratorKind accelerator)
+    {
+        var (configuration, plan) = Describe(generation, accelerator);
+        var text = MachineCommandLine.Build(configuration, plan) + "\n";
+        var golden = Path.Combine(Repository.Root, "tests", "Vireo.Machines.Tests", "Golden", $"generation{generation}-{accelerator}.txt".ToLowerInvariant());
+        if (Environment.GetEnvironmentVariable("VIREO_GOLDEN") == "write")
+        {
+            File.WriteAllText(golden, text);
+        }
+
+        Assert.Equal(File.ReadAllText(golden), text);
+    }
+
+    [Fact]
+    public void A_name_cannot_add_an_option()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        var commandLine = MachineCommandLine.Build(configuration with { Name = "a,process=b' \n-S" }, plan);
+        Assert.Equal("guest=a,,process=b' \n-S,debug-threads=on", commandLine.Arguments[commandLine.Arguments.ToList().IndexOf("-name") + 1]);
+        Assert.Contains("-name 'guest=a,,process=b'\\'' \n-S,debug-threads=on'", commandLine.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Devices_keep_their_places_when_others_come_and_go()
+    {
+        var slots = DeviceSlots.Plan(2, ["a", "b", "c"]);
+        Assert.Equal(7, slots.Ports);
+        slots = slots.Remove("a").Add(2, "d");
+        Assert.Equal([("b", 1), ("c", 2), ("d", 0)], slots.Places.Select(place => (place.Key, place.Value)).Order());
+        var again = DeviceSlots.Plan(2, ["d", "c", "e"], slots);
+        Assert.Equal([("c", 2), ("d", 0), ("e", 1)], again.Places.Select(place => (place.Key, place.Value)).Order());
+        Assert.Equal(7, again.Ports);
+        var refusal = Assert.Throws<MachineException>(() => DeviceSlots.Plan(1, [.. Enumerable.Range(0, 27).Select(number => $"{number}")]));
+        Assert.Contains("26", refusal.Message, StringComparison.Ordinal);
+        Assert.Throws<MachineException>(() => Enumerable.Range(0, 8).Aggregate(DeviceSlots.Plan(2, ["x"]), (current, number) => current.Add(2, $"{number}")));
+    }
+
+    [Fact]
+    public void A_hot_added_device_is_described_as_at_the_start()
+    {
+        var slots = DeviceSlots.Plan(2, ["a", $"drive-{s_scsi:N}"]);
+        var option = DeviceOptions.VhostUserDisk(new(s_scsi, DriveTransport.VhostUserBlock, "/run/d"), 2, slots, AcceleratorKind.Tcg, bootIndex: null);
+        Assert.Equal($"vhost-user-blk-pci,id=drive-{s_scsi:N},chardev=drive-socket-{s_scsi:N},bus=port1,addr=0x0,num-queues=1,vectors=0", option.ToArgument());
+        Assert.Equal(
+            $$"""{"driver":"vhost-user-blk-pci","id":"drive-{{s_scsi:N}}","chardev":"drive-socket-{{s_scsi:N}}","bus":"port1","addr":"0x0","num-queues":1,"vectors":0}""",
+            option.ToJson().ToJsonString());
+        var node = DeviceOptions.NbdNode(new(s_dvd, DriveTransport.Nbd, "/run/e"), readOnly: true).ToJson();
+        Assert.Equal("/run/e", node["server"]!["path"]!.GetValue<string>());
+        Assert.True(node["read-only"]!.GetValue<bool>());
+    }
+
+    [Fact]
+    [Requirement("VM-11")]
+    public void Everything_that_is_wrong_is_said_at_once()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        var problems = MachineValidator.Validate(
+            configuration with
+            {
+                Generation = 2,
+                Processor = new() { Count = 65, ExposeVirtualizationExtensions = true },
+                Memory = new() { StartupBytes = 1 },
+                SecureBootEnabled = true,
+                NetworkAdapters = [new() { Id = s_adapter, Name = "old", IsLegacy = true }],
+            },
+            plan with { RunFolder = new string('x', 100), QemuPath = "/missing", Drives = [], Adapters = [], Firmware = null });
+        string[] expected =
+        [
+            "65", "2 MB", "run folder", "/missing", "Secure boot", "Virtualization extensions", "ovmf", "no IDE controller", "no IDE controller",
+            "is not open", "is not open", "is not open", "legacy", "no port",
+        ];
+        foreach (var words in expected)
+        {
+            Assert.Contains(problems, problem => problem.Contains(words, StringComparison.Ordinal));
+        }
+
+        Assert.Equal(expected.Length, problems.Count);
+        Assert.All(problems, problem => Assert.EndsWith(".", problem, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Two_drives_in_one_place_are_refused()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        var drive = configuration.Drives[0];
+        var problems = MachineValidator.Validate(configuration with { Drives = [drive, drive with { Id = Guid.NewGuid(), Path = null, Kind = DriveKind.Dvd }] }, plan);
+        Assert.Contains("Two drives share the place IDE 0:0.", problems);
+    }
+
+    private static (VirtualMachineConfiguration Configuration, MachineRuntimePlan Plan) Describe(int generation, AcceleratorKind accelerator)
+    {
+        var configuration = new VirtualMachineConfiguration
+        {
+            Id = new("33333333-0000-0000-0000-000000000001"),
+            Name = "web1",
+            Generation = generation,
+            CreationTime = DateTimeOffset.UnixEpoch,
+            Path = "/vm",
+            SnapshotFileLocation = "/vm",
+            SmartPagingFilePath = "/vm",
+            Memory = new() { StartupBytes = 512 << 20 },
+            Processor = new() { Count = 2 },
+            Drives =
+            [
+                new() { Id = s_ide, Kind = DriveKind.HardDisk, Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 0, Path = "/vm/boot.vhdx" },
+                new() { Id = s_dvd, Kind = DriveKind.Dvd, Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi, ControllerNumber = 1, ControllerLocation = 0, Path = "/iso/setup.iso" },
+                new() { Id = s_scsi, Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 1, Path = "/vm/data.vhdx" },
+            ],
+            NetworkAdapters = [new() { Id = s_adapter, MacAddress = "00155D000001" }],
+            FirmwareBootOrder = [s_dvd, s_ide],
+        };
+        var plan = new MachineRuntimePlan
+        {
+            Accelerator = accelerator,
+            RunFolder = "/run/vireo/m/web1",
+            Drives =
+            [
+                new(s_ide, generation == 1 ? DriveTransport.Nbd : DriveTransport.VhostUserBlock, "/run/vireo/d/boot"),
+                new(s_dvd, DriveTransport.Nbd, "/run/vireo/d/setup"),
+                new(s_scsi, DriveTransport.VhostUserBlock, "/run/vireo/d/data", Queues: 2),
+            ],
+            Adapters = [new(s_adapter, "/run/vireo/p/web1", "00155D000001")],
+            Firmware = new("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "/vm/web1.vars"),
+        };
+        return (configuration, plan);
+    }
+}

@@ -1,0 +1,82 @@
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Testing;
+
+namespace Vireo.Machines.Tests;
+
+/// <summary>Devices that come and go while a real machine runs.</summary>
+public sealed class DeviceTests
+{
+    [Fact]
+    [Requirement("VM-5")]
+    public async Task The_disk_in_a_DVD_drive_is_changed_and_ejected()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var other = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "dvd");
+        var dvdId = Guid.NewGuid();
+        test.Configuration = test.Configuration with
+        {
+            Drives = [.. test.Configuration.Drives, new() { Id = dvdId, Kind = DriveKind.Dvd, Bus = DriveBus.Ide, ControllerNumber = 1, ControllerLocation = 0 }],
+            BiosStartupOrder = ["IDE", "CD"],
+        };
+        using var line = await test.StartAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            await test.Machine.ChangeMediumAsync(dvdId, new(dvdId, DriveTransport.Nbd, other.Socket));
+        }
+
+        // One that cannot be reached leaves the present one; ejecting works whether there is one or not.
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(dvdId, new(dvdId, DriveTransport.Nbd, test["missing"])));
+        Assert.Contains("missing", refusal.Message, StringComparison.Ordinal);
+        await test.Machine.ChangeMediumAsync(dvdId, null);
+        await test.Machine.ChangeMediumAsync(dvdId, null);
+        refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(test.DriveId, null));
+        Assert.Equal(MachineErrorKind.NotSupported, refusal.Kind);
+        Assert.True(await line.AskCounterAsync() > 0);
+    }
+
+    [Fact]
+    [Requirement("VM-5")]
+    public async Task A_disk_is_added_saved_with_the_machine_and_removed_when_the_guest_lets_go()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var first = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "nbd-first");
+        using var disk = await ServedDisk.VhostUserAsync(test[""], new byte[1 << 20], "hot");
+        var drive = new DriveConfiguration { Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 3, Path = "hot" };
+        using var line = await test.StartAsync();
+        await test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.VhostUserBlock, disk.Socket));
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.VhostUserBlock, disk.Socket)));
+        Assert.Equal(MachineErrorKind.NotSupported, refusal.Kind);
+
+        // The next life of the host knows it too. This guest lets go of a device when it restarts.
+        await test.Machine.DisposeAsync();
+        await test.OpenAsync();
+        var removal = test.Machine.RemoveDriveAsync(drive.Id);
+        await line.SendAsync('r');
+        await removal;
+        await Assert.ThrowsAsync<MachineException>(() => test.Machine.RemoveDriveAsync(drive.Id));
+    }
+
+    [Fact]
+    public async Task A_guest_without_a_balloon_driver_still_has_its_memory()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        Assert.Null(await test.Machine.GetMemoryAsync());
+        using var line = await test.StartAsync();
+        var memory = await test.Machine.GetMemoryAsync();
+        Assert.Equal(new MachineMemory(16 << 20, null, null), memory);
+    }
+
+    [Fact]
+    public async Task A_cable_is_plugged_out_and_in()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        var adapterId = Guid.NewGuid();
+        test.Configuration = test.Configuration with { NetworkAdapters = [new() { Id = adapterId }] };
+        test.Plan = test.Plan with { Adapters = [new(adapterId, null, "00155D000001")] };
+        using var line = await test.StartAsync();
+        await test.Machine.SetLinkAsync(adapterId, up: false);
+        await test.Machine.SetLinkAsync(adapterId, up: true);
+        await Assert.ThrowsAsync<MachineException>(() => test.Machine.SetLinkAsync(Guid.NewGuid(), up: true));
+    }
+}
