@@ -24,6 +24,9 @@ public sealed class RecordStream
     /// <summary>The parameters made no call: nothing was done.</summary>
     public bool IsRefused { get; internal set; }
 
+    /// <summary>Who is told of progress and errors besides the reader; null is nobody.</summary>
+    public IRecordObserver? Observer { get; set; }
+
     /// <summary>An object of the model.</summary>
     public void Object(object value)
     {
@@ -44,6 +47,7 @@ public sealed class RecordStream
     {
         ArgumentNullException.ThrowIfNull(error);
         Interlocked.Increment(ref _errors);
+        Observer?.Error(error);
         Write("error", writer =>
         {
             writer.WriteString("errorId", error.ErrorId);
@@ -66,12 +70,16 @@ public sealed class RecordStream
     public void Verbose(string message) => Write("verbose", writer => writer.WriteString("message", message));
 
     /// <summary>How far it is.</summary>
-    public void Progress(string activity, string status, int percent) => Write("progress", writer =>
+    public void Progress(string activity, string status, int percent)
     {
-        writer.WriteString("activity", activity);
-        writer.WriteString("status", status);
-        writer.WriteNumber("percent", percent);
-    });
+        Observer?.Progress(activity, status, percent);
+        Write("progress", writer =>
+        {
+            writer.WriteString("activity", activity);
+            writer.WriteString("status", status);
+            writer.WriteNumber("percent", percent);
+        });
+    }
 
     /// <summary>What would be done.</summary>
     public void WhatIf(string target, string action) => Write("whatif", writer =>
@@ -123,4 +131,14 @@ public sealed class RecordStream
         buffer.Write("\n"u8);
         _lines.Writer.TryWrite(buffer.WrittenMemory);
     }
+}
+
+/// <summary>Somebody besides the client who follows a command.</summary>
+public interface IRecordObserver
+{
+    /// <summary>The command reports how far it is.</summary>
+    void Progress(string activity, string status, int percent);
+
+    /// <summary>The command reports an error.</summary>
+    void Error(CommandException error);
 }

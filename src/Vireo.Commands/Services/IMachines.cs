@@ -64,9 +64,6 @@ public interface IMachines
     /// <summary>Resets a machine, as its reset button would.</summary>
     Task ResetAsync(Guid id, CancellationToken cancellation);
 
-    /// <summary>Restarts the guest in an orderly way.</summary>
-    Task RebootAsync(Guid id, Action<string, int> progress, CancellationToken cancellation);
-
     /// <summary>Stops the processors.</summary>
     Task PauseAsync(Guid id, CancellationToken cancellation);
 

@@ -64,3 +64,26 @@ public sealed record ImageInfo(
 
 /// <summary>A path on the plane's file systems.</summary>
 public sealed record ImagePath(string Path);
+
+/// <summary>A layer that should be in a disk's stack.</summary>
+/// <param name="Name">Unique in the stack.</param>
+/// <param name="Kind">What it does: <c>count</c>, <c>pass</c>, <c>trace</c>, <c>delay</c> or <c>fault</c>.</param>
+/// <param name="Position">Counted from the image (0) upwards; -1 is the top.</param>
+/// <param name="Settings">By kind; a duration is in milliseconds.</param>
+public sealed record LayerSpecification(string Name, string Kind, int Position = -1, IReadOnlyDictionary<string, string>? Settings = null);
+
+/// <summary>A layer as it is now.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="Report">What the layer tells about itself, by name.</param>
+public sealed record LayerStatus(string Name, string Kind, IReadOnlyDictionary<string, string> Report);
+
+/// <summary>A disk that should be open and is not: the image is gone or damaged since. Attaching it again tries again.</summary>
+public sealed record DiskFailure(DiskAttachment Attachment, ControlError Error);
+
+/// <summary>How the plane is.</summary>
+/// <param name="ProcessId">Of the plane.</param>
+/// <param name="Disks">Open disks.</param>
+/// <param name="Failures">Disks that could not be opened when the plane came back.</param>
+/// <param name="LayerViolations">Times that a layer broke a rule since the plane started; anything but 0 is a defect.</param>
+public sealed record StorageHealth(int ProcessId, int Disks, IReadOnlyList<DiskFailure> Failures, long LayerViolations);

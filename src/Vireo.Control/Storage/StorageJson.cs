@@ -1,0 +1,19 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Vireo.Control.Storage;
+
+/// <summary>How the storage plane's control types look as JSON, generated at build time.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, UseStringEnumConverter = true, WriteIndented = false, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(DiskAttachment))]
+[JsonSerializable(typeof(DiskStatus))]
+[JsonSerializable(typeof(IReadOnlyList<DiskStatus>))]
+[JsonSerializable(typeof(CreateImage))]
+[JsonSerializable(typeof(ImagePath))]
+[JsonSerializable(typeof(ImageInfo))]
+[JsonSerializable(typeof(LayerSpecification))]
+[JsonSerializable(typeof(LayerStatus))]
+[JsonSerializable(typeof(StorageHealth))]
+[JsonSerializable(typeof(ControlError))]
+public sealed partial class StorageJson : JsonSerializerContext;

@@ -1,0 +1,171 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Vireo.Commands;
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Control.Switching;
+using Vireo.Host.Access;
+using Vireo.Host.Api;
+using Vireo.Host.History;
+using Vireo.Host.Images;
+using Vireo.Host.Machines;
+using Vireo.Host.Planes;
+using Vireo.Host.Settings;
+using Vireo.Host.Store;
+using Vireo.Host.Switches;
+using Vireo.Machines;
+using Vireo.Machines.Running;
+using Vireo.Platform.Files;
+
+namespace Vireo.Host;
+
+/// <summary>Puts the host plane together, by hand and in order: state, planes, machines, API.</summary>
+internal sealed partial class HostAssembly : IAsyncDisposable
+{
+    private static readonly TimeSpan s_planePatience = TimeSpan.FromSeconds(15);
+    private readonly WebApplication _application;
+    private readonly HostPaths _paths;
+    private readonly HostState _state = new();
+    private readonly MachineService _machines;
+    private readonly SwitchService _switches;
+    private readonly EventLog _events;
+    private readonly ILogger _log;
+    private readonly Accounts _accounts;
+
+    private HostAssembly(WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, EventLog events, Accounts accounts)
+    {
+        _application = application;
+        _paths = paths;
+        _machines = machines;
+        _switches = switches;
+        _events = events;
+        _accounts = accounts;
+        _log = application.Services.GetRequiredService<ILogger<HostAssembly>>();
+    }
+
+    /// <summary>Reads the state and finds running machines; the API does not listen yet.</summary>
+    public static async Task<HostAssembly> CreateAsync(HostPaths paths)
+    {
+        var time = TimeProvider.System;
+        var accounts = new Accounts();
+        var access = new PeerAccess(accounts);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        File.Delete(paths.HostSocket);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.ListenUnixSocket(paths.HostSocket);
+            kestrel.AddServerHeader = false;
+        });
+        builder.Services.AddSingleton(time);
+
+        var user = Privileges.FindUser();
+        var driver = new MachineDriver(new MachineDriverOptions { StateFolder = paths.State, User = user }, time);
+        var accelerator = (await driver.GetAcceleratorAsync()).Kind;
+        var settings = new HostSettingsService(paths.State, accelerator.ToString().ToLowerInvariant(), Random.Shared);
+        var patience = new PlanePatience(time, s_planePatience);
+        var storage = new RetryingStorageControl(new StorageControlClient(paths.StorageSocket), patience);
+        var switching = new RetryingSwitchControl(new SwitchControlClient(paths.SwitchSocket), patience);
+        var database = new HistoryDatabase(Path.Combine(paths.State, "history.db"));
+        builder.Services.AddSingleton(database);
+        builder.Services.AddSingleton<EventLog>();
+        builder.Services.AddSingleton<IHostSettings>(settings);
+        builder.Services.AddSingleton<IImages>(new ImageService(storage));
+        var jobs = new JobLog(database, time);
+        MachineService? machines = null;
+        SwitchService? switches = null;
+        builder.Services.AddSingleton<IMachines>(_ => machines!);
+        builder.Services.AddSingleton<ISwitches>(_ => switches!);
+
+        var application = builder.Build();
+        var events = application.Services.GetRequiredService<EventLog>();
+        var connector = new DeviceConnector(storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId);
+        machines = new MachineService(
+            new MachineStore(paths.State), driver, storage, settings,
+            new UnitServices(paths, connector, null!, events, time, accelerator, user, static _ => 0));
+        switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
+        await machines.LoadAsync(CancellationToken.None);
+
+        var host = new HostAssembly(application, paths, machines, switches, events, accounts);
+        application.Use(next => context => access.InvokeAsync(context, next));
+        CommandEndpoints.Map(application, new HostCommandRunner(
+            new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
+            application.Services.GetRequiredService<ILogger<HostCommandRunner>>()));
+        HostEndpoints.Map(application, host._state, machines, events, jobs, settings);
+        application.MapGet("/api/doctor", async (CancellationToken cancellation) =>
+            Results.Json(await driver.Checks.RunAsync(cancellation), ApiJson.Default.IReadOnlyListHostCheck));
+        return host;
+    }
+
+    /// <summary>Serves the API until the process is asked to end. Guests go on running.</summary>
+    public async Task RunAsync()
+    {
+        var stopping = _application.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        await _application.StartAsync(CancellationToken.None);
+        RestrictSocket();
+        var reconciling = ReconcileAsync(stopping);
+        await _application.WaitForShutdownAsync(CancellationToken.None);
+        await reconciling;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _machines.DisposeAsync();
+        await _application.DisposeAsync();
+    }
+
+    private void RestrictSocket()
+    {
+        var group = _accounts.GroupId(PeerAccess.AdministratorsGroup);
+        if (group is { } id)
+        {
+            FileOwner.Set(_paths.HostSocket, -1, (int)id);
+        }
+
+        File.SetUnixFileMode(
+            _paths.HostSocket, UnixFileMode.UserRead | UnixFileMode.UserWrite | (group is null ? 0 : UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
+    }
+
+    private async Task ReconcileAsync(CancellationToken stopping)
+    {
+        try
+        {
+            while (!stopping.IsCancellationRequested)
+            {
+                try
+                {
+                    await _switches.ReconcileAsync(stopping);
+                    await _machines.ReconcileAsync(stopping);
+                    _state.SetReady();
+                    LogReady(_machines.All.Count, _switches.All.Count);
+                    return;
+                }
+                catch (Exception error) when (error is ControlException or CommandException)
+                {
+                    // A plane is away, or refuses: the host still answers questions, and tries again.
+                    _events.Write("PlaneNotReady", $"The planes do not yet serve what running machines need: {error.Message}", null);
+                    await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, stopping);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The host ends.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Ready with {Machines} virtual machines and {Switches} virtual switches")]
+    private partial void LogReady(int machines, int switches);
+}

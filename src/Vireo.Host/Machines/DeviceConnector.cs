@@ -1,0 +1,89 @@
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Control.Switching;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>Connects a machine's drives and adapters to the planes that serve them. Each step may be repeated.</summary>
+/// <param name="storage">Storage plane.</param>
+/// <param name="switches">Switch plane.</param>
+/// <param name="paths">Where sockets go.</param>
+/// <param name="socketGroup">Group that QEMU runs as; null when it runs as we do.</param>
+public sealed class DeviceConnector(IStorageControl storage, ISwitchControl switches, HostPaths paths, int? socketGroup)
+{
+    private const int MaximumQueues = 8;
+
+    /// <summary>Opens every drive that has an image.</summary>
+    public async Task<IReadOnlyList<DriveConnection>> OpenDrivesAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        var connections = new List<DriveConnection>();
+        foreach (var drive in machine.Drives.Where(drive => drive.Path is not null))
+        {
+            connections.Add(await OpenDriveAsync(machine, drive, cancellation));
+        }
+
+        return connections;
+    }
+
+    /// <summary>Opens one drive.</summary>
+    public async Task<DriveConnection> OpenDriveAsync(VirtualMachineConfiguration machine, DriveConfiguration drive, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(drive);
+        var synthetic = drive is { Kind: DriveKind.HardDisk, Bus: DriveBus.Scsi };
+        var queues = synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1;
+        var readOnly = drive.Kind == DriveKind.Dvd;
+        var socket = paths.DiskSocket(drive.Id);
+        await storage.OpenDiskAsync(
+            new DiskAttachment(drive.Id, drive.Path!, readOnly, synthetic ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd, socket, queues, socketGroup),
+            cancellation);
+        return new DriveConnection(drive.Id, synthetic ? DriveTransport.VhostUserBlock : DriveTransport.Nbd, socket, queues, readOnly);
+    }
+
+    /// <summary>Closes one drive.</summary>
+    public Task CloseDriveAsync(Guid drive, CancellationToken cancellation) => storage.CloseDiskAsync(drive, cancellation);
+
+    /// <summary>Makes the port of every adapter.</summary>
+    public async Task<IReadOnlyList<AdapterConnection>> ConnectAdaptersAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        var connections = new List<AdapterConnection>();
+        foreach (var adapter in machine.NetworkAdapters)
+        {
+            connections.Add(await ConnectAdapterAsync(adapter, cancellation));
+        }
+
+        return connections;
+    }
+
+    /// <summary>Makes or changes the port of one adapter. An adapter without a switch has a port too, so that its cable can be plugged in later.</summary>
+    public async Task<AdapterConnection> ConnectAdapterAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        var socket = paths.PortSocket(adapter.Id);
+        await switches.PutPortAsync(
+            new PortSpecification(
+                adapter.Id, adapter.SwitchId, PortKind.VhostUser, socket, null, adapter.MacAddress,
+                adapter.AccessVlanId == 0 ? PortVlanMode.Untagged : PortVlanMode.Access, adapter.AccessVlanId, QueuePairs: 1, socketGroup),
+            cancellation);
+        return new AdapterConnection(adapter.Id, socket, adapter.MacAddress);
+    }
+
+    /// <summary>Closes everything of a machine that has no process.</summary>
+    public async Task CloseAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        foreach (var drive in machine.Drives)
+        {
+            await storage.CloseDiskAsync(drive.Id, cancellation);
+        }
+
+        foreach (var adapter in machine.NetworkAdapters)
+        {
+            await switches.RemovePortAsync(adapter.Id, cancellation);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using Vireo.Machines;
+using Vireo.Machines.GuestAgents;
+using Vireo.Machines.States;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>
+/// Keeps the addresses that a guest reports. It asks while the heartbeat is there: often until the first address, seldom afterwards.
+/// </summary>
+internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action changed) : IAsyncDisposable
+{
+    private static readonly TimeSpan s_often = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_seldom = TimeSpan.FromSeconds(15);
+    private readonly Lock _change = new();
+    private CancellationTokenSource? _stop;
+    private Task _watching = Task.CompletedTask;
+    private volatile IReadOnlyDictionary<string, string[]> _addresses = NoAddresses;
+
+    /// <summary>Nothing reported.</summary>
+    public static IReadOnlyDictionary<string, string[]> NoAddresses { get; } = new Dictionary<string, string[]>(StringComparer.Ordinal);
+
+    /// <summary>Addresses by MAC address in twelve upper-case hexadecimal digits.</summary>
+    public IReadOnlyDictionary<string, string[]> Addresses => _addresses;
+
+    /// <summary>Begins or ends asking, as the machine's status says.</summary>
+    public void Update(Vireo.Machines.States.MachineStatus status)
+    {
+        var alive = status.Heartbeat == HeartbeatStatus.OkApplicationsUnknown;
+        lock (_change)
+        {
+            if (alive && _stop is null)
+            {
+                _stop = new CancellationTokenSource();
+                _watching = WatchAsync(_stop.Token);
+            }
+            else if (!alive && _stop is not null)
+            {
+                _stop.Cancel();
+                _stop.Dispose();
+                _stop = null;
+                if (status.ProcessId is null)
+                {
+                    _addresses = NoAddresses;
+                }
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_change)
+        {
+            _stop?.Cancel();
+            _stop?.Dispose();
+            _stop = null;
+        }
+
+        await _watching;
+    }
+
+    private async Task WatchAsync(CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                var known = await AskAsync(stop);
+                await Task.Delay(known ? s_seldom : s_often, time, stop);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The guest went away, or the host did.
+        }
+    }
+
+    private async Task<bool> AskAsync(CancellationToken stop)
+    {
+        try
+        {
+            var interfaces = await machine.GuestAgent.GetInterfacesAsync(stop);
+            var next = interfaces
+                .Where(one => one.MacAddress.Length == 12)
+                .GroupBy(one => one.MacAddress, StringComparer.Ordinal)
+                .ToDictionary(one => one.Key, one => one.SelectMany(Texts).ToArray(), StringComparer.Ordinal);
+            if (!Same(next, _addresses))
+            {
+                _addresses = next;
+                changed();
+            }
+
+            return next.Values.Any(addresses => addresses.Length > 0);
+        }
+        catch (MachineException)
+        {
+            // The heartbeat says whether the agent is there; what it said last still holds.
+            return false;
+        }
+    }
+
+    // IPv4 first: scripts take the first address.
+    private static IEnumerable<string> Texts(GuestInterface one) =>
+        one.Addresses.OrderBy(address => address.Address.AddressFamily).Select(address => address.Address.ToString());
+
+    private static bool Same(IReadOnlyDictionary<string, string[]> a, IReadOnlyDictionary<string, string[]> b) =>
+        a.Count == b.Count && a.All(pair => b.TryGetValue(pair.Key, out var other) && pair.Value.SequenceEqual(other, StringComparer.Ordinal));
+}

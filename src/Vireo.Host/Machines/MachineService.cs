@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Control.Storage;
+using Vireo.Host.History;
+using Vireo.Host.Store;
+using Vireo.Machines;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>The machines of this host.</summary>
+internal sealed class MachineService : IMachines, IAsyncDisposable
+{
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(1);
+    private readonly ConcurrentDictionary<Guid, MachineUnit> _units = new();
+    private readonly MachineStore _store;
+    private readonly IMachineDriver _driver;
+    private readonly IStorageControl _storage;
+    private readonly EventLog _events;
+    private readonly UnitServices _services;
+
+    public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, IHostSettings settings, UnitServices services)
+    {
+        _store = store;
+        _driver = driver;
+        _storage = storage;
+        _events = services.Events;
+        _services = services with
+        {
+            Addresses = new MacAddressPool(settings, () => _units.Values.SelectMany(unit => unit.Configuration.NetworkAdapters).Select(adapter => adapter.MacAddress)),
+            OtherMachinesMemory = id => _units.Values
+                .Where(unit => unit.Configuration.Id != id && unit.Status().MemoryAssignedBytes > 0)
+                .Sum(unit => unit.Configuration.Memory.StartupBytes),
+        };
+    }
+
+    public IReadOnlyList<VirtualMachineConfiguration> All =>
+        [.. _units.Values.Select(unit => unit.Configuration).OrderBy(one => one.Name, StringComparer.OrdinalIgnoreCase).ThenBy(one => one.Id)];
+
+    /// <summary>Reads the registered machines and finds those that run.</summary>
+    public async Task LoadAsync(CancellationToken cancellation)
+    {
+        var machines = _store.Load((id, reason) => _events.Write("MachineUnreadable", reason, id));
+        await Parallel.ForEachAsync(machines, cancellation, async (machine, token) => _units[machine.Id] = await OpenAsync(machine, token));
+    }
+
+    /// <summary>Makes the planes serve exactly what running machines need. Called once they answer.</summary>
+    public async Task ReconcileAsync(CancellationToken cancellation)
+    {
+        // Ports of no machine are left over from a host that died; disks may be somebody else's, who opened them by the plane's own API.
+        await Parallel.ForEachAsync(_units.Values, cancellation, async (unit, token) => await unit.ReconcileAsync(token));
+    }
+
+    public VirtualMachineConfiguration? Find(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Configuration : null;
+
+    public MachineStatus StatusOf(Guid id) => Unit(id).Status();
+
+    public async Task CreateAsync(VirtualMachineConfiguration configuration, CreateImage? newDisk, CancellationToken cancellation)
+    {
+        if (newDisk is not null && File.Exists(newDisk.Path))
+        {
+            throw Errors.Invalid($"The file '{newDisk.Path}' exists already; nothing was changed.", newDisk.Path);
+        }
+
+        try
+        {
+            await _store.CreateAsync(
+                configuration,
+                newDisk?.Path,
+                async () =>
+                {
+                    if (newDisk is not null)
+                    {
+                        Directory.CreateDirectory(Path.GetDirectoryName(newDisk.Path)!);
+                        await _storage.CreateImageAsync(newDisk, cancellation);
+                    }
+                });
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw Errors.NotFound($"The virtual machine '{configuration.Name}' could not be created in '{configuration.Path}': {refused.Message}", configuration.Path);
+        }
+
+        _units[configuration.Id] = await OpenAsync(configuration, cancellation);
+        _events.Write("MachineCreated", $"The virtual machine '{configuration.Name}' was created.", configuration.Id);
+    }
+
+    public Task<VirtualMachineConfiguration> ChangeAsync(
+        Guid id, Func<VirtualMachineConfiguration, MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation) =>
+        Unit(id).ChangeAsync(change, cancellation);
+
+    public async Task RemoveAsync(Guid id, CancellationToken cancellation)
+    {
+        var unit = Unit(id);
+        await unit.RemoveAsync(() =>
+        {
+            _store.Remove(unit.Configuration);
+            _units.TryRemove(id, out _);
+        });
+        await unit.DisposeAsync();
+        _events.Write("MachineRemoved", $"The virtual machine '{unit.Configuration.Name}' was removed.", id);
+    }
+
+    /// <summary>Adapters on a switch that is gone are connected to nothing.</summary>
+    public async Task DisconnectAllAsync(Guid switchId)
+    {
+        foreach (var unit in _units.Values.Where(unit => unit.Configuration.NetworkAdapters.Any(adapter => adapter.SwitchId == switchId)))
+        {
+            await unit.ChangeAsync(
+                (machine, _) => machine with
+                {
+                    NetworkAdapters = [.. machine.NetworkAdapters.Select(adapter => adapter.SwitchId == switchId ? adapter with { SwitchId = null } : adapter)],
+                },
+                CancellationToken.None);
+        }
+    }
+
+    public Task StartAsync(Guid id, Action<string, int> progress, CancellationToken cancellation) => Unit(id).StartAsync(progress, cancellation);
+
+    public Task TurnOffAsync(Guid id, CancellationToken cancellation) => Unit(id).TurnOffAsync(cancellation);
+
+    public Task ShutDownAsync(Guid id, bool force, Action<string, int> progress, CancellationToken cancellation) =>
+        Unit(id).ShutDownAsync(force, progress, cancellation);
+
+    public Task ResetAsync(Guid id, CancellationToken cancellation) => Unit(id).ResetAsync(cancellation);
+
+    public Task PauseAsync(Guid id, CancellationToken cancellation) => Unit(id).PauseAsync(cancellation);
+
+    public Task ResumeAsync(Guid id, CancellationToken cancellation) => Unit(id).ResumeAsync(cancellation);
+
+    public Task SaveAsync(Guid id, Action<string, int> progress, CancellationToken cancellation) => Unit(id).SaveAsync(progress, cancellation);
+
+    public Task WaitForChangeAsync(Guid id, CancellationToken cancellation) => Unit(id).WaitForChangeAsync(s_longestWait, cancellation);
+
+    public string? SerialSocket(Guid id, int port) => Unit(id).SerialSocket(port);
+
+    /// <summary>The last lines a machine wrote to a serial port.</summary>
+    public IReadOnlyList<string> Console(Guid id, int port, int lines) => Unit(id).Console(port, lines);
+
+    /// <summary>Command line of the last start, for people.</summary>
+    public string? CommandLine(Guid id) => Unit(id).CommandLine;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var unit in _units.Values)
+        {
+            await unit.DisposeAsync();
+        }
+    }
+
+    private async Task<MachineUnit> OpenAsync(VirtualMachineConfiguration configuration, CancellationToken cancellation)
+    {
+        var machine = await _driver.OpenAsync(
+            configuration.Id, _services.Paths.MachineRun(configuration.Id), configuration.HasSavedState, cancellation);
+        return new MachineUnit(configuration, machine, _services);
+    }
+
+    private MachineUnit Unit(Guid id) => _units.TryGetValue(id, out var unit) ? unit : throw Errors.MachineGone(id);
+}

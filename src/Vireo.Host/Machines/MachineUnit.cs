@@ -1,0 +1,404 @@
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Host.Store;
+using Vireo.Machines;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>
+/// One machine of this host: its configuration, its process, and the order of what is done to it. Operations run one at a time behind
+/// <c>_gate</c>; only turning off goes past it, because it must end whatever else is going on.
+/// </summary>
+internal sealed class MachineUnit : IAsyncDisposable
+{
+    private static readonly TimeSpan s_shutDownPatience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_forcedShutDownPatience = TimeSpan.FromMinutes(1);
+
+    private readonly UnitServices _services;
+    private readonly IMachine _machine;
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly CancellationTokenSource _end = new();
+    private readonly GuestWatch _watch;
+    private readonly Task _follow;
+    private volatile VirtualMachineConfiguration _configuration;
+    private volatile bool _removed;
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ProcessorUse _use = new(0, TimeSpan.Zero, 0);
+
+    public MachineUnit(VirtualMachineConfiguration configuration, IMachine machine, UnitServices services)
+    {
+        _configuration = configuration;
+        _machine = machine;
+        _services = services;
+        _watch = new GuestWatch(machine, services.Time, NotifyChanged);
+        machine.EnableHeartbeat(HeartbeatEnabled(configuration));
+        _follow = FollowAsync(machine.Subscribe(_end.Token));
+        _watch.Update(_machine.Status);
+    }
+
+    public VirtualMachineConfiguration Configuration => _configuration;
+
+    private string Name => _configuration.Name;
+
+    public MachineStatus Status()
+    {
+        var status = _machine.Status;
+        var active = status.ProcessId is not null;
+        return new MachineStatus(
+            StateMapper.ToModel(status),
+            status.CriticalReason ?? StateMapper.Describe(status.State),
+            status.StartedAt is { } started ? Positive(_services.Time.GetUtcNow() - started) : TimeSpan.Zero,
+            active ? ProcessorPercent() : 0,
+            active ? _configuration.Memory.StartupBytes : 0,
+            active ? _configuration.Memory.StartupBytes : 0,
+            StateMapper.ToModel(status.Heartbeat, status.State),
+            active ? _watch.Addresses : GuestWatch.NoAddresses);
+    }
+
+    /// <summary>After the process of the host began: makes the planes serve what a running guest needs, and closes what nobody needs.</summary>
+    public async Task ReconcileAsync(CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            var state = _machine.Status.State;
+            if (_machine.Status.ProcessId is null)
+            {
+                await _services.Connector.CloseAsync(_configuration, cancellation);
+                RememberSavedState(state == Vireo.Machines.States.MachineState.Saved);
+            }
+            else
+            {
+                await _services.Connector.OpenDrivesAsync(_configuration, cancellation);
+                await _services.Connector.ConnectAdaptersAsync(_configuration, cancellation);
+                RememberSavedState(false);
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("start", async () =>
+    {
+        progress("Checking", 5);
+        StartChecks.Require(_configuration, _services.OtherMachinesMemory(_configuration.Id));
+        AssignAddresses();
+        try
+        {
+            progress("Opening disks", 20);
+            var drives = await _services.Connector.OpenDrivesAsync(_configuration, cancellation);
+            progress("Connecting network adapters", 40);
+            var adapters = await _services.Connector.ConnectAdaptersAsync(_configuration, cancellation);
+            CrashPoint.Hit("host.start.connected");
+            progress(_configuration.HasSavedState ? "Reading the saved state" : "Starting", 60);
+            await _machine.StartAsync(
+                new MachineStart
+                {
+                    Configuration = _configuration,
+                    Plan = new MachineRuntimePlan
+                    {
+                        Accelerator = _services.Accelerator,
+                        RunFolder = _services.Paths.MachineRun(_configuration.Id),
+                        Drives = drives,
+                        Adapters = adapters,
+                        Firmware = _configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(_configuration)) : null,
+                        User = _services.User,
+                    },
+                    SavedStatePath = _configuration.HasSavedState ? MachineStore.SavedStateFile(_configuration) : null,
+                    BeforeRun = ForgetSavedStateAsync,
+                },
+                cancellation);
+        }
+        catch
+        {
+            await CloseDevicesAsync();
+            throw;
+        }
+
+        CrashPoint.Hit("host.start.running");
+        progress("Running", 100);
+    });
+
+    public async Task TurnOffAsync(CancellationToken cancellation)
+    {
+        // A saved machine has no process: turning it off throws its saved state away, as in the original.
+        if (_machine.Status.State == Vireo.Machines.States.MachineState.Saved)
+        {
+            await ExclusiveAsync("turn off", async () =>
+            {
+                await ForgetSavedStateAsync(cancellation);
+                _machine.DiscardSavedState();
+            });
+            return;
+        }
+
+        await TranslateAsync("turn off", () => _machine.TurnOffAsync(cancellation));
+        await ExclusiveAsync("turn off", CloseDevicesAsync);
+    }
+
+    public async Task ShutDownAsync(bool force, Action<string, int> progress, CancellationToken cancellation)
+    {
+        if (_configuration.DisabledIntegrationServices.Contains("Shutdown", StringComparer.OrdinalIgnoreCase))
+        {
+            throw Commands.Support.Errors.State($"The shutdown service of the virtual machine '{Name}' is switched off; use -TurnOff, or shut the guest down from inside.", Name);
+        }
+
+        progress("Waiting for the guest to shut down", -1);
+        try
+        {
+            await ExclusiveAsync("shut down", async () =>
+            {
+                await _machine.ShutDownAsync(force ? s_forcedShutDownPatience : s_shutDownPatience, cancellation);
+                await CloseDevicesAsync();
+            });
+        }
+        catch (CommandException timeout) when (force && timeout.InnerException is MachineException { Kind: MachineErrorKind.GuestTimeout })
+        {
+            progress("The guest does not react; cutting its power", -1);
+            await TurnOffAsync(cancellation);
+        }
+    }
+
+    public Task PauseAsync(CancellationToken cancellation) => ExclusiveAsync("pause", () => _machine.PauseAsync(cancellation));
+
+    public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", () => _machine.ResumeAsync(cancellation));
+
+    public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", () => _machine.ResetAsync(cancellation));
+
+    public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("save", async () =>
+    {
+        progress("Writing memory", -1);
+        await _machine.SaveAsync(
+            MachineStore.SavedStateFile(_configuration),
+            _ =>
+            {
+                CrashPoint.Hit("host.save.written");
+                RememberSavedState(true);
+                return Task.CompletedTask;
+            },
+            cancellation);
+        CrashPoint.Hit("host.save.saved");
+        await CloseDevicesAsync();
+    });
+
+    public async Task<VirtualMachineConfiguration> ChangeAsync(
+        Func<VirtualMachineConfiguration, MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation)
+    {
+        await ExclusiveAsync("change", async () =>
+        {
+            var before = _configuration;
+            var after = change(before, Status());
+            if (after == before)
+            {
+                return;
+            }
+
+            Store(after);
+            CrashPoint.Hit("host.change.stored");
+            if (_machine.Status.ProcessId is not null)
+            {
+                try
+                {
+                    await new LiveChange(_machine, _services.Connector).ApplyAsync(before, after, cancellation);
+                }
+                catch
+                {
+                    Store(before);
+                    throw;
+                }
+            }
+
+            _machine.EnableHeartbeat(HeartbeatEnabled(after));
+        });
+        return _configuration;
+    }
+
+    /// <summary>Ends the life of the machine in this host; it must be off.</summary>
+    public Task RemoveAsync(Action remove) => ExclusiveAsync("remove", async () =>
+    {
+        if (_machine.Status.ProcessId is not null)
+        {
+            throw Commands.Support.Errors.State($"The virtual machine '{Name}' is {Status().State}; turn it off to remove it.", Name);
+        }
+
+        await CloseDevicesAsync();
+        remove();
+        _removed = true;
+    });
+
+    public Task WaitForChangeAsync(TimeSpan most, CancellationToken cancellation)
+    {
+        var changed = Volatile.Read(ref _changed).Task;
+        return Task.WhenAny(changed, Task.Delay(most, _services.Time, cancellation)).Unwrap();
+    }
+
+    public string? SerialSocket(int port) => _machine.Status.ProcessId is null
+        ? null
+        : _configuration.ComPorts[port - 1] ?? Path.Combine(_services.Paths.MachineRun(_configuration.Id), $"com{port}");
+
+    public IReadOnlyList<string> Console(int port, int lines) => _machine.ReadConsole(port, lines);
+
+    public string? CommandLine => _machine.CommandLine;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _follow;
+        await _watch.DisposeAsync();
+        await _machine.DisposeAsync();
+        _end.Dispose();
+        _gate.Dispose();
+    }
+
+    private static bool HeartbeatEnabled(VirtualMachineConfiguration configuration) =>
+        !configuration.DisabledIntegrationServices.Contains("Heartbeat", StringComparer.OrdinalIgnoreCase);
+
+    private static TimeSpan Positive(TimeSpan span) => span < TimeSpan.Zero ? TimeSpan.Zero : span;
+
+    private async Task FollowAsync(System.Threading.Channels.ChannelReader<MachineEvent> events)
+    {
+        try
+        {
+            await foreach (var happened in events.ReadAllAsync(_end.Token))
+            {
+                EventWriter.Write(_services.Events, Name, happened);
+                _watch.Update(_machine.Status);
+                if (happened is MachineExited)
+                {
+                    // Not awaited: it needs the gate, which an operation that waits for this very event may hold.
+                    _ = CloseAfterExitAsync();
+                }
+
+                NotifyChanged();
+            }
+        }
+        catch (OperationCanceledException) when (_end.IsCancellationRequested)
+        {
+            // The host lets go of the machine.
+        }
+    }
+
+    private async Task CloseAfterExitAsync()
+    {
+        try
+        {
+            await ExclusiveAsync("close", async () =>
+            {
+                if (_machine.Status.ProcessId is null && !_removed)
+                {
+                    await CloseDevicesAsync();
+                }
+            });
+        }
+        catch (Exception error) when (error is CommandException or OperationCanceledException or ObjectDisposedException)
+        {
+            // Whatever is still open is closed at the next start of the machine or of the host.
+            _services.Events.Write("MachineCloseFailed", $"The disks and ports of '{Name}' could not be closed: {error.Message}", _configuration.Id);
+        }
+    }
+
+    private async Task ExclusiveAsync(string operation, Func<Task> action)
+    {
+        await _gate.WaitAsync(_end.Token);
+        try
+        {
+            if (_removed)
+            {
+                throw Commands.Support.Errors.MachineGone(_configuration.Id);
+            }
+
+            await TranslateAsync(operation, action);
+        }
+        finally
+        {
+            _gate.Release();
+            NotifyChanged();
+        }
+    }
+
+    private async Task TranslateAsync(string operation, Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (Exception error)
+        {
+            if (MachineErrors.Translate(error, operation, _configuration) is not { } translated)
+            {
+                throw;
+            }
+
+            throw translated;
+        }
+    }
+
+    private void AssignAddresses()
+    {
+        if (_configuration.NetworkAdapters.Any(adapter => adapter.MacAddress.Length == 0))
+        {
+            Store(_configuration with
+            {
+                NetworkAdapters =
+                [
+                    .. _configuration.NetworkAdapters.Select(adapter => adapter.MacAddress.Length > 0 ? adapter : adapter with { MacAddress = _services.Addresses.Take() }),
+                ],
+            });
+        }
+    }
+
+    private Task ForgetSavedStateAsync(CancellationToken cancellation)
+    {
+        // First the configuration: from here on the machine has no saved state, whatever happens to the file.
+        RememberSavedState(false);
+        CrashPoint.Hit("host.state.forgotten");
+        AtomicFile.Delete(MachineStore.SavedStateFile(_configuration));
+        return Task.CompletedTask;
+    }
+
+    private void RememberSavedState(bool exists)
+    {
+        if (_configuration.HasSavedState != exists)
+        {
+            Store(_configuration with { HasSavedState = exists });
+        }
+    }
+
+    private void Store(VirtualMachineConfiguration configuration)
+    {
+        MachineStore.Save(configuration);
+        _configuration = configuration;
+    }
+
+    private Task CloseDevicesAsync() => _services.Connector.CloseAsync(_configuration, CancellationToken.None);
+
+    private int ProcessorPercent()
+    {
+        if (_machine.ProcessorTime is not { } used)
+        {
+            return 0;
+        }
+
+        var last = _use;
+        var elapsed = _services.Time.GetElapsedTime(last.Timestamp);
+        if (elapsed < TimeSpan.FromMilliseconds(500) && last.Timestamp != 0)
+        {
+            return last.Percent;
+        }
+
+        var percent = last.Timestamp == 0 || used < last.Used ? 0 : (int)Math.Clamp((used - last.Used) / elapsed / Environment.ProcessorCount * 100, 0, 100);
+        _use = new ProcessorUse(_services.Time.GetTimestamp(), used, percent);
+        return percent;
+    }
+
+    private void NotifyChanged() =>
+        Interlocked.Exchange(ref _changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+
+    private sealed record ProcessorUse(long Timestamp, TimeSpan Used, int Percent);
+}

@@ -1,0 +1,18 @@
+using Vireo.Control;
+using Vireo.Host.History;
+using Vireo.Machines.Accelerators;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>What every machine of a host shares.</summary>
+/// <param name="Paths">Where things are.</param>
+/// <param name="Connector">The way to the planes.</param>
+/// <param name="Addresses">Pool of MAC addresses.</param>
+/// <param name="Events">Events.</param>
+/// <param name="Time">Clock.</param>
+/// <param name="Accelerator">What guests run on.</param>
+/// <param name="User">User that QEMU runs as; null is ours.</param>
+/// <param name="OtherMachinesMemory">Memory in bytes that running machines other than the given one were promised.</param>
+internal sealed record UnitServices(
+    HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
+    Func<Guid, long> OtherMachinesMemory);

@@ -1,0 +1,102 @@
+using Vireo.Control;
+using Vireo.Control.Storage;
+
+namespace Vireo.Host.Planes;
+
+/// <summary>The storage plane as the host sees it: a plane that is being restarted is waited for, a little while.</summary>
+/// <param name="inner">The client.</param>
+/// <param name="patience">How long.</param>
+public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience patience) : IStorageControl
+{
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<DiskStatus>> ListDisksAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListDisksAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.OpenDiskAsync(attachment, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task CloseDiskAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.CloseDiskAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.CreateImageAsync(image, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.InspectImageAsync(path, cancellationToken), cancellationToken);
+}
+
+/// <summary>The switch plane as the host sees it, likewise.</summary>
+/// <param name="inner">The client.</param>
+/// <param name="patience">How long.</param>
+public sealed class RetryingSwitchControl(Control.Switching.ISwitchControl inner, PlanePatience patience) : Control.Switching.ISwitchControl
+{
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.SwitchStatus>> ListSwitchesAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListSwitchesAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutSwitchAsync(Control.Switching.SwitchSpecification specification, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.PutSwitchAsync(specification, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveSwitchAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.RemoveSwitchAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.PortStatus>> ListPortsAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListPortsAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutPortAsync(Control.Switching.PortSpecification specification, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.PutPortAsync(specification, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemovePortAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.RemovePortAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListInterfacesAsync(cancellationToken), cancellationToken);
+}
+
+/// <summary>
+/// Repeats a request while its plane cannot be reached. Every request to a plane is idempotent, so one whose answer was lost may be
+/// repeated.
+/// </summary>
+/// <param name="time">Clock.</param>
+/// <param name="most">How long to repeat.</param>
+public sealed class PlanePatience(TimeProvider time, TimeSpan most)
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Runs <paramref name="request"/>, again and again while the plane is away.</summary>
+    public async Task<T> RunAsync<T>(Func<Task<T>> request, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var begun = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await request();
+            }
+            catch (PlaneUnreachableException) when (time.GetElapsedTime(begun) < most)
+            {
+                await Task.Delay(s_pause, time, cancellation);
+            }
+        }
+    }
+
+    /// <summary>The same for a request without an answer.</summary>
+    public Task RunAsync(Func<Task> request, CancellationToken cancellation) => RunAsync(
+        async () =>
+        {
+            await request();
+            return true;
+        },
+        cancellation);
+}

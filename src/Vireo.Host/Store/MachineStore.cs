@@ -1,0 +1,165 @@
+using Vireo.Machines.Configuration;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Host.Store;
+
+/// <summary>
+/// Machines on disk. The configuration beside the disks is the truth; the registry holds one small file for each machine of this host,
+/// <c>machines/&lt;id&gt;.json</c>, that points at it. A machine exists exactly when its registration does, so creating and removing
+/// are one atomic step each; what is written before that step is undone, and what remains after it is finished, at the next start.
+/// </summary>
+/// <param name="stateFolder">State folder of the host.</param>
+public sealed class MachineStore(string stateFolder)
+{
+    private readonly string _registry = Path.Combine(stateFolder, "machines");
+    private readonly string _intents = Path.Combine(stateFolder, "intents");
+
+    /// <summary>Name of the folder, below a machine's own, that holds its configuration.</summary>
+    public const string ConfigurationFolder = "Virtual Machines";
+
+    /// <summary>Where a machine's configuration is.</summary>
+    public static string ConfigurationFile(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.json");
+    }
+
+    /// <summary>Where a machine's saved memory is.</summary>
+    public static string SavedStateFile(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.state");
+    }
+
+    /// <summary>Where a machine keeps the variables of its UEFI firmware.</summary>
+    public static string FirmwareFile(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.nvram");
+    }
+
+    /// <summary>
+    /// Reads every registered machine, after undoing what an interrupted creation left. A configuration that cannot be read is reported
+    /// to <paramref name="unreadable"/> and left alone: the disk it lies on may come back.
+    /// </summary>
+    public IReadOnlyList<VirtualMachineConfiguration> Load(Action<Guid, string> unreadable)
+    {
+        ArgumentNullException.ThrowIfNull(unreadable);
+        Directory.CreateDirectory(_registry);
+        Directory.CreateDirectory(_intents);
+        foreach (var intent in Directory.EnumerateFiles(_intents, "*.json").ToList())
+        {
+            Undo(intent);
+        }
+
+        var machines = new List<VirtualMachineConfiguration>();
+        foreach (var file in Directory.EnumerateFiles(_registry, "*.json"))
+        {
+            if (!Guid.TryParse(Path.GetFileNameWithoutExtension(file), out var id))
+            {
+                continue;
+            }
+
+            var registration = JsonFile.Read(file, StoreJson.Default.MachineRegistration, static _ => 1, 1)!;
+            try
+            {
+                var machine = JsonFile.Read(
+                    registration.ConfigurationFile, StoreJson.Default.VirtualMachineConfiguration, static machine => machine.FormatVersion,
+                    VirtualMachineConfiguration.CurrentFormatVersion);
+                if (machine is null)
+                {
+                    unreadable(id, $"The configuration '{registration.ConfigurationFile}' is missing.");
+                }
+                else
+                {
+                    machines.Add(machine);
+                }
+            }
+            catch (StateFileException damage)
+            {
+                unreadable(id, damage.Message);
+            }
+        }
+
+        return machines;
+    }
+
+    /// <summary>
+    /// Registers a new machine. <paramref name="makeDisk"/> runs after the intent is durable; when anything fails, nothing is left.
+    /// </summary>
+    public async Task CreateAsync(VirtualMachineConfiguration machine, string? diskFile, Func<Task> makeDisk)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(makeDisk);
+        var configuration = ConfigurationFile(machine);
+        var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
+        JsonFile.Write(intent, new CreationIntent(configuration, diskFile), StoreJson.Default.CreationIntent);
+        CrashPoint.Hit("host.create.intended");
+        try
+        {
+            await makeDisk();
+            CrashPoint.Hit("host.create.disk");
+            JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
+            CrashPoint.Hit("host.create.configured");
+            JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration), StoreJson.Default.MachineRegistration);
+        }
+        catch
+        {
+            Undo(intent);
+            throw;
+        }
+
+        CrashPoint.Hit("host.create.registered");
+        AtomicFile.Delete(intent);
+    }
+
+    /// <summary>Replaces a machine's configuration.</summary>
+    public static void Save(VirtualMachineConfiguration machine) =>
+        JsonFile.Write(ConfigurationFile(machine), machine, StoreJson.Default.VirtualMachineConfiguration);
+
+    /// <summary>Forgets a machine and removes its configuration, saved state and firmware variables. Disks stay.</summary>
+    public void Remove(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+
+        // The intent makes the next start finish the removal: it finds no registration and deletes the configuration.
+        var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
+        JsonFile.Write(intent, new CreationIntent(ConfigurationFile(machine), null), StoreJson.Default.CreationIntent);
+        CrashPoint.Hit("host.remove.intended");
+        AtomicFile.Delete(RegistrationFile(machine.Id));
+        CrashPoint.Hit("host.remove.unregistered");
+        Undo(intent);
+    }
+
+    private string RegistrationFile(Guid id) => Path.Combine(_registry, $"{id:D}.json");
+
+    private void Undo(string intentFile)
+    {
+        var intent = JsonFile.Read(intentFile, StoreJson.Default.CreationIntent, static _ => 1, 1)!;
+        if (!File.Exists(Path.Combine(_registry, Path.GetFileName(intentFile))))
+        {
+            var configuration = intent.ConfigurationFile;
+            foreach (var file in new[] { intent.DiskFile, configuration, Path.ChangeExtension(configuration, ".state"), Path.ChangeExtension(configuration, ".nvram") }.OfType<string>())
+            {
+                if (File.Exists(file))
+                {
+                    AtomicFile.Delete(file);
+                }
+            }
+
+            RemoveIfEmpty(Path.GetDirectoryName(configuration)!);
+            RemoveIfEmpty(Path.GetDirectoryName(Path.GetDirectoryName(configuration)!)!);
+        }
+
+        AtomicFile.Delete(intentFile);
+    }
+
+    private static void RemoveIfEmpty(string folder)
+    {
+        if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            Directory.Delete(folder);
+        }
+    }
+}

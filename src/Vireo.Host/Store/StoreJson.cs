@@ -1,0 +1,23 @@
+using System.Text.Json.Serialization;
+using Vireo.Commands.Services;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Host.Store;
+
+/// <summary>JSON of the host's state files: indented, because people read them.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(VirtualMachineConfiguration))]
+[JsonSerializable(typeof(SwitchConfiguration))]
+[JsonSerializable(typeof(HostSettings))]
+[JsonSerializable(typeof(MachineRegistration))]
+[JsonSerializable(typeof(CreationIntent))]
+internal sealed partial class StoreJson : JsonSerializerContext;
+
+/// <summary>Where a registered machine's configuration is.</summary>
+/// <param name="ConfigurationFile">The file.</param>
+internal sealed record MachineRegistration(string ConfigurationFile);
+
+/// <summary>What a creation under way will have made; found at a start, it is undone unless the machine is registered.</summary>
+/// <param name="ConfigurationFile">Configuration that is about to be written.</param>
+/// <param name="DiskFile">Disk that is about to be made, or null.</param>
+internal sealed record CreationIntent(string ConfigurationFile, string? DiskFile);

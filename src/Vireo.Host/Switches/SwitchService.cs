@@ -1,0 +1,230 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Services;
+using Vireo.Control.Switching;
+using Vireo.Host.History;
+using Vireo.Host.Store;
+
+namespace Vireo.Host.Switches;
+
+/// <summary>
+/// Switches: what should exist is on disk here, what does exist is the switch plane's. A change goes to the plane first, because the
+/// plane may refuse it; then it is stored. A host that dies in between brings the plane back to what is stored at its next start.
+/// </summary>
+public sealed class SwitchService : ISwitches
+{
+    private readonly SwitchStore _store;
+    private readonly ISwitchControl _plane;
+    private readonly EventLog _events;
+    private readonly SemaphoreSlim _gate = new(1);
+    private volatile IReadOnlyDictionary<Guid, SwitchConfiguration> _switches;
+
+    /// <summary>Reads the switches, and adds the default switch to a host that has none.</summary>
+    public SwitchService(SwitchStore store, ISwitchControl plane, EventLog events)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        _store = store;
+        _plane = plane;
+        _events = events;
+        _switches = store.Load().ToDictionary(one => one.Id);
+        if (!_switches.ContainsKey(VMSwitch.DefaultSwitchId))
+        {
+            var adapter = Guid.NewGuid();
+            var configuration = new SwitchConfiguration
+            {
+                Id = VMSwitch.DefaultSwitchId,
+                Name = VMSwitch.DefaultSwitchName,
+                SwitchType = VMSwitchType.Internal,
+                Notes = "Gives guests addresses and the way out through this host.",
+                ManagementAdapters =
+                [
+                    new(adapter, VMSwitch.DefaultSwitchName, Commands.Support.ManagementInterfaces.NameFor(adapter), Commands.Support.ManagementInterfaces.AddressFor(adapter)),
+                ],
+            };
+            store.Save(configuration);
+            _switches = new Dictionary<Guid, SwitchConfiguration>(_switches) { [configuration.Id] = configuration };
+        }
+    }
+
+    /// <summary>Called when a switch is gone, so that adapters that were on it lose it.</summary>
+    public Func<Guid, Task>? Removed { get; set; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<SwitchConfiguration> All => [.. _switches.Values.OrderBy(one => one.Name, StringComparer.OrdinalIgnoreCase)];
+
+    /// <inheritdoc/>
+    public SwitchConfiguration? Find(Guid id) => _switches.GetValueOrDefault(id);
+
+    /// <summary>Brings the plane to what is stored: every switch and management adapter there, nothing else.</summary>
+    public async Task ReconcileAsync(CancellationToken cancellation)
+    {
+        var wanted = _switches;
+        foreach (var existing in await _plane.ListSwitchesAsync(cancellation))
+        {
+            if (!wanted.ContainsKey(existing.Switch.Id))
+            {
+                await _plane.RemoveSwitchAsync(existing.Switch.Id, cancellation);
+            }
+        }
+
+        foreach (var configuration in wanted.Values)
+        {
+            await ApplyAsync(null, configuration, cancellation);
+        }
+
+        var adapters = wanted.Values.SelectMany(one => one.ManagementAdapters).Select(adapter => adapter.Id).ToHashSet();
+        foreach (var port in await _plane.ListPortsAsync(cancellation))
+        {
+            if (port.Port.Kind == PortKind.Tap && !adapters.Contains(port.Port.Id))
+            {
+                await _plane.RemovePortAsync(port.Port.Id, cancellation);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task CreateAsync(SwitchConfiguration configuration, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            try
+            {
+                await ApplyAsync(null, configuration, cancellation);
+                _store.Save(configuration);
+            }
+            catch
+            {
+                // Half a switch is worse than none; what cannot be undone now is undone at the next start.
+                await UndoAsync(configuration);
+                throw;
+            }
+
+            Publish(configuration.Id, configuration);
+            _events.Write("SwitchCreated", $"The virtual switch '{configuration.Name}' was created.", configuration.Id);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SwitchConfiguration> ChangeAsync(Guid id, Func<SwitchConfiguration, SwitchConfiguration> change, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            var before = Find(id) ?? throw Commands.Support.Errors.Invalid("The virtual switch does not exist any more.", id);
+            var after = change(before);
+            try
+            {
+                await ApplyAsync(before, after, cancellation);
+                _store.Save(after);
+            }
+            catch
+            {
+                await ApplyAsync(after, before, CancellationToken.None);
+                throw;
+            }
+
+            Publish(id, after);
+            return after;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync(Guid id, CancellationToken cancellation)
+    {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            if (Find(id) is not { } configuration)
+            {
+                return;
+            }
+
+            _store.Remove(id);
+            Publish(id, null);
+            if (Removed is { } removed)
+            {
+                await removed(id);
+            }
+
+            foreach (var adapter in configuration.ManagementAdapters)
+            {
+                await _plane.RemovePortAsync(adapter.Id, cancellation);
+            }
+
+            await _plane.RemoveSwitchAsync(id, cancellation);
+            _events.Write("SwitchRemoved", $"The virtual switch '{configuration.Name}' was removed.", id);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation) =>
+        [.. (await _plane.ListInterfacesAsync(cancellation)).Select(one => new HostInterface(one.Name, one.Description))];
+
+    private async Task ApplyAsync(SwitchConfiguration? before, SwitchConfiguration after, CancellationToken cancellation)
+    {
+        var kind = after.SwitchType switch
+        {
+            VMSwitchType.Private => SwitchKind.Private,
+            VMSwitchType.Internal => SwitchKind.Internal,
+            _ => SwitchKind.External,
+        };
+        await _plane.PutSwitchAsync(
+            new SwitchSpecification(after.Id, after.Name, kind, after.NetAdapterName, Nat: after.Id == VMSwitch.DefaultSwitchId), cancellation);
+        foreach (var adapter in after.ManagementAdapters)
+        {
+            await _plane.PutPortAsync(
+                new PortSpecification(adapter.Id, after.Id, PortKind.Tap, null, adapter.InterfaceName, adapter.MacAddress), cancellation);
+        }
+
+        foreach (var gone in before?.ManagementAdapters.Where(old => after.ManagementAdapters.All(adapter => adapter.Id != old.Id)) ?? [])
+        {
+            await _plane.RemovePortAsync(gone.Id, cancellation);
+        }
+    }
+
+    private async Task UndoAsync(SwitchConfiguration configuration)
+    {
+        try
+        {
+            foreach (var adapter in configuration.ManagementAdapters)
+            {
+                await _plane.RemovePortAsync(adapter.Id);
+            }
+
+            await _plane.RemoveSwitchAsync(configuration.Id);
+        }
+        catch (Control.ControlException unreachable)
+        {
+            _events.Write("SwitchUndoFailed", $"What was made of the virtual switch '{configuration.Name}' is removed at the next start: {unreachable.Message}", configuration.Id);
+        }
+    }
+
+    private void Publish(Guid id, SwitchConfiguration? configuration)
+    {
+        var next = new Dictionary<Guid, SwitchConfiguration>(_switches);
+        if (configuration is null)
+        {
+            next.Remove(id);
+        }
+        else
+        {
+            next[id] = configuration;
+        }
+
+        _switches = next;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+
+namespace Vireo.Host.Tests;
+
+/// <summary>Sends commands the way <c>curl --unix-socket</c> does, and reads the records.</summary>
+internal sealed class HostClient(string root) : IDisposable
+{
+    private readonly HttpClient _http = new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(root, "run", "host.sock")), cancellation);
+            return new NetworkStream(socket, ownsSocket: true);
+        },
+    })
+    {
+        BaseAddress = new Uri("http://host/"),
+        Timeout = TimeSpan.FromMinutes(2),
+    };
+
+    /// <summary>The records of a command.</summary>
+    public async Task<List<JsonObject>> RunAsync(string command, object parameters, bool whatIf = false)
+    {
+        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, whatIf });
+        var text = await response.Content.ReadAsStringAsync();
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject())];
+    }
+
+    /// <summary>The objects of a command that must not fail.</summary>
+    public async Task<List<JsonObject>> ObjectsAsync(string command, object parameters)
+    {
+        var records = await RunAsync(command, parameters);
+        var error = records.FirstOrDefault(record => (string?)record["record"] == "error");
+        Assert.True(error is null, error?.ToJsonString());
+        return [.. records.Where(record => (string?)record["record"] == "object").Select(record => record["value"]!.AsObject())];
+    }
+
+    /// <summary>The first error of a command that must fail.</summary>
+    public async Task<JsonObject> ErrorAsync(string command, object parameters)
+    {
+        var records = await RunAsync(command, parameters);
+        return records.FirstOrDefault(record => (string?)record["record"] == "error")
+            ?? throw new Xunit.Sdk.XunitException($"{command} did not fail: {string.Join("\n", records.Select(record => record.ToJsonString()))}");
+    }
+
+    public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await _http.GetStringAsync(path))!;
+
+    public void Dispose() => _http.Dispose();
+}

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using Vireo.Testing;
+
+namespace Vireo.Host.Tests;
+
+/// <summary>One plane as a process of its own, as users run it.</summary>
+internal sealed class PlaneProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringWriter _log = new();
+
+    private PlaneProcess(Process process) => _process = process;
+
+    /// <summary>What it printed.</summary>
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    public int Id => _process.Id;
+
+    /// <summary>Starts <c>vireo-&lt;name&gt;</c> and waits until its socket answers.</summary>
+    public static async Task<PlaneProcess> StartAsync(string name, string root, string? crashAt = null, bool waitForSocket = true, string? networkNamespace = null)
+    {
+        var socket = Path.Combine(root, "run", $"{name}.sock");
+        Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
+        if (waitForSocket)
+        {
+            File.Delete(socket);
+        }
+
+        var program = Path.Combine(AppContext.BaseDirectory, $"vireo-{name}");
+
+        // `ip netns exec` becomes the program: the process is the plane itself.
+        var start = networkNamespace is null
+            ? new ProcessStartInfo(program, ["--root", root])
+            : new ProcessStartInfo("ip", ["netns", "exec", networkNamespace, program, "--root", root]);
+        start = new ProcessStartInfo(start.FileName, start.ArgumentList)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        };
+        start.Environment["VIREO_CRASH_AT"] = crashAt ?? "";
+        var plane = new PlaneProcess(Process.Start(start)!);
+        plane._process.OutputDataReceived += plane.Note;
+        plane._process.ErrorDataReceived += plane.Note;
+        plane._process.BeginOutputReadLine();
+        plane._process.BeginErrorReadLine();
+        if (waitForSocket)
+        {
+            await Wait.UntilAsync($"vireo-{name} to listen", () => File.Exists(socket) || plane.HasExited, TimeSpan.FromSeconds(60), () => plane.Log);
+            Assert.False(plane.HasExited, plane.Log);
+        }
+
+        return plane;
+    }
+
+    /// <summary>Kills it as a power cut would.</summary>
+    public async Task KillAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _process.Dispose();
+    }
+
+    private void Note(object sender, DataReceivedEventArgs line)
+    {
+        lock (_log)
+        {
+            _log.WriteLine(line.Data);
+        }
+    }
+}
