@@ -5,7 +5,7 @@ namespace Vireo.Disks.Vhdx;
 
 /// <summary>
 /// The block allocation table in memory, in pages of 4096 bytes as the log writes them; a page of zeros takes no memory. Looking up an
-/// entry takes no lock. Changes are made under the allocator's lock and marked, until the log takes the marked pages.
+/// entry takes no lock. Changes are made one after the other, inside the log's gate, and their pages marked until they are written in place.
 /// </summary>
 internal sealed class VhdxBlockTable
 {
@@ -14,18 +14,13 @@ internal sealed class VhdxBlockTable
     private const int PageShift = 9;
     private readonly ulong[]?[] _pages;
     private readonly long _regionOffset;
-    private readonly HashSet<int> _dirty = [];
-    private readonly Lock _changing = new();
-    private long _version;
+    private readonly HashSet<int> _unplaced = [];
 
     private VhdxBlockTable(ulong[]?[] pages, long regionOffset)
     {
         _pages = pages;
         _regionOffset = regionOffset;
     }
-
-    /// <summary>Number of changes so far.</summary>
-    public long Version => Volatile.Read(ref _version);
 
     /// <summary>The entry at <paramref name="index"/> of the table.</summary>
     public VhdxBatEntry this[long index]
@@ -68,15 +63,11 @@ internal sealed class VhdxBlockTable
         return new VhdxBlockTable(pages, region.OffsetBytes);
     }
 
-    /// <summary>Changes an entry and marks its page for the log.</summary>
+    /// <summary>Changes an entry that is in the log already, or will be before the change is told to anybody. Inside the log's gate.</summary>
     public void Set(long index, VhdxBatEntry entry)
     {
-        lock (_changing)
-        {
-            Store(index, entry);
-            _dirty.Add((int)(index >> PageShift));
-            _version++;
-        }
+        Store(index, entry);
+        _unplaced.Add((int)(index >> PageShift));
     }
 
     /// <summary>Corrects an entry in memory alone, while the image is being opened.</summary>
@@ -96,33 +87,49 @@ internal sealed class VhdxBlockTable
         }
     }
 
-    /// <summary>Takes up to <paramref name="limit"/> marked pages as they are now and unmarks them. When none are left, <paramref name="version"/> is covered by what was taken.</summary>
-    public List<(long OffsetBytes, byte[] Content)> TakeMarked(int limit, out long version, out bool isLast)
+    /// <summary>The page of the table with the number <paramref name="page"/>, as it is in the file: place and content.</summary>
+    public (long OffsetBytes, byte[] Content) Encode(int page)
     {
-        lock (_changing)
+        var content = new byte[PageBytes];
+        var entries = _pages[page];
+        for (var i = 0; entries is not null && i < entries.Length; i++)
         {
-            version = _version;
-            isLast = _dirty.Count <= limit;
-            var taken = new List<(long, byte[])>(Math.Min(limit, _dirty.Count));
-            foreach (var index in _dirty.Order().Take(limit).ToList())
-            {
-                taken.Add((_regionOffset + ((long)index * PageBytes), Encode(_pages[index]!)));
-                _dirty.Remove(index);
-            }
-
-            return taken;
+            BinaryPrimitives.WriteUInt64LittleEndian(content.AsSpan(i * VhdxBatEntry.LengthBytes), entries[i]);
         }
+
+        return (_regionOffset + ((long)page * PageBytes), content);
     }
 
-    /// <summary>Marks pages again whose way to the log failed.</summary>
-    public void MarkAgain(List<(long OffsetBytes, byte[] Content)> pages)
+    /// <summary>The page that holds an entry, as it will be when the entry is changed.</summary>
+    public (long OffsetBytes, byte[] Content) EncodeWith(long index, VhdxBatEntry entry)
     {
-        lock (_changing)
+        var page = Encode((int)(index >> PageShift));
+        BinaryPrimitives.WriteUInt64LittleEndian(page.Content.AsSpan((int)(index & (EntriesPerPage - 1)) * VhdxBatEntry.LengthBytes), entry.Value);
+        return page;
+    }
+
+    /// <summary>Number of the page that holds an entry.</summary>
+    public static int PageOf(long index) => (int)(index >> PageShift);
+
+    /// <summary>Takes the pages that changed since they were last taken. Inside the log's gate.</summary>
+    public List<(long OffsetBytes, byte[] Content)> TakeUnplaced()
+    {
+        var taken = new List<(long OffsetBytes, byte[] Content)>(_unplaced.Count);
+        foreach (var page in _unplaced.Order())
         {
-            foreach (var (offset, _) in pages)
-            {
-                _dirty.Add((int)((offset - _regionOffset) / PageBytes));
-            }
+            taken.Add(Encode(page));
+        }
+
+        _unplaced.Clear();
+        return taken;
+    }
+
+    /// <summary>Marks pages again that did not reach their place. Inside the log's gate.</summary>
+    public void MarkUnplaced(List<(long OffsetBytes, byte[] Content)> pages)
+    {
+        foreach (var (offset, _) in pages)
+        {
+            _unplaced.Add((int)((offset - _regionOffset) / PageBytes));
         }
     }
 
@@ -140,16 +147,5 @@ internal sealed class VhdxBlockTable
         }
 
         return page;
-    }
-
-    private static byte[] Encode(ulong[] page)
-    {
-        var content = new byte[PageBytes];
-        for (var i = 0; i < page.Length; i++)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(content.AsSpan(i * VhdxBatEntry.LengthBytes), Volatile.Read(ref page[i]));
-        }
-
-        return content;
     }
 }

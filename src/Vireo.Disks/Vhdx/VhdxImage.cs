@@ -16,8 +16,7 @@ public sealed class VhdxImage : IDiskImage
     private readonly VhdxLayout _layout;
     private readonly VhdxBlockTable _table;
     private readonly VhdxAllocator _allocator;
-    private readonly VhdxMetadataFlush _flush;
-    private readonly Func<Guid> _newId;
+    private readonly VhdxMetadataLog _log;
     private readonly Lock _starting = new();
     private volatile bool _isWriting;
 
@@ -28,9 +27,8 @@ public sealed class VhdxImage : IDiskImage
         _metadata = metadata;
         _layout = layout;
         _table = table;
-        _allocator = new VhdxAllocator(file, table, layout, endBytes);
-        _flush = new VhdxMetadataFlush(file, headers, table, newId);
-        _newId = newId;
+        _log = new VhdxMetadataLog(file, headers, table, newId);
+        _allocator = new VhdxAllocator(file, table, layout, _log, endBytes);
         Capabilities = file.IsReadOnly
             ? new(ReadOnly: true, Capability.None, Capability.None, Capability.Native)
             : new(ReadOnly: false, metadata.LeaveBlocksAllocated ? Capability.None : Capability.Native, Capability.Native, Capability.Native);
@@ -107,26 +105,33 @@ public sealed class VhdxImage : IDiskImage
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> FlushAsync() => new(_file.IsReadOnly ? BlockStatus.Ok : _flush.Flush());
+    public ValueTask<BlockStatus> FlushAsync() => new(_file.IsReadOnly ? BlockStatus.Ok : _log.Flush());
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
     {
         var status = BeginWriting();
         var end = offsetBytes + lengthBytes;
-        while (offsetBytes < end && status == BlockStatus.Ok)
+        var (firstWhole, lastWhole) = (long.MaxValue, -1L);
+        while (offsetBytes < end && status == BlockStatus.Ok && !_metadata.LeaveBlocksAllocated)
         {
             var pieceBytes = PieceAt(offsetBytes, end, out var block, out var position);
-            if (IsWholeBlock(offsetBytes, pieceBytes, position) && !_metadata.LeaveBlocksAllocated)
+            if (IsWholeBlock(offsetBytes, pieceBytes, position))
             {
-                status = _allocator.Unmap(block);
+                firstWhole = Math.Min(firstWhole, block);
+                lastWhole = block;
             }
-            else if (_table[_layout.EntryOf(block)] is { State: VhdxBlockState.FullyPresent } entry && !_metadata.LeaveBlocksAllocated)
+            else if (_table[_layout.EntryOf(block)] is { State: VhdxBlockState.FullyPresent } entry)
             {
                 status = _file.Discard(entry.OffsetBytes + position, pieceBytes);
             }
 
             offsetBytes += pieceBytes;
+        }
+
+        if (status == BlockStatus.Ok && firstWhole <= lastWhole)
+        {
+            status = _allocator.Unmap(firstWhole, lastWhole);
         }
 
         return new(status);
@@ -152,7 +157,7 @@ public sealed class VhdxImage : IDiskImage
             offsetBytes += pieceBytes;
         }
 
-        return new(status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.Flush() : status);
+        return new(status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _log.Flush() : status);
     }
 
     /// <inheritdoc/>
@@ -183,7 +188,7 @@ public sealed class VhdxImage : IDiskImage
     /// <exception cref="ImageException">The storage failed; what was flushed before is safe, and the next open replays the log.</exception>
     public ValueTask DisposeAsync()
     {
-        var status = _isWriting ? _flush.Close() : BlockStatus.Ok;
+        var status = _isWriting ? _log.Close() : BlockStatus.Ok;
         _file.Dispose();
         return status == BlockStatus.Ok ? ValueTask.CompletedTask : ValueTask.FromException(ImageException.Failed(Path, "close", status));
     }
@@ -273,10 +278,9 @@ public sealed class VhdxImage : IDiskImage
     private async ValueTask<BlockStatus> FlushAfterAsync(ValueTask<BlockStatus> write)
     {
         var status = await write.ConfigureAwait(false);
-        return status == BlockStatus.Ok ? _flush.Flush() : status;
+        return status == BlockStatus.Ok ? _log.Flush() : status;
     }
 
-    // [MS-VHDX] 2.2.2: both ids change before the first change of a session is made.
     private BlockStatus BeginWriting()
     {
         if (_isWriting)
@@ -296,7 +300,7 @@ public sealed class VhdxImage : IDiskImage
                 return BlockStatus.Ok;
             }
 
-            var status = _headers.Update(header => header with { FileWriteId = _newId(), DataWriteId = _newId() });
+            var status = _log.Start();
             _isWriting = status == BlockStatus.Ok;
             return status;
         }

@@ -4,51 +4,68 @@ using Vireo.Platform.Testing;
 namespace Vireo.Disks.Vhdx;
 
 /// <summary>
-/// Appends entries to the log of an open file. Every entry is a sequence of its own (its tail is itself), which is right because the
-/// caller has made the changes of all earlier entries durable in place before it appends. [MS-VHDX] 2.3.1 Log Entry.
+/// Appends entries to the ring of an open file's log, without waiting for the disk. [MS-VHDX] 2.3.1 Log Entry. Not for several threads
+/// at once; <see cref="VhdxMetadataLog"/> orders the calls.
 /// </summary>
 /// <remarks>
-/// An entry takes at most a quarter of the log, so it never overwrites the entry before it: a torn append leaves that one valid, and
-/// replaying it again changes nothing. The log id reaches the header after the first entry is durable; until then the log does not count.
+/// Places are counted in bytes appended since the session began; a place in the ring is that count modulo the ring's length. Always
+/// <c>durable tail ≤ newest tail ≤ tail ≤ appended</c>: entries before the tail have their changes durable in place, but the ring is
+/// overwritten only up to the tail that the newest durable entry names. So when an append is torn by a power cut, the sequence that ends
+/// with that entry is still whole, and replaying it is right.
 /// </remarks>
 internal sealed class VhdxLogWriter
 {
     /// <summary>Pages in one entry at most.</summary>
     public const int MaximumPages = 60;
 
+    /// <summary>Length of the longest entry.</summary>
+    public const int MaximumEntryBytes = (1 + MaximumPages) * PageBytes;
+
     private const int PageBytes = VhdxLogEntryHeader.SectorBytes;
+    private const int MarkBytes = 2 * PageBytes;
     private readonly IImageFile _file;
-    private readonly VhdxHeaderPair _headers;
-    private readonly byte[] _entry = new byte[(1 + MaximumPages) * PageBytes];
+    private readonly long _ringOffset;
+    private readonly long _ringBytes;
     private readonly Guid _logId;
-    private int _position;
+    private readonly byte[] _entry = new byte[MaximumEntryBytes];
     private ulong _sequenceNumber;
+    private long _tail;
+    private long _durableTail;
 
     /// <summary>A log that has no entry in this session yet.</summary>
-    public VhdxLogWriter(IImageFile file, VhdxHeaderPair headers, Guid logId)
+    public VhdxLogWriter(IImageFile file, VhdxHeader header, Guid logId)
     {
         Platform.Invariant.Check(VhdxLogEntryHeader.DescriptorSectors(MaximumPages) == 1);
-        Platform.Invariant.Check(_entry.Length <= VhdxLimits.Megabyte / 4);
+        Platform.Invariant.Check(header.LogLengthBytes >= 4 * MaximumEntryBytes);
         _file = file;
-        _headers = headers;
+        _ringOffset = (long)header.LogOffsetBytes;
+        _ringBytes = header.LogLengthBytes;
         _logId = logId;
     }
 
-    /// <summary>Whether the header refers to the log, so that closing has to take the reference back.</summary>
-    public bool IsReferenced { get; private set; }
+    /// <summary>Names the entries of this session.</summary>
+    public Guid LogId => _logId;
 
-    /// <summary>Writes one entry with <paramref name="pages"/> and makes it durable; afterwards the pages may be written in place.</summary>
+    /// <summary>Bytes appended since the session began: the place behind the newest entry.</summary>
+    public long Appended { get; private set; }
+
+    /// <summary>The tail that the newest entry names.</summary>
+    public long NewestTail { get; private set; }
+
+    /// <summary>Whether an entry of <paramref name="pages"/> pages can be appended and, behind it, one more of a single page.</summary>
+    public bool HasRoom(int pages) => Appended + ((1 + pages) * PageBytes) + MarkBytes - _durableTail <= _ringBytes;
+
+    /// <summary>Whether an entry of a single page can be appended.</summary>
+    public bool HasRoomForMark => Appended + MarkBytes - _durableTail <= _ringBytes;
+
+    /// <summary>Writes one entry. It is durable with the next flush of the file.</summary>
     /// <param name="pages">File offset and content of each 4096-byte page; at most <see cref="MaximumPages"/>.</param>
-    /// <param name="fileBytes">Length of the file, already durable.</param>
-    public BlockStatus Append(IReadOnlyList<(long OffsetBytes, byte[] Content)> pages, long fileBytes)
+    /// <param name="durableFileBytes">Length of the file that is known to be durable.</param>
+    /// <param name="fileBytes">Length the file has with the changes.</param>
+    public BlockStatus Append(IReadOnlyList<(long OffsetBytes, byte[] Content)> pages, long durableFileBytes, long fileBytes)
     {
         var entryBytes = (1 + pages.Count) * PageBytes;
-        var logBytes = _headers.Current.LogLengthBytes;
-        if (_position + entryBytes > logBytes)
-        {
-            _position = 0;
-        }
-
+        Platform.Invariant.Check(Appended + entryBytes - _durableTail <= _ringBytes);
         var sequenceNumber = _sequenceNumber + 1;
         var entry = _entry.AsSpan(0, entryBytes);
         entry[..PageBytes].Clear();
@@ -58,41 +75,30 @@ internal sealed class VhdxLogWriter
             descriptor.WriteData(entry[(VhdxLogEntryHeader.LengthBytes + (i * VhdxLogDescriptor.LengthBytes))..], sequenceNumber);
         }
 
-        new VhdxLogEntryHeader(entryBytes, _position, sequenceNumber, pages.Count, _logId, fileBytes, fileBytes).WriteAndSeal(entry);
-        var status = _file.Write((long)_headers.Current.LogOffsetBytes + _position, entry);
+        new VhdxLogEntryHeader(
+            entryBytes, (int)(_tail % _ringBytes), sequenceNumber, pages.Count, _logId, durableFileBytes, fileBytes).WriteAndSeal(entry);
+        var position = Appended % _ringBytes;
+        var first = (int)Math.Min(entryBytes, _ringBytes - position);
+        var status = _file.Write(_ringOffset + position, entry[..first]);
+        if (status == BlockStatus.Ok && first < entryBytes)
+        {
+            status = _file.Write(_ringOffset, entry[first..]);
+        }
+
         CrashPoint.Hit("vhdx.log.written");
         if (status == BlockStatus.Ok)
         {
-            status = _file.Flush();
+            Appended += entryBytes;
+            NewestTail = _tail;
+            _sequenceNumber = sequenceNumber;
         }
 
-        if (status != BlockStatus.Ok)
-        {
-            return status;
-        }
-
-        _position += entryBytes;
-        _sequenceNumber = sequenceNumber;
-        if (!IsReferenced)
-        {
-            status = _headers.Update(header => header with { LogId = _logId });
-            IsReferenced = status == BlockStatus.Ok;
-        }
-
-        CrashPoint.Hit("vhdx.log.durable");
         return status;
     }
 
-    /// <summary>Takes the reference back; the caller has made all changes durable in place.</summary>
-    public BlockStatus Close()
-    {
-        if (!IsReferenced)
-        {
-            return BlockStatus.Ok;
-        }
+    /// <summary>Notes that the changes of all entries before <paramref name="place"/> are durable in place: later entries need not carry them.</summary>
+    public void Retire(long place) => _tail = Math.Max(_tail, place);
 
-        var status = _headers.Update(header => header with { LogId = Guid.Empty });
-        IsReferenced = status != BlockStatus.Ok;
-        return status;
-    }
+    /// <summary>Notes that an entry naming the tail <paramref name="newestTail"/> is durable: what lies before that tail may be overwritten.</summary>
+    public void Release(long newestTail) => _durableTail = Math.Max(_durableTail, newestTail);
 }

@@ -26,6 +26,32 @@ public sealed class VhdxBehaviourTests
         Assert.Equal(-1, block.AsSpan(512).IndexOfAnyExcept((byte)0));
     }
 
+    [Theory]
+    [Requirement("VD-3")]
+    [InlineData(1)]
+    [InlineData(40)]
+    [InlineData(700)]
+    public async Task KilledProcess_LosesNothingThatCompleted_EvenWithoutAFlush(int blocks)
+    {
+        using var folder = new TempFolder();
+        ImageFile.Create(folder["a.vhdx"], new VhdxCreate(1L << 30, IsFixed: false, 1 << 20));
+        var file = Vireo.Disks.Files.SystemImageFile.Open(folder["a.vhdx"], readOnly: false);
+        var image = ImageFile.Open(file);
+        for (var i = 0; i < blocks; i++)
+        {
+            Assert.Equal(BlockStatus.Ok, await image.WriteBytesAsync(((long)i << 20) + 4096, Enumerable.Repeat((byte)(i + 1), 512).ToArray()));
+        }
+
+        // What a kill does: the descriptor closes, and nothing else happens.
+        file.Dispose();
+        var isReadOnly = blocks % 2 == 0;
+        await using var again = ImageFile.Open(folder["a.vhdx"], new ImageOpenOptions(isReadOnly));
+        for (var i = 0; i < blocks; i++)
+        {
+            Assert.Equal((byte)(i + 1), (await again.ReadBytesAsync(((long)i << 20) + 4096, 512))[0]);
+        }
+    }
+
     [Fact]
     [Requirement("VD-3")]
     public async Task WriterChangesTheIdsOnce_AndReadersNever()

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using Vireo.Control;
+using Vireo.Control.Storage;
+
+namespace Vireo.Storage.Plane;
+
+/// <summary>The control API: JSON over HTTP. Types in <c>Vireo.Control.Storage</c>; every refusal is a <see cref="ControlError"/>.</summary>
+internal sealed partial class ControlApi(DiskRegistry disks, ImageService images, ILogger<ControlApi> logger)
+{
+    /// <summary>Longest request body.</summary>
+    public const long MaximumBodyBytes = 1 << 20;
+
+    /// <summary>Adds the routes.</summary>
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/health", Handle(context => Answer(context, disks.Health, StorageJson.Default.StorageHealth)));
+        routes.MapGet("/v1/disks", Handle(context => Answer(context, disks.List(), StorageJson.Default.IReadOnlyListDiskStatus)));
+        routes.MapGet("/v1/disks/{id}", Handle(context => Answer(context, disks.Get(Id(context)).Status, StorageJson.Default.DiskStatus)));
+        routes.MapPut("/v1/disks/{id}", Handle(PutDiskAsync));
+        routes.MapDelete("/v1/disks/{id}", Handle(async context =>
+        {
+            await disks.DeleteAsync(Id(context)).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        routes.MapPost("/v1/disks/{id}/layers", Handle(async context =>
+        {
+            var layer = await ReadAsync(context, StorageJson.Default.LayerSpecification).ConfigureAwait(false);
+            await Answer(context, await disks.InsertLayerAsync(Id(context), layer).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+        }));
+        routes.MapGet("/v1/disks/{id}/layers/{name}", Handle(
+            context => Answer(context, disks.GetLayer(Id(context), Name(context)), StorageJson.Default.LayerStatus)));
+        routes.MapDelete("/v1/disks/{id}/layers/{name}", Handle(async context =>
+        {
+            await disks.RemoveLayerAsync(Id(context), Name(context)).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        routes.MapPost("/v1/images", Handle(async context =>
+        {
+            ImageService.Create(await ReadAsync(context, StorageJson.Default.CreateImage).ConfigureAwait(false));
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        routes.MapPost("/v1/images/inspect", Handle(async context =>
+        {
+            var path = await ReadAsync(context, StorageJson.Default.ImagePath).ConfigureAwait(false);
+            await Answer(context, await images.InspectAsync(path.Path).ConfigureAwait(false), StorageJson.Default.ImageInfo).ConfigureAwait(false);
+        }));
+    }
+
+    private static Guid Id(HttpContext context)
+    {
+        var text = (string?)context.Request.RouteValues["id"];
+        return Guid.TryParse(text, out var id) ? id : throw PlaneErrors.Invalid($"'{text}' is not the id of a disk, which is a GUID.", text);
+    }
+
+    private static string Name(HttpContext context) => (string)context.Request.RouteValues["name"]!;
+
+    private static async Task<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted).ConfigureAwait(false)
+                ?? throw PlaneErrors.Invalid("The request has an empty body.", null);
+        }
+        catch (JsonException exception)
+        {
+            throw PlaneErrors.Invalid($"The request cannot be read: {exception.Message}", null, exception);
+        }
+    }
+
+    private static Task Answer<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
+    }
+
+    private async Task PutDiskAsync(HttpContext context)
+    {
+        var attachment = await ReadAsync(context, StorageJson.Default.DiskAttachment).ConfigureAwait(false);
+        if (attachment.Id != Id(context))
+        {
+            throw PlaneErrors.Invalid($"The body is about the disk {attachment.Id}, the address about {Id(context)}.", attachment.Id.ToString());
+        }
+
+        var replace = string.Equals(context.Request.Query["replace"], "true", StringComparison.OrdinalIgnoreCase);
+        await Answer(context, await disks.PutAsync(attachment, replace).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+    }
+
+    private RequestDelegate Handle(Func<HttpContext, Task> handler) => async context =>
+    {
+        ControlError error;
+        try
+        {
+            await handler(context).ConfigureAwait(false);
+            return;
+        }
+        catch (ControlException exception)
+        {
+            error = exception.Error;
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception exception)
+        {
+            LogDefect(logger, exception, context.Request.Path);
+            error = new ControlError("OperationFailed", "NotSpecified", $"The storage plane failed: {exception.Message}", null);
+        }
+
+        context.Response.StatusCode = PlaneErrors.StatusOf(error);
+        await Answer(context, error, StorageJson.Default.ControlError).ConfigureAwait(false);
+    };
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The request to '{Path}' ended with a defect")]
+    private static partial void LogDefect(ILogger logger, Exception exception, string path);
+}

@@ -1,0 +1,328 @@
+using Microsoft.Extensions.Logging;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Disks;
+using Vireo.Platform.Testing;
+using Vireo.Storage.FrontEnds;
+using Vireo.Storage.Layers;
+using Vireo.Storage.Stacks;
+
+namespace Vireo.Storage.Plane;
+
+/// <summary>
+/// The disks of the plane. Changes come one after the other and are on disk before they are answered, so a killed plane comes back with
+/// every disk it had promised. Looking does not wait for changes.
+/// </summary>
+internal sealed partial class DiskRegistry(
+    string statePath, IReadOnlyList<IFrontEndFactory> frontEnds, LayerCatalog catalog, ILoggerFactory loggers, TimeProvider time) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly ILogger _logger = loggers.CreateLogger<DiskRegistry>();
+    private volatile Dictionary<Guid, OpenDisk> _disks = [];
+    private volatile Dictionary<Guid, (DiskRecord Record, ControlError Error)> _failed = [];
+    private long _violations;
+
+    /// <summary>How the plane is.</summary>
+    public StorageHealth Health => new(
+        Environment.ProcessId, _disks.Count, [.. _failed.Values.Select(failed => new DiskFailure(failed.Record.Attachment, failed.Error))], Volatile.Read(ref _violations));
+
+    /// <summary>Every open disk.</summary>
+    public IReadOnlyList<DiskStatus> List() => [.. _disks.Values.Select(disk => disk.Status)];
+
+    /// <summary>The disk that has <paramref name="path"/> open, or null.</summary>
+    public OpenDisk? FindByPath(string path) =>
+        _disks.Values.FirstOrDefault(disk => string.Equals(Path.GetFullPath(disk.Attachment.Path), Path.GetFullPath(path), StringComparison.Ordinal));
+
+    /// <summary>One open disk.</summary>
+    /// <exception cref="ControlException">It is not open.</exception>
+    public OpenDisk Get(Guid id) => _disks.GetValueOrDefault(id) ?? throw PlaneErrors.NotFound($"The disk {id} is not open.", id.ToString());
+
+    /// <summary>Opens what the state file names. What cannot be opened is kept and reported, and does not keep the others from opening.</summary>
+    /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
+    public async Task RestoreAsync()
+    {
+        var disks = new Dictionary<Guid, OpenDisk>();
+        var failed = new Dictionary<Guid, (DiskRecord, ControlError)>();
+        foreach (var record in StorageState.Load(statePath).Disks)
+        {
+            try
+            {
+                disks.Add(record.Attachment.Id, await OpenAsync(record).ConfigureAwait(false));
+            }
+            catch (ControlException exception)
+            {
+                LogNotRestored(_logger, record.Attachment.Id, exception.Message);
+                failed.Add(record.Attachment.Id, (record, exception.Error));
+            }
+        }
+
+        _disks = disks;
+        _failed = failed;
+    }
+
+    /// <summary>Opens and serves a disk; the same attachment again changes nothing.</summary>
+    /// <exception cref="ControlException">It cannot be opened, or the id is taken by another attachment and <paramref name="replace"/> is not set.</exception>
+    public async Task<DiskStatus> PutAsync(DiskAttachment attachment, bool replace)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_disks.TryGetValue(attachment.Id, out var present))
+            {
+                if (present.Attachment == attachment)
+                {
+                    return present.Status;
+                }
+
+                if (!replace)
+                {
+                    throw new ControlException(new ControlError(
+                        "ObjectInUse",
+                        "ResourceBusy",
+                        $"The disk {attachment.Id} is open already as '{present.Attachment.Path}' with other settings; close it first or ask for replacement.",
+                        attachment.Id.ToString()));
+                }
+
+                await CloseAsync(present).ConfigureAwait(false);
+            }
+
+            var disk = await OpenAsync(new DiskRecord(attachment, [])).ConfigureAwait(false);
+            CrashPoint.Hit("storage.disk.opened");
+            try
+            {
+                Publish(With(disk), Without(_failed, attachment.Id));
+            }
+            catch
+            {
+                await disk.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+
+            return disk.Status;
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>Closes a disk; one that is not open is closed already.</summary>
+    public async Task DeleteAsync(Guid id)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_disks.TryGetValue(id, out var disk))
+            {
+                await CloseAsync(disk).ConfigureAwait(false);
+            }
+            else if (_failed.ContainsKey(id))
+            {
+                Publish(_disks, Without(_failed, id));
+            }
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>Splices a layer into a disk.</summary>
+    /// <exception cref="ControlException">No such disk, kind, position or setting, or the name is taken.</exception>
+    public async Task<DiskStatus> InsertLayerAsync(Guid id, LayerSpecification specification)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var disk = Get(id);
+            await SpliceAsync(disk, specification).ConfigureAwait(false);
+            Publish(_disks, _failed);
+            return disk.Status;
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>Splices a layer out of a disk; one that is not there is out already.</summary>
+    /// <exception cref="ControlException">No such disk, or the layer is the plane's own.</exception>
+    public async Task RemoveLayerAsync(Guid id, string name)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var disk = Get(id);
+            if (string.Equals(name, OpenDisk.MeterName, StringComparison.Ordinal))
+            {
+                throw PlaneErrors.Invalid($"The layer '{name}' belongs to the plane and stays.", name);
+            }
+
+            await disk.Stack.RemoveAsync(name).ConfigureAwait(false);
+            disk.Layers.RemoveAll(layer => string.Equals(layer.Name, name, StringComparison.Ordinal));
+            Publish(_disks, _failed);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>What a layer of a disk tells about itself.</summary>
+    /// <exception cref="ControlException">No such disk or layer.</exception>
+    public LayerStatus GetLayer(Guid id, string name)
+    {
+        var disk = Get(id);
+        var layer = disk.Stack.Layers.FirstOrDefault(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
+            ?? throw PlaneErrors.NotFound($"The disk {id} has no layer '{name}'.", name);
+        var kind = disk.Layers.Find(specification => string.Equals(specification.Name, name, StringComparison.Ordinal))?.Kind ?? "count";
+        return new LayerStatus(name, kind, catalog.Find(kind)!.Report(layer));
+    }
+
+    /// <summary>Closes every disk; the state file stays, so the next start opens them again.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var disk in _disks.Values)
+        {
+            try
+            {
+                await disk.DisposeAsync().ConfigureAwait(false);
+            }
+            catch (ImageException exception)
+            {
+                LogNotClosed(_logger, disk.Attachment.Path, exception.Message);
+            }
+        }
+
+        _changing.Dispose();
+    }
+
+    private async Task<OpenDisk> OpenAsync(DiskRecord record)
+    {
+        var attachment = record.Attachment;
+        var factory = frontEnds.FirstOrDefault(factory => factory.Kind == attachment.FrontEnd)
+            ?? throw PlaneErrors.Invalid($"This plane has no front end of the kind {attachment.FrontEnd}.", attachment.Id.ToString());
+        IDiskImage image;
+        try
+        {
+            image = ImageFile.Open(attachment.Path, new ImageOpenOptions(attachment.ReadOnly));
+        }
+        catch (ImageException exception)
+        {
+            throw PlaneErrors.From(exception);
+        }
+
+        // From here on whatever was opened is closed again when a later step fails.
+        var stack = new DiskStack(image, attachment.Path, Report);
+        IFrontEnd? frontEnd = null;
+        try
+        {
+            var meter = new CountingLayer(OpenDisk.MeterName);
+            await stack.InsertAsync(meter).ConfigureAwait(false);
+            frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time));
+            var disk = new OpenDisk(attachment, image, stack, meter, frontEnd);
+            foreach (var layer in record.Layers)
+            {
+                await SpliceAsync(disk, layer).ConfigureAwait(false);
+            }
+
+            return disk;
+        }
+        catch (Exception exception)
+        {
+            if (frontEnd is not null)
+            {
+                await frontEnd.DisposeAsync().ConfigureAwait(false);
+            }
+
+            await stack.DisposeAsync().ConfigureAwait(false);
+            if (exception is IOException or UnauthorizedAccessException)
+            {
+                throw PlaneErrors.Failed(exception.Message, attachment.SocketPath, exception);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task SpliceAsync(OpenDisk disk, LayerSpecification specification)
+    {
+        var kind = catalog.Find(specification.Kind)
+            ?? throw PlaneErrors.Invalid($"There is no kind of layer called '{specification.Kind}'; there are {string.Join(", ", catalog.Kinds)}.", specification.Name);
+        try
+        {
+            var settings = new LayerSettings(specification.Settings);
+            var layer = kind.Make(specification, settings);
+            settings.RefuseUnknown();
+
+            // Position 0 is right above the plane's own meter, which stays at the image.
+            await disk.Stack.InsertAsync(layer, specification.Position < 0 ? -1 : specification.Position + 1).ConfigureAwait(false);
+        }
+        catch (FormatException exception)
+        {
+            throw PlaneErrors.Invalid($"The layer '{specification.Name}' cannot be made: {exception.Message}.", specification.Name, exception);
+        }
+        catch (ArgumentException exception)
+        {
+            throw PlaneErrors.Invalid(exception.Message, specification.Name, exception);
+        }
+
+        disk.Layers.Add(specification);
+    }
+
+    // The record goes first: a plane that is killed in between comes back without a disk that was asked to close.
+    private async Task CloseAsync(OpenDisk disk)
+    {
+        var disks = new Dictionary<Guid, OpenDisk>(_disks);
+        disks.Remove(disk.Attachment.Id);
+        Publish(disks, _failed);
+        CrashPoint.Hit("storage.disk.forgotten");
+        try
+        {
+            await disk.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            throw PlaneErrors.From(exception);
+        }
+    }
+
+    private Dictionary<Guid, OpenDisk> With(OpenDisk disk) => new(_disks) { [disk.Attachment.Id] = disk };
+
+    private static Dictionary<Guid, (DiskRecord Record, ControlError Error)> Without(Dictionary<Guid, (DiskRecord Record, ControlError Error)> failed, Guid id)
+    {
+        var rest = new Dictionary<Guid, (DiskRecord Record, ControlError Error)>(failed);
+        rest.Remove(id);
+        return rest;
+    }
+
+    private void Publish(Dictionary<Guid, OpenDisk> disks, Dictionary<Guid, (DiskRecord Record, ControlError Error)> failed)
+    {
+        try
+        {
+            new StorageState(StorageState.CurrentVersion, [.. disks.Values.Select(disk => disk.Record), .. failed.Values.Select(entry => entry.Record)]).Save(statePath);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw PlaneErrors.Failed($"The state file '{statePath}' could not be written: {exception.Message}", statePath, exception);
+        }
+
+        _disks = disks;
+        _failed = failed;
+    }
+
+    private void Report(LayerViolation violation)
+    {
+        Interlocked.Increment(ref _violations);
+        LogViolation(_logger, violation.Cause, violation.Message);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The disk {Disk} could not be opened again: {Reason}")]
+    private static partial void LogNotRestored(ILogger logger, Guid disk, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The image '{Path}' could not be closed cleanly: {Reason}")]
+    private static partial void LogNotClosed(ILogger logger, string path, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Rule}")]
+    private static partial void LogViolation(ILogger logger, Exception? cause, string rule);
+}

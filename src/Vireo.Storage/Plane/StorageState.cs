@@ -1,0 +1,51 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Vireo.Control.Storage;
+using Vireo.Platform.Files;
+
+namespace Vireo.Storage.Plane;
+
+/// <summary>A disk that should be open, with the layers that were asked for.</summary>
+/// <param name="Attachment">The disk.</param>
+/// <param name="Layers">From the image upwards; without those that the plane always adds.</param>
+public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers);
+
+/// <summary>What the plane needs to come back alone, as a file.</summary>
+/// <param name="Version">1. An older file is upgraded, a newer one refused.</param>
+/// <param name="Disks">Disks that should be open.</param>
+public sealed record StorageState(int Version, IReadOnlyList<DiskRecord> Disks)
+{
+    /// <summary>The version that is written.</summary>
+    public const int CurrentVersion = 1;
+
+    /// <summary>Reads the file; an empty state when there is none.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged or of a newer version.</exception>
+    public static StorageState Load(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return new StorageState(CurrentVersion, []);
+        }
+
+        try
+        {
+            var state = JsonSerializer.Deserialize(File.ReadAllBytes(path), StorageStateJson.Default.StorageState)
+                ?? throw new InvalidDataException($"The state file '{path}' is empty; remove it to start without disks.");
+            return state.Version <= CurrentVersion
+                ? state
+                : throw new InvalidDataException($"The state file '{path}' has version {state.Version}, written by a newer Vireo; this one reads up to {CurrentVersion}.");
+        }
+        catch (JsonException exception)
+        {
+            throw new InvalidDataException($"The state file '{path}' cannot be read: {exception.Message} Remove it to start without disks.", exception);
+        }
+    }
+
+    /// <summary>Replaces the file, atomically.</summary>
+    /// <exception cref="IOException">The file system refused; the old file is untouched.</exception>
+    public void Save(string path) => AtomicFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, StorageStateJson.Default.StorageState));
+}
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, WriteIndented = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(StorageState))]
+internal sealed partial class StorageStateJson : JsonSerializerContext;
