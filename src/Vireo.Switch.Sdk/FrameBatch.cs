@@ -104,10 +104,11 @@ public sealed class FrameBatch
         return _memory.AsSpan(offset, length);
     }
 
-    /// <summary>Makes the first <paramref name="length"/> bytes of the room reserved last a frame.</summary>
-    internal int Commit(int length, FrameOffload offload = default)
+    /// <summary>Makes <paramref name="length"/> bytes of the room reserved last, from <paramref name="skip"/> on, a frame.</summary>
+    internal int Commit(int length, FrameOffload offload = default, int skip = 0)
     {
         TryAlign(length, out var offset);
+        offset += skip;
         _used = offset + length;
         _frames[_count] = new Frame { Offset = offset, Length = length, Offload = offload };
         _live[_liveCount++] = (ushort)_count;

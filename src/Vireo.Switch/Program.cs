@@ -1,2 +1,68 @@
-Console.Error.WriteLine("The switch plane is started by 'vireo serve'.");
-return 1;
+using Microsoft.Extensions.Logging.Console;
+using Vireo.Control;
+using Vireo.Switch.Plane;
+
+string? root = null;
+switch (args)
+{
+    case []:
+        break;
+    case ["--root", var folder]:
+        root = folder;
+        break;
+    default:
+        await Console.Error.WriteLineAsync("usage: vireo-switch [--root FOLDER]");
+        return 2;
+}
+
+var paths = HostPaths.ForRoot(root);
+Directory.CreateDirectory(paths.State);
+Directory.CreateDirectory(paths.Run);
+
+// Held as long as the process lives, however it ends: a second plane would take the ports away from the first.
+FileStream only;
+try
+{
+    only = new FileStream(Path.Combine(paths.Run, "switch.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+}
+catch (IOException)
+{
+    await Console.Error.WriteLineAsync($"Another switch plane serves '{paths.Run}' already; stop it first.");
+    return 1;
+}
+
+await using (only)
+{
+    var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+    builder.Logging.ClearProviders();
+    builder.Logging.AddSimpleConsole(options =>
+    {
+        options.SingleLine = true;
+        options.ColorBehavior = LoggerColorBehavior.Disabled;
+        options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        options.UseUtcTimestamp = true;
+    });
+    builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+    File.Delete(paths.SwitchSocket);
+    builder.WebHost.ConfigureKestrel(options => options.ListenUnixSocket(paths.SwitchSocket));
+    await using var application = builder.Build();
+    var log = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger("SwitchPlane");
+    SwitchPlane plane;
+    try
+    {
+        plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), log);
+    }
+    catch (InvalidDataException exception)
+    {
+        await Console.Error.WriteLineAsync(exception.Message);
+        return 1;
+    }
+
+    await using (plane)
+    {
+        ControlApi.Map(application, plane);
+        await application.RunAsync();
+    }
+}
+
+return 0;

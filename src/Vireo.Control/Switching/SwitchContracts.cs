@@ -69,7 +69,42 @@ public sealed record PortStatistics(
     long FramesIn, long BytesIn, long FramesOut, long BytesOut, IReadOnlyDictionary<string, long> Dropped);
 
 /// <summary>A port as it is now.</summary>
-public sealed record PortStatus(PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics);
+/// <param name="Port">What was asked for.</param>
+/// <param name="Connected">Somebody is there: a guest, the management operating system.</param>
+/// <param name="Stages">Names of the stages in force, from the port towards the switch.</param>
+/// <param name="Statistics">Counters.</param>
+/// <param name="Fault">Why the port does not work, in a sentence; null when it does. Asking for the port again tries again.</param>
+public sealed record PortStatus(PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics, string? Fault = null);
+
+/// <summary>An address that the switch's DHCP server gave out.</summary>
+/// <param name="MacAddress">Twelve hexadecimal digits.</param>
+/// <param name="Address">IPv4 address.</param>
+/// <param name="HostName">What the client calls itself, or null.</param>
+/// <param name="Expires">When the lease ends.</param>
+public sealed record NatLease(string MacAddress, string Address, string? HostName, DateTimeOffset Expires);
+
+/// <summary>The gateway of a switch with address translation.</summary>
+/// <param name="Subnet">Network in prefix notation; chosen once.</param>
+/// <param name="Gateway">Address of the management operating system in it.</param>
+/// <param name="InterfaceName">The tap that has the address; null while the switch has no management adapter.</param>
+/// <param name="Leases">Addresses given out.</param>
+/// <param name="Fault">What does not work, in a sentence; null when all does.</param>
+public sealed record NatStatus(string Subnet, string Gateway, string? InterfaceName, IReadOnlyList<NatLease> Leases, string? Fault = null);
 
 /// <summary>A switch as it is now.</summary>
-public sealed record SwitchStatus(SwitchSpecification Switch, IReadOnlyList<PortStatus> Ports, int LearnedAddresses);
+/// <param name="Switch">What was asked for.</param>
+/// <param name="Ports">Its ports.</param>
+/// <param name="LearnedAddresses">Stations it knows.</param>
+/// <param name="Uplink">Counters of the external interface.</param>
+/// <param name="Nat">Its gateway, if it has one.</param>
+/// <param name="Fault">Why the switch does not work fully, in a sentence; null when it does.</param>
+public sealed record SwitchStatus(
+    SwitchSpecification Switch, IReadOnlyList<PortStatus> Ports, int LearnedAddresses, PortStatistics? Uplink = null, NatStatus? Nat = null,
+    string? Fault = null);
+
+/// <summary>How the plane is.</summary>
+/// <param name="ProcessId">Its process.</param>
+/// <param name="Switches">How many there are.</param>
+/// <param name="Ports">How many there are.</param>
+/// <param name="Sleeps">How often the packet thread went to sleep; stands still while nothing happens.</param>
+public sealed record SwitchHealth(int ProcessId, int Switches, int Ports, long Sleeps);

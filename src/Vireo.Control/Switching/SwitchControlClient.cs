@@ -11,6 +11,11 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     public Task<IReadOnlyList<SwitchStatus>> ListSwitchesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/switches", null, SwitchJson.Default.IReadOnlyListSwitchStatus, cancellationToken);
 
+    /// <summary>One switch with its ports.</summary>
+    /// <exception cref="ControlException">It is not there, or the plane is not running.</exception>
+    public Task<SwitchStatus> GetSwitchAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/switches/{id:D}", null, SwitchJson.Default.SwitchStatus, cancellationToken);
+
     /// <inheritdoc/>
     public Task PutSwitchAsync(SwitchSpecification specification, CancellationToken cancellationToken = default)
     {
@@ -26,6 +31,11 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     public Task<IReadOnlyList<PortStatus>> ListPortsAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/ports", null, SwitchJson.Default.IReadOnlyListPortStatus, cancellationToken);
 
+    /// <summary>One port.</summary>
+    /// <exception cref="ControlException">It is not there, or the plane is not running.</exception>
+    public Task<PortStatus> GetPortAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/ports/{id:D}", null, SwitchJson.Default.PortStatus, cancellationToken);
+
     /// <inheritdoc/>
     public Task PutPortAsync(PortSpecification specification, CancellationToken cancellationToken = default)
     {
@@ -40,4 +50,9 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     /// <inheritdoc/>
     public Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/interfaces", null, SwitchJson.Default.IReadOnlyListNetworkInterfaceInfo, cancellationToken);
+
+    /// <summary>How the plane is.</summary>
+    /// <exception cref="ControlException">The plane is not running.</exception>
+    public Task<SwitchHealth> GetHealthAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/health", null, SwitchJson.Default.SwitchHealth, cancellationToken);
 }

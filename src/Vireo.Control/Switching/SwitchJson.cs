@@ -1,15 +1,17 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Vireo.Control.Switching;
 
-/// <summary>JSON of the switch plane's control API and state.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+/// <summary>How the switch plane's control types look as JSON, generated at build time.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(SwitchSpecification))]
-[JsonSerializable(typeof(SwitchStatus))]
-[JsonSerializable(typeof(IReadOnlyList<SwitchStatus>))]
 [JsonSerializable(typeof(PortSpecification))]
+[JsonSerializable(typeof(SwitchStatus))]
 [JsonSerializable(typeof(PortStatus))]
+[JsonSerializable(typeof(IReadOnlyList<SwitchStatus>))]
 [JsonSerializable(typeof(IReadOnlyList<PortStatus>))]
 [JsonSerializable(typeof(IReadOnlyList<NetworkInterfaceInfo>))]
+[JsonSerializable(typeof(SwitchHealth))]
 [JsonSerializable(typeof(ControlError))]
 public sealed partial class SwitchJson : JsonSerializerContext;

@@ -22,6 +22,9 @@ internal sealed class Forwarder(TimeProvider clock)
     /// <summary>The batch that a back end fills before it calls <see cref="Forward"/>; empty between calls.</summary>
     public FrameBatch Ingress => _ingress;
 
+    /// <summary>Told of ports whose stages act as time passes, or null where somebody else calls <see cref="Tick"/>.</summary>
+    public StageTimer? Timer { get; set; }
+
     /// <summary>Seconds on the switch's clock, for ageing.</summary>
     public uint Now => (uint)(clock.GetTimestamp() / clock.TimestampFrequency);
 
@@ -127,12 +130,26 @@ internal sealed class Forwarder(TimeProvider clock)
             batch.Compact(source.Dropped);
         }
 
+        if (policy.Ticks)
+        {
+            Timer?.Note(source);
+        }
+
         if (source.Switch is { } home)
         {
             LookUp(source, home, batch);
-            batch.Compact(source.Dropped);
-            DeliverAll(batch);
         }
+        else
+        {
+            // A cable that goes nowhere.
+            foreach (var index in batch.Live)
+            {
+                batch.Drop(index, DropReason.NotConnected);
+            }
+        }
+
+        batch.Compact(source.Dropped);
+        DeliverAll(batch);
     }
 
     private void LookUp(PortState source, SwitchState home, FrameBatch batch)
@@ -232,6 +249,11 @@ internal sealed class Forwarder(TimeProvider clock)
         {
             stages[stage].Process(batch, StageDirection.Egress);
             batch.Compact(receiver.Dropped);
+        }
+
+        if (policy.Ticks)
+        {
+            Timer?.Note(receiver);
         }
 
         foreach (var index in batch.Live)

@@ -1,0 +1,108 @@
+using Vireo.Control.Switching;
+using Vireo.Platform.Events;
+using Vireo.Platform.Net;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Ports;
+using Vireo.Switch.Sdk;
+using Vireo.Vhost;
+
+namespace Vireo.Switch.Plane;
+
+/// <summary>A port that was asked for, and what became of it. For the control side, one call at a time.</summary>
+internal sealed class LivePort(PortSpecification specification)
+{
+    /// <summary>What was asked for.</summary>
+    public PortSpecification Specification { get; set; } = specification;
+
+    /// <summary>The port in the pipeline; null when it could not be made.</summary>
+    public PortState? State { get; private set; }
+
+    /// <summary>Why it could not be made.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>Makes what stands behind the port and starts it, connected to nothing.</summary>
+    /// <exception cref="IOException">The kernel refused.</exception>
+    public async Task OpenAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy, Action<VhostUserEvent> observer)
+    {
+        if (Specification.Kind == PortKind.Tap)
+        {
+            State = await OpenTapAsync(reactor, forwarder, policy);
+        }
+        else
+        {
+            var end = new VhostUserPort(Specification.QueuePairs);
+            var state = new PortState(Specification.Id, policy, end);
+            await reactor.InvokeAsync(() => end.Start(state, forwarder));
+            await end.ListenAsync(
+                reactor, Specification.SocketPath!,
+                new VhostUserBackendOptions { Name = $"port {Specification.Id:D}", SocketGroup = Specification.SocketGroup, Observer = observer });
+            State = state;
+        }
+
+        Fault = null;
+    }
+
+    /// <summary>Stops the port, which belongs to no switch any more.</summary>
+    /// <param name="reactor">Its thread.</param>
+    /// <param name="forever">Also removes what would outlive the plane.</param>
+    public async Task CloseAsync(Reactor reactor, bool forever)
+    {
+        if (State is not { } state)
+        {
+            return;
+        }
+
+        State = null;
+        switch (state.BackEnd)
+        {
+            case VhostUserPort guest:
+                await guest.CloseAsync();
+                break;
+            case TapPort tap:
+                tap.RemovesInterface = forever;
+                break;
+        }
+
+        await reactor.InvokeAsync(state.BackEnd.Stop);
+    }
+
+    /// <summary>Gives the interface of a tap the address that was asked for.</summary>
+    public void SetHardwareAddress()
+    {
+        var bytes = new byte[6];
+        if (MacAddress.TryParse(Specification.MacAddress, out var address)
+            && NetworkInterfaces.Find(Specification.InterfaceName!) is { } now
+            && MacAddress.Read(now.Address.Span) != address)
+        {
+            address.Write(bytes);
+            NetworkInterfaces.SetHardwareAddress(Specification.InterfaceName!, bytes);
+        }
+    }
+
+    private async Task<PortState> OpenTapAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    {
+        var name = Specification.InterfaceName!;
+        var isNew = NetworkInterfaces.Find(name) is null;
+        var tap = TapDevice.Open(name);
+        try
+        {
+            SetHardwareAddress();
+            NetworkInterfaces.SetUp(name, up: true);
+        }
+        catch
+        {
+            if (isNew)
+            {
+                tap.Remove();
+            }
+
+            tap.Dispose();
+            throw;
+        }
+
+        var end = new TapPort(reactor, tap);
+        var state = new PortState(Specification.Id, policy, end);
+        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        return state;
+    }
+}

@@ -1,0 +1,71 @@
+using Vireo.Control.Switching;
+using Vireo.Platform.Events;
+using Vireo.Platform.Net;
+using Vireo.Switch.Nat;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Ports;
+
+namespace Vireo.Switch.Plane;
+
+/// <summary>A switch that was asked for, and what became of it. For the control side, one call at a time.</summary>
+internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState state)
+{
+    /// <summary>What was asked for.</summary>
+    public SwitchSpecification Specification { get; set; } = specification;
+
+    /// <summary>The switch in the pipeline.</summary>
+    public SwitchState State { get; } = state;
+
+    /// <summary>The way out, or null.</summary>
+    public PortState? Uplink { get; private set; }
+
+    /// <summary>Interface of <see cref="Uplink"/>.</summary>
+    public string? UplinkInterface { get; private set; }
+
+    /// <summary>Network behind the address translation, in prefix notation; chosen once.</summary>
+    public IPv4Subnet? NatSubnet { get; set; }
+
+    /// <summary>The gateway, while the switch has a management adapter.</summary>
+    public NatNetwork? Nat { get; set; }
+
+    /// <summary>Why the switch does not work fully.</summary>
+    public string? Fault { get; set; }
+
+    /// <summary>Exchanges the uplink. When the new one cannot be opened the old one stays.</summary>
+    /// <param name="reactor">The packet thread.</param>
+    /// <param name="forwarder">Its pipeline.</param>
+    /// <param name="interfaceName">The interface, or null for none.</param>
+    /// <exception cref="IOException">The interface cannot be opened.</exception>
+    public async Task SetUplinkAsync(Reactor reactor, Forwarder forwarder, string? interfaceName)
+    {
+        if (interfaceName == UplinkInterface)
+        {
+            return;
+        }
+
+        PortState? next = null;
+        if (interfaceName is not null)
+        {
+            NetworkInterfaces.SetUp(interfaceName, up: true);
+            next = new PortState(Specification.Id, PortPolicy.Uplink, new UplinkPort(reactor, PacketSocket.Open(interfaceName)));
+        }
+
+        var previous = Uplink;
+        await reactor.InvokeAsync(() =>
+        {
+            if (previous is not null)
+            {
+                State.Remove(previous);
+                previous.BackEnd.Stop();
+            }
+
+            if (next is not null)
+            {
+                State.Add(next);
+                next.BackEnd.Start(next, forwarder);
+            }
+        });
+        Uplink = next;
+        UplinkInterface = interfaceName;
+    }
+}

@@ -1,0 +1,457 @@
+using Vireo.Control;
+using Vireo.Control.Switching;
+using Vireo.Platform.Events;
+using Vireo.Platform.Net;
+using Vireo.Platform.Testing;
+using Vireo.Switch.Nat;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Stages;
+using Vireo.Vhost;
+
+namespace Vireo.Switch.Plane;
+
+/// <summary>
+/// The control side: makes switches and ports as they are asked for, remembers them in a file, and makes them again at the next start.
+/// A change is carried out first and stored then, so whoever was told of success finds it again after a crash, and whoever was not
+/// simply asks again: every request can be repeated.
+/// </summary>
+internal sealed partial class SwitchPlane : IAsyncDisposable
+{
+    private const int AddressesPerSwitch = 8192;
+    private const uint AgeingSeconds = 300;
+
+    private readonly HostPaths _paths;
+    private readonly Random _random;
+    private readonly ILogger _log;
+    private readonly NatServices _nat;
+    private readonly PolicyCompiler _compiler;
+    private readonly Forwarder _forwarder;
+    private readonly Reactor _reactor;
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly Dictionary<Guid, LiveSwitch> _switches = [];
+    private readonly Dictionary<Guid, LivePort> _ports = [];
+    private StageTimer? _timer;
+
+    private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
+    {
+        _paths = paths;
+        _random = random;
+        _log = log;
+        _nat = new NatServices(Path.Combine(paths.State, "nat"), Path.Combine(paths.Run, "n"), clock, log);
+        _compiler = new PolicyCompiler(new StageCatalog(clock));
+        _forwarder = new Forwarder(clock);
+        _reactor = new Reactor("switch-packets");
+    }
+
+    /// <summary>Starts the plane and makes everything that it had again. What cannot be made now is reported with its fault, and kept.</summary>
+    /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
+    public static async Task<SwitchPlane> StartAsync(HostPaths paths, TimeProvider clock, Random random, ILogger log)
+    {
+        var state = PlaneState.Load(paths.SwitchState);
+        var plane = new SwitchPlane(paths, clock, random, log);
+        await plane._reactor.InvokeAsync(() => plane._timer = new StageTimer(plane._reactor, plane._forwarder, clock));
+        foreach (var record in state.Switches)
+        {
+            await plane.RestoreAsync(record);
+        }
+
+        foreach (var port in state.Ports)
+        {
+            await plane.RestoreAsync(port);
+        }
+
+        foreach (var live in plane._switches.Values)
+        {
+            await plane.UpdateNatAsync(live);
+        }
+
+        return plane;
+    }
+
+    /// <summary>Makes or changes a switch.</summary>
+    /// <exception cref="ControlException">It is refused; nothing has changed.</exception>
+    public async Task PutSwitchAsync(SwitchSpecification asked)
+    {
+        Require(SpecificationRules.Validate(asked), asked.Name);
+        await _gate.WaitAsync();
+        try
+        {
+            RequireUplink(asked);
+            var isNew = !_switches.TryGetValue(asked.Id, out var live);
+            live ??= CreateSwitch(asked);
+            await SetUplinkAsync(live, asked);
+            live.Specification = asked;
+            live.Fault = null;
+            if (isNew)
+            {
+                _switches.Add(asked.Id, live);
+            }
+
+            CrashPoint.Hit("switch.applied");
+            await UpdateNatAsync(live);
+            Save();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Removes a switch. Its ports stay, connected to nothing.</summary>
+    public async Task RemoveSwitchAsync(Guid id)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (!_switches.TryGetValue(id, out var live))
+            {
+                return;
+            }
+
+            foreach (var port in _ports.Values.Where(port => port.Specification.SwitchId == id).ToList())
+            {
+                await ConnectAsync(port, null);
+                port.Specification = port.Specification with { SwitchId = null };
+            }
+
+            live.Specification = live.Specification with { Nat = false };
+            await UpdateNatAsync(live);
+            _nat.Forget(id);
+            await live.SetUplinkAsync(_reactor, _forwarder, null);
+            _switches.Remove(id);
+            CrashPoint.Hit("switch.removed");
+            Save();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Makes or changes a port. A guest stays attached while its VLAN or its switch changes.</summary>
+    /// <exception cref="ControlException">It is refused; nothing has changed.</exception>
+    public async Task PutPortAsync(PortSpecification asked)
+    {
+        Require(SpecificationRules.Validate(asked, _compiler), asked.Id.ToString("D"));
+        await _gate.WaitAsync();
+        try
+        {
+            RequireFree(asked);
+            if (_ports.TryGetValue(asked.Id, out var live) && NeedsNewBackEnd(live, asked))
+            {
+                await CloseAsync(live, forever: true);
+                live = null;
+            }
+
+            if (live is null)
+            {
+                live = new LivePort(asked);
+                await OpenAsync(live);
+                _ports[asked.Id] = live;
+            }
+            else
+            {
+                await ChangeAsync(live, asked);
+            }
+
+            CrashPoint.Hit("switch.port.applied");
+            foreach (var owner in _switches.Values)
+            {
+                await UpdateNatAsync(owner);
+            }
+
+            Save();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Removes a port with everything that stands behind it.</summary>
+    public async Task RemovePortAsync(Guid id)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (!_ports.Remove(id, out var live))
+            {
+                return;
+            }
+
+            foreach (var owner in _switches.Values)
+            {
+                await UpdateNatAsync(owner);
+            }
+
+            await CloseAsync(live, forever: true);
+            CrashPoint.Hit("switch.port.removed");
+            Save();
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Stops everything. Taps, with their addresses, and address translation rules stay for the next start.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _gate.WaitAsync();
+        foreach (var live in _switches.Values)
+        {
+            if (live.Nat is not null)
+            {
+                await live.Nat.PauseAsync();
+            }
+        }
+
+        foreach (var live in _ports.Values)
+        {
+            await CloseAsync(live, forever: false);
+        }
+
+        foreach (var live in _switches.Values)
+        {
+            await live.SetUplinkAsync(_reactor, _forwarder, null);
+        }
+
+        await _reactor.InvokeAsync(() => _timer?.Dispose());
+        _reactor.Dispose();
+        _gate.Dispose();
+    }
+
+    private static void Require(IReadOnlyList<string> faults, string? target)
+    {
+        if (faults.Count > 0)
+        {
+            throw Refusals.Invalid(string.Join(' ', faults), target);
+        }
+    }
+
+    private static bool NeedsNewBackEnd(LivePort live, PortSpecification asked)
+    {
+        var now = live.Specification;
+        return live.State is null || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.InterfaceName != asked.InterfaceName
+            || now.QueuePairs != asked.QueuePairs || now.SocketGroup != asked.SocketGroup;
+    }
+
+    private void RequireUplink(SwitchSpecification asked)
+    {
+        if (asked.ExternalInterface is not { } name)
+        {
+            return;
+        }
+
+        if (NetworkInterfaces.Find(name) is not { } found)
+        {
+            var names = string.Join(", ", ListInterfaces().Select(one => one.Name));
+            throw Refusals.Invalid($"There is no network interface '{name}'; {(names.Length == 0 ? "none can be an uplink here" : $"there are {names}")}.", name);
+        }
+
+        if (found.IsLoopback || !found.IsEthernet)
+        {
+            throw Refusals.Invalid($"The network interface '{name}' does not carry Ethernet frames, so it cannot be the uplink of a switch.", name);
+        }
+
+        if (_switches.Values.FirstOrDefault(other => other.Specification.Id != asked.Id && other.Specification.ExternalInterface == name) is { } user)
+        {
+            throw Refusals.InUse($"The network interface '{name}' is the uplink of the switch '{user.Specification.Name}' already.", name);
+        }
+
+        if (_ports.Values.Any(port => port.Specification.InterfaceName == name))
+        {
+            throw Refusals.InUse($"The network interface '{name}' is a management adapter of a switch, so it cannot be an uplink.", name);
+        }
+    }
+
+    private void RequireFree(PortSpecification asked)
+    {
+        if (asked.SwitchId is { } id && !_switches.ContainsKey(id))
+        {
+            throw Refusals.NotFound($"There is no switch {id:D}; make it first.", id.ToString("D"));
+        }
+
+        var others = _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id && other.Kind == asked.Kind);
+        if (asked.Kind == PortKind.VhostUser)
+        {
+            if (others.FirstOrDefault(other => other.SocketPath == asked.SocketPath) is { } user)
+            {
+                throw Refusals.InUse($"The socket '{asked.SocketPath}' belongs to the port {user.Id:D} already.", asked.SocketPath);
+            }
+        }
+        else if (others.Any(other => other.InterfaceName == asked.InterfaceName)
+            || _switches.Values.Any(live => live.Specification.ExternalInterface == asked.InterfaceName))
+        {
+            throw Refusals.InUse($"The network interface '{asked.InterfaceName}' is used by another port or switch already.", asked.InterfaceName);
+        }
+    }
+
+    private LiveSwitch CreateSwitch(SwitchSpecification asked) =>
+        new(asked, new SwitchState(asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64())));
+
+    private async Task SetUplinkAsync(LiveSwitch live, SwitchSpecification asked)
+    {
+        try
+        {
+            await live.SetUplinkAsync(_reactor, _forwarder, asked.ExternalInterface);
+        }
+        catch (IOException exception)
+        {
+            throw Refusals.Failed($"The switch '{asked.Name}' could not be given its uplink. {exception.Message}", asked.ExternalInterface, exception);
+        }
+    }
+
+    private async Task OpenAsync(LivePort live)
+    {
+        var asked = live.Specification;
+        try
+        {
+            await live.OpenAsync(_reactor, _forwarder, _compiler.Compile(PortSettings.Of(asked), null), Observe);
+        }
+        catch (IOException exception)
+        {
+            const int busy = 16;
+            const int invalid = 22;
+            throw exception.HResult switch
+            {
+                busy => Refusals.InUse($"The network interface '{asked.InterfaceName}' is open in another process; stop it, or choose another name.", asked.InterfaceName, exception),
+                invalid when asked.Kind == PortKind.Tap => Refusals.InUse($"The network interface '{asked.InterfaceName}' exists and is not a tap; choose another name.", asked.InterfaceName, exception),
+                _ => Refusals.Failed($"The port {asked.Id:D} could not be made. {exception.Message}", asked.SocketPath ?? asked.InterfaceName, exception),
+            };
+        }
+
+        await ConnectAsync(live, asked.SwitchId);
+    }
+
+    private async Task ChangeAsync(LivePort live, PortSpecification asked)
+    {
+        var state = live.State!;
+        var settings = PortSettings.Of(asked);
+        var moves = live.Specification.SwitchId != asked.SwitchId;
+        var now = PortSettings.Of(live.Specification);
+        if (now.VlanMode != settings.VlanMode || now.AccessVlanId != settings.AccessVlanId || !now.Stages.Select(StageCatalog.KeyOf).SequenceEqual(settings.Stages.Select(StageCatalog.KeyOf), StringComparer.Ordinal))
+        {
+            state.Policy = _compiler.Compile(settings, state.Policy);
+
+            // Stations learned in the old VLAN would attract frames that the port refuses.
+            await _reactor.InvokeAsync(() => state.Switch?.Addresses.Forget(state.Slot));
+        }
+
+        var hadAddress = live.Specification.MacAddress;
+        live.Specification = asked;
+        if (asked.Kind == PortKind.Tap && hadAddress != asked.MacAddress)
+        {
+            live.SetHardwareAddress();
+        }
+
+        if (moves)
+        {
+            await ConnectAsync(live, asked.SwitchId);
+        }
+    }
+
+    private Task ConnectAsync(LivePort live, Guid? switchId)
+    {
+        var target = switchId is { } id ? _switches[id].State : null;
+        return live.State is not { } state
+            ? Task.CompletedTask
+            : _reactor.InvokeAsync(() =>
+            {
+                state.Switch?.Remove(state);
+                target?.Add(state);
+            });
+    }
+
+    private async Task CloseAsync(LivePort live, bool forever)
+    {
+        if (live.State is { } state)
+        {
+            await _reactor.InvokeAsync(() =>
+            {
+                state.Switch?.Remove(state);
+                _timer?.Forget(state);
+            });
+        }
+
+        await live.CloseAsync(_reactor, forever);
+    }
+
+    private async Task RestoreAsync(SwitchRecord record)
+    {
+        var live = CreateSwitch(record.Switch);
+        live.NatSubnet = record.NatSubnet is null ? null : IPv4Subnet.Parse(record.NatSubnet);
+        _switches.Add(record.Switch.Id, live);
+        try
+        {
+            RequireUplink(record.Switch);
+            await SetUplinkAsync(live, record.Switch);
+        }
+        catch (ControlException exception)
+        {
+            live.Fault = exception.Error.Message;
+            LogNotRestored(exception.Error.Message);
+        }
+    }
+
+    private async Task RestoreAsync(PortSpecification port)
+    {
+        var live = new LivePort(port);
+        _ports.Add(port.Id, live);
+        try
+        {
+            await OpenAsync(live);
+        }
+        catch (ControlException exception)
+        {
+            live.Fault = exception.Error.Message;
+            LogNotRestored(exception.Error.Message);
+        }
+    }
+
+    /// <summary>Brings the gateway of a switch to what the switch and its management adapters are now.</summary>
+    private async Task UpdateNatAsync(LiveSwitch live)
+    {
+        var id = live.Specification.Id;
+        if (live.Specification.Nat)
+        {
+            live.NatSubnet ??= _nat.ChooseSubnet(_switches.Values.Select(other => other.NatSubnet), id);
+        }
+
+        var tap = live.Specification.Nat
+            ? _ports.Values.FirstOrDefault(port => port.Specification.SwitchId == id && port.Specification.Kind == PortKind.Tap && port.State is not null)
+            : null;
+        if (tap is null)
+        {
+            if (live.Nat is not null)
+            {
+                await live.Nat.StopAsync();
+                live.Nat = null;
+            }
+
+            return;
+        }
+
+        if (live.Nat is not null && live.Nat.InterfaceName != tap.Specification.InterfaceName)
+        {
+            await live.Nat.StopAsync();
+            live.Nat = null;
+        }
+
+        live.Nat ??= new NatNetwork(_nat, id, live.NatSubnet!.Value, tap.Specification.InterfaceName!);
+        await live.Nat.StartAsync();
+    }
+
+    private void Save() => new PlaneState(
+        PlaneState.CurrentVersion,
+        [.. _switches.Values.Select(live => new SwitchRecord(live.Specification, live.NatSubnet?.ToString()))],
+        [.. _ports.Values.Select(live => live.Specification)]).Save(_paths.SwitchState);
+
+    private void Observe(VhostUserEvent what) => LogGuest(what.Message);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Message}")]
+    private partial void LogGuest(string message);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not restored: {Message}")]
+    private partial void LogNotRestored(string message);
+}

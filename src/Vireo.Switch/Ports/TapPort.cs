@@ -1,0 +1,106 @@
+using Vireo.Platform;
+using Vireo.Platform.Events;
+using Vireo.Platform.Net;
+using Vireo.Switch.Offloads;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Ports;
+
+/// <summary>
+/// An adapter of the management operating system. Checksums and segmentation are left to its kernel in both directions. The frames
+/// that it sends wait in the kernel's queue until the packet thread takes them.
+/// </summary>
+internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IReactorHandler
+{
+    private PortState? _port;
+    private Forwarder? _forwarder;
+    private Registration _registration;
+
+    /// <inheritdoc/>
+    public override bool IsConnected => Volatile.Read(ref _port) is not null;
+
+    /// <inheritdoc/>
+    public override PortCapabilities Capabilities => new(Checksum: true, Tcp4: true, Tcp6: true, Udp: false);
+
+    /// <summary>The interface goes when the port stops.</summary>
+    public bool RemovesInterface { get; set; }
+
+    /// <inheritdoc/>
+    public override void Start(PortState port, Forwarder forwarder)
+    {
+        _forwarder = forwarder;
+        _registration = reactor.Register(tap.Descriptor, PollEvents.Readable, this);
+        Volatile.Write(ref _port, port);
+    }
+
+    /// <inheritdoc/>
+    public override void Stop()
+    {
+        Volatile.Write(ref _port, null);
+        reactor.Unregister(_registration);
+        if (RemovesInterface)
+        {
+            tap.Remove();
+        }
+
+        tap.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public void OnEvents(PollEvents events)
+    {
+        var batch = _forwarder!.Ingress;
+        Span<byte> header = stackalloc byte[TapDevice.HeaderBytes];
+        while (!batch.IsFull)
+        {
+            var length = tap.Receive(header, batch.Reserve());
+            if (length < 0)
+            {
+                break;
+            }
+
+            var known = NetworkHeader.TryDecode(header, out var offload);
+            var index = batch.Commit(length, offload);
+            if (!known)
+            {
+                batch.Drop(index, DropReason.Malformed);
+            }
+        }
+
+        if (!batch.Live.IsEmpty)
+        {
+            _forwarder.Forward(_port!);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Transmit(FrameBatch batch)
+    {
+        Span<byte> header = stackalloc byte[TapDevice.HeaderBytes];
+        foreach (var index in batch.Live)
+        {
+            NetworkHeader.Encode(batch[index].Offload, header);
+            var result = tap.Send(header, batch.Bytes(index));
+            if (result != 0)
+            {
+                batch.Drop(index, ReasonOf(result));
+            }
+        }
+    }
+
+    /// <summary>Why the kernel did not take a frame.</summary>
+    internal static DropReason ReasonOf(int result)
+    {
+        const int noBuffers = 105;
+        const int messageTooLong = 90;
+        const int invalid = 22;
+        return -result switch
+        {
+            SystemCall.Again or noBuffers => DropReason.QueueFull,
+            messageTooLong => DropReason.TooLong,
+            invalid => DropReason.Malformed,
+            _ => DropReason.NotConnected,
+        };
+    }
+}

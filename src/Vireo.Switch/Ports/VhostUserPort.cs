@@ -1,0 +1,273 @@
+using System.Buffers.Binary;
+using Vireo.Platform;
+using Vireo.Platform.Events;
+using Vireo.Switch.Offloads;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Sdk;
+using Vireo.Vhost;
+using Vireo.Vhost.Protocol;
+using Vireo.Vhost.Queues;
+
+namespace Vireo.Switch.Ports;
+
+/// <summary>
+/// A guest's network adapter, served over vhost-user (virtio 1.2 5.1 Network Device). Even queues carry frames to the guest, odd ones
+/// from it. Frames are copied out of guest memory before anything looks at them, so a guest that changes them later changes nothing.
+/// </summary>
+internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDevice
+{
+    // virtio 1.2 5.1.3 Feature bits
+    private const ulong DeviceChecksum = 1UL << 0;
+    private const ulong GuestChecksum = 1UL << 1;
+    private const ulong GuestTcp4 = 1UL << 7;
+    private const ulong GuestTcp6 = 1UL << 8;
+    private const ulong HostTcp4 = 1UL << 11;
+    private const ulong HostTcp6 = 1UL << 12;
+    private const ulong MergeableBuffers = 1UL << 15;
+
+    /// <summary>Buffers that one frame to the guest may take: the longest frame in the small buffers of Linux (1,536 bytes), with slack.</summary>
+    private const int BuffersMax = 64;
+
+    /// <summary>A guest that sends without pause gives way to others after this many batches.</summary>
+    private const int BatchesPerTurn = 4;
+
+    private readonly DescriptorChain[] _buffers = [.. Enumerable.Range(0, BuffersMax).Select(_ => new DescriptorChain())];
+    private readonly DescriptorChain _outgoing = new();
+    private readonly VirtQueue?[] _toGuest = new VirtQueue?[queuePairs];
+    private VhostUserBackend? _backEnd;
+    private PortState? _port;
+    private Forwarder? _forwarder;
+    private ulong _negotiated;
+    private int _headerBytes = NetworkHeader.LengthBytes;
+    private bool _isReady;
+
+    /// <inheritdoc/>
+    public ulong Features => DeviceChecksum | GuestChecksum | GuestTcp4 | GuestTcp6 | HostTcp4 | HostTcp6 | MergeableBuffers;
+
+    /// <inheritdoc/>
+    public VhostUserProtocolFeatures ProtocolFeatures => VhostUserProtocolFeatures.Rarp;
+
+    /// <inheritdoc/>
+    public int QueueCount => queuePairs * 2;
+
+    /// <inheritdoc/>
+    public override bool IsConnected => Volatile.Read(ref _isReady);
+
+    /// <inheritdoc/>
+    public override PortCapabilities Capabilities => new(
+        (_negotiated & GuestChecksum) != 0, (_negotiated & GuestTcp4) != 0, (_negotiated & GuestTcp6) != 0, Udp: false);
+
+    /// <summary>Makes the socket and waits for the guest on it.</summary>
+    /// <exception cref="IOException">The socket cannot be made.</exception>
+    public async Task ListenAsync(Reactor reactor, string path, VhostUserBackendOptions options) =>
+        _backEnd = await VhostUserBackend.ListenAsync(reactor, this, path, options);
+
+    /// <summary>Closes the socket and the connection.</summary>
+    public async Task CloseAsync()
+    {
+        if (_backEnd is not null)
+        {
+            await _backEnd.DisposeAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Start(PortState port, Forwarder forwarder)
+    {
+        _port = port;
+        _forwarder = forwarder;
+    }
+
+    /// <inheritdoc/>
+    public override void Stop() => _port = null;
+
+    /// <inheritdoc/>
+    public void FeaturesNegotiated(ulong features)
+    {
+        _negotiated = features;
+
+        // virtio 1.2 5.1.6.1: legacy drivers, which boot ROMs are, leave out the last field unless buffers are mergeable.
+        var isLong = (features & (MergeableBuffers | VirtioFeatures.Version1)) != 0;
+        _headerBytes = isLong ? NetworkHeader.LengthBytes : NetworkHeader.LengthBytes - 2;
+    }
+
+    /// <inheritdoc/>
+    public void QueueStarted(VirtQueue queue)
+    {
+        if (queue.Index % 2 == 0)
+        {
+            // Its buffers are taken when there is a frame, not when the guest adds some.
+            queue.WantsKicks = false;
+            _toGuest[queue.Index / 2] = queue;
+            Volatile.Write(ref _isReady, _toGuest[0] is not null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void QueueStopping(VirtQueue queue) => Forget(queue);
+
+    /// <inheritdoc/>
+    public void QueueStopped(VirtQueue queue) => Forget(queue);
+
+    /// <summary>virtio 1.2 5.1.6.2 Packet Transmission: takes frames that the guest sends.</summary>
+    public bool Service(VirtQueue queue)
+    {
+        if (queue.Index % 2 == 0 || _port is not { } port)
+        {
+            return false;
+        }
+
+        var worked = false;
+        for (var turn = 0; turn < BatchesPerTurn; turn++)
+        {
+            var taken = TakeBatch(queue, port);
+            worked |= taken > 0;
+            if (taken < FrameBatch.FramesMax)
+            {
+                break;
+            }
+        }
+
+        return worked;
+    }
+
+    /// <summary>virtio 1.2 5.1.6.4 Processing of Incoming Packets: hands frames to the guest.</summary>
+    public override void Transmit(FrameBatch batch)
+    {
+        if (_toGuest[0] is not { IsRunning: true } queue)
+        {
+            foreach (var index in batch.Live)
+            {
+                batch.Drop(index, DropReason.NotConnected);
+            }
+
+            return;
+        }
+
+        foreach (var index in batch.Live)
+        {
+            var reason = Give(queue, batch, index);
+            if (reason != DropReason.None)
+            {
+                batch.Drop(index, reason);
+            }
+        }
+
+        queue.Publish();
+        queue.Notify();
+    }
+
+    /// <summary>
+    /// The guest has arrived by migration. A reverse ARP request in its name (RFC 903, as QEMU's own announcement) tells every switch on
+    /// the way where it is now; it passes this port's stages like any frame of the guest.
+    /// </summary>
+    public void Announce(ReadOnlySpan<byte> address)
+    {
+        if (_port is not { } port)
+        {
+            return;
+        }
+
+        Span<byte> frame = stackalloc byte[60];
+        frame.Clear();
+        frame[..6].Fill(0xFF);
+        address.CopyTo(frame[6..]);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[12..], 0x8035);
+        BinaryPrimitives.WriteUInt64BigEndian(frame[14..], 0x0001_0800_0604_0003);
+        address.CopyTo(frame[22..]);
+        address.CopyTo(frame[32..]);
+        _forwarder!.Ingress.Add(frame);
+        _forwarder.Forward(port);
+    }
+
+    /// <inheritdoc/>
+    public bool TrySetMtu(int bytes) => bytes <= 65_535;
+
+    private int TakeBatch(VirtQueue queue, PortState port)
+    {
+        var batch = _forwarder!.Ingress;
+        Span<byte> header = (stackalloc byte[NetworkHeader.LengthBytes])[.._headerBytes];
+        var taken = 0;
+        while (!batch.IsFull && queue.TryPop(_outgoing))
+        {
+            taken++;
+            var sound = _outgoing.TryTakeReadable(header);
+            var length = _outgoing.ReadableBytes;
+            if (!sound || length > FrameBatch.FrameBytesMax)
+            {
+                port.Dropped[(sound ? DropReason.TooLong : DropReason.Malformed).Id]++;
+            }
+            else
+            {
+                // The batch is not full, so it has room for the longest frame.
+                Invariant.Check(_outgoing.TryTakeReadable(batch.Reserve(length)));
+                sound = NetworkHeader.TryDecode(header, out var offload);
+                var index = batch.Commit(length, sound ? offload : default);
+                if (!sound)
+                {
+                    batch.Drop(index, DropReason.Malformed);
+                }
+            }
+
+            queue.Push(_outgoing, 0);
+        }
+
+        queue.Publish();
+        queue.Notify();
+        if (!batch.Live.IsEmpty)
+        {
+            _forwarder.Forward(port);
+        }
+
+        return taken;
+    }
+
+    private DropReason Give(VirtQueue queue, FrameBatch batch, ushort index)
+    {
+        var bytes = batch.Bytes(index);
+        var needed = _headerBytes + bytes.Length;
+        var most = (_negotiated & MergeableBuffers) != 0 ? BuffersMax : 1;
+        var count = 0;
+        var room = 0;
+        while (room < needed && count < most && queue.TryPop(_buffers[count]))
+        {
+            room += Math.Max(0, _buffers[count++].WritableBytes);
+        }
+
+        if (room < needed || _buffers[0].WritableBytes < _headerBytes)
+        {
+            var reason = count == most ? DropReason.TooLong : DropReason.QueueFull;
+            while (count > 0)
+            {
+                queue.Rewind(_buffers[--count]);
+            }
+
+            return reason;
+        }
+
+        // virtio 1.2 5.1.6.4.1: the header is in the first buffer and says how many there are; all but the last are filled.
+        Span<byte> header = stackalloc byte[NetworkHeader.LengthBytes];
+        NetworkHeader.Encode(batch[index].Offload, header);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[10..], (ushort)count);
+        header = header[.._headerBytes];
+        for (var buffer = 0; buffer < count; buffer++)
+        {
+            var chain = _buffers[buffer];
+            var written = buffer == 0 ? chain.Write(header) : 0;
+            var part = chain.Write(bytes);
+            bytes = bytes[part..];
+            queue.Push(chain, (uint)(written + part));
+        }
+
+        return DropReason.None;
+    }
+
+    private void Forget(VirtQueue queue)
+    {
+        if (queue.Index % 2 == 0 && _toGuest[queue.Index / 2] == queue)
+        {
+            _toGuest[queue.Index / 2] = null;
+            Volatile.Write(ref _isReady, _toGuest[0] is not null);
+        }
+    }
+}
