@@ -23,9 +23,14 @@ public sealed partial class Descriptor : SafeHandle
 
     /// <summary>A second descriptor of the same open file, closed on its own.</summary>
     /// <exception cref="IOException">The process has no descriptor left.</exception>
-    public Descriptor Duplicate()
+    public Descriptor Duplicate() => DuplicateOf(this);
+
+    /// <summary>A descriptor of the open file behind <paramref name="other"/>, for example of a file that .NET opened.</summary>
+    /// <exception cref="IOException">The process has no descriptor left.</exception>
+    public static Descriptor DuplicateOf(SafeHandle other)
     {
-        var copy = FileControl(this, 1030, 0); // F_DUPFD_CLOEXEC
+        const int duplicateCloseOnExec = 1030;
+        var copy = FileControl(other, duplicateCloseOnExec, 0);
         return copy >= 0 ? new Descriptor(copy) : throw SystemCall.Failed("A descriptor could not be duplicated");
     }
 
@@ -53,5 +58,5 @@ public sealed partial class Descriptor : SafeHandle
     private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    private static partial int FileControl(Descriptor descriptor, int command, nint argument);
+    private static partial int FileControl(SafeHandle descriptor, int command, nint argument);
 }

@@ -119,10 +119,10 @@ internal sealed partial class VhostUserSession : ReactorWork, IReactorHandler, I
     void IVirtQueueOwner.QueueBroken(VirtQueue queue)
     {
         BrokenQueues++;
-        _queues[queue.Index].SignalError();
         Report(
             VhostUserEventKind.QueueBroken,
             $"Queue {queue.Index} of {_options.Name} was stopped because its driver broke the rules ({queue.Fault}); reset the device in the guest.");
+        _queues[queue.Index].SignalError();
     }
 
     void IVirtQueueOwner.QueueDrained() => PostIdleCheck();

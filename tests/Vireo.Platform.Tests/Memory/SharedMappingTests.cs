@@ -32,7 +32,7 @@ public sealed class SharedMappingTests
         using var file = MemoryFile.CreateSealed("test", 4096);
         Assert.True(MemoryFile.CannotShrink(file));
         using var other = System.IO.File.OpenHandle("/dev/null");
-        using var plain = new Descriptor((int)other.DangerousGetHandle()).Duplicate();
+        using var plain = Descriptor.DuplicateOf(other);
         Assert.False(MemoryFile.CannotShrink(plain));
     }
 }

@@ -103,6 +103,18 @@ public sealed class EchoDevice : IVhostUserDevice
         Held.Clear();
     }
 
+    /// <summary>On the reactor, once the queues stop: gives up what is held as if it had never been taken.</summary>
+    public void Abandon()
+    {
+        Held.Reverse();
+        foreach (var (queue, chain) in Held)
+        {
+            queue.Rewind(chain);
+        }
+
+        Held.Clear();
+    }
+
     public bool TryReadConfig(int offsetBytes, Span<byte> destination)
     {
         if (offsetBytes + destination.Length > Config.Length)
