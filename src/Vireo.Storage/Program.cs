@@ -23,8 +23,11 @@ try
         case ["serve", var image, "--socket", var socket, .. var rest] when rest is [] or ["--read-only"]:
             return await StandaloneServer.RunAsync(
                 new DiskAttachment(Guid.NewGuid(), image, ReadOnly: rest.Length > 0, FrontEndKind.Nbd, socket), frontEnds, TimeProvider.System);
+        case ["serve", var image, "--vhost-user", var socket, .. var rest] when rest is [] or ["--read-only"]:
+            return await StandaloneServer.RunAsync(
+                new DiskAttachment(Guid.NewGuid(), image, ReadOnly: rest.Length > 0, FrontEndKind.VhostUserBlock, socket, Queues: 4), frontEnds, TimeProvider.System);
         default:
-            Console.Error.WriteLine("Usage: vireo-storage [--root FOLDER] | vireo-storage serve IMAGE --socket PATH [--read-only]");
+            Console.Error.WriteLine("Usage: vireo-storage [--root FOLDER] | vireo-storage serve IMAGE --socket|--vhost-user PATH [--read-only]");
             return 2;
     }
 }

@@ -114,11 +114,10 @@ public sealed class MockBlockDriver
     public MockBlockRequest Wait() => Used(Queue.WaitUsed());
 
     /// <summary>Takes a used request, if there is one.</summary>
-    public bool TryGet(out MockBlockRequest? request)
-    {
-        request = Queue.TryGetUsed(out var used) ? Used(used) : null;
-        return request is not null;
-    }
+    public MockBlockRequest? TryGet() => Queue.TryGetUsed(out var used) ? Used(used) : null;
+
+    /// <summary>Waits for a request to be used; null when the device does not signal for so long.</summary>
+    public MockBlockRequest? TryWait(int milliseconds) => Queue.TryWaitUsed(milliseconds, out var used) ? Used(used) : null;
 
     /// <summary>Makes a finished request free again.</summary>
     public void Return(MockBlockRequest request) => _free.Push(request);

@@ -200,18 +200,26 @@ public sealed unsafe class MockQueue : IDisposable
     public MockUsed WaitUsed()
     {
         const int waitMilliseconds = 20_000;
+        return TryWaitUsed(waitMilliseconds, out var used)
+            ? used
+            : throw new TimeoutException($"The device used no buffer of queue {Index} (available {_nextAvailable}, used {_nextUsed}).");
+    }
+
+    /// <summary>Waits, by the call eventfd, for the next used buffer; false when the device does not signal for so long.</summary>
+    public bool TryWaitUsed(int milliseconds, out MockUsed used)
+    {
         while (true)
         {
             WantCalls(true);
             Interlocked.MemoryBarrier();
-            if (TryGetUsed(out var used))
+            if (TryGetUsed(out used))
             {
-                return used;
+                return true;
             }
 
-            if (_poll.Wait(waitMilliseconds) == 0 && UsedIndex == _nextUsed)
+            if (_poll.Wait(milliseconds) == 0 && UsedIndex == _nextUsed)
             {
-                throw new TimeoutException($"The device used no buffer of queue {Index} (available {_nextAvailable}, used {_nextUsed}).");
+                return false;
             }
 
             Call.Drain();

@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using Vireo.Platform;
+using Vireo.Testing.Vhost;
+
+namespace Vireo.Storage.Tests.FrontEnds.VhostUserBlock;
+
+/// <summary>
+/// A guest that writes pages with numbers in them, several at a time, over a storage server that may die at any moment: it starts the
+/// server again and goes on, as QEMU does. It notes what each page must hold, and that every request is answered once.
+/// </summary>
+internal sealed class CheckedStream : IDisposable
+{
+    private const int PageBytes = 4096;
+    private const int QueueSize = 128;
+    private const ulong AllButLog = ulong.MaxValue & ~(1UL << 26);
+    private readonly string _image;
+    private readonly string _socket;
+    private readonly Random _random;
+    private readonly MockGuestMemory _memory = new(2 << 20);
+    private readonly MockQueue _queue;
+    private readonly MockBlockDriver _driver;
+    private readonly Dictionary<MockBlockRequest, int> _pageOf = [];
+    private readonly long[] _expected;
+    private (byte[] Description, Descriptor File)? _inflight;
+    private StorageServerProcess? _server;
+    private MockFrontEnd? _frontEnd;
+    private long _number;
+
+    public CheckedStream(string image, string socket, int pages, int seed)
+    {
+        _image = image;
+        _socket = socket;
+        _random = new Random(seed);
+        _expected = new long[pages];
+
+        // Without the event index, so that the driver's side is the same before and after a restart.
+        _queue = new MockQueue(_memory, 0, QueueSize);
+        _driver = new MockBlockDriver(_memory, _queue, depth: 16, PageBytes, indirect: true);
+    }
+
+    /// <summary>How often the server died.</summary>
+    public int Deaths { get; private set; }
+
+    /// <summary>Requests answered.</summary>
+    public int Answers { get; private set; }
+
+    /// <summary>Starts the server; it dies at <paramref name="crashAt"/>, if that is given.</summary>
+    public void StartServer(string? crashAt = null)
+    {
+        _frontEnd?.Dispose();
+        _server?.Dispose();
+        _server = StorageServerProcess.Start(_image, _socket, crashAt);
+        _frontEnd = _server.Connect(_socket);
+        _frontEnd.Negotiate(AllButLog & ~(1UL << 29));
+        Assert.True(_frontEnd.SetMemory(_memory));
+        _inflight ??= _frontEnd.GetInflight(1, QueueSize);
+        Assert.True(_frontEnd.SetInflight(_inflight.Value));
+
+        // QEMU knows no better position after a death than the used index; the inflight region corrects it.
+        _frontEnd.Start(_memory, _queue, _queue.UsedIndex);
+    }
+
+    /// <summary>Kills the server without a warning; the stream starts another when it notices.</summary>
+    public void Kill() => _server!.Kill();
+
+    /// <summary>Writes <paramref name="count"/> pages, a flush now and then.</summary>
+    public void Write(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            while (_driver.Free == 0)
+            {
+                TakeAnswer();
+            }
+
+            var request = _driver.Take();
+            var page = -1;
+            if (_random.Next(20) == 0)
+            {
+                _driver.Send(request, MockBlockDriver.Flush, 0, 0);
+            }
+            else
+            {
+                // Never two writes in flight to one page: their order would be open.
+                do
+                {
+                    page = _random.Next(_expected.Length);
+                }
+                while (_pageOf.ContainsValue(page));
+
+                _expected[page] = ++_number;
+                Fill(_driver.Data(request, PageBytes), _number, page);
+                _driver.Send(request, MockBlockDriver.Write, (ulong)page * (PageBytes / 512), PageBytes);
+            }
+
+            _pageOf.Add(request, page);
+            _queue.Kick();
+        }
+    }
+
+    /// <summary>Waits for all answers and reads everything back.</summary>
+    public void Verify()
+    {
+        while (_pageOf.Count > 0)
+        {
+            TakeAnswer();
+        }
+
+        var expected = new byte[PageBytes];
+        var read = new byte[PageBytes];
+        for (var page = 0; page < _expected.Length; page++)
+        {
+            Assert.Equal(0, _driver.Do(MockBlockDriver.Read, (ulong)page * (PageBytes / 512), read));
+            Fill(expected, _expected[page], page);
+            Assert.True(read.AsSpan().SequenceEqual(expected), $"Page {page} holds {BinaryPrimitives.ReadInt64LittleEndian(read)} instead of {_expected[page]}.");
+        }
+
+        // Stopping the queue shows that nothing is left over.
+        Assert.Equal(_queue.AvailableIndex, _frontEnd!.Stop(_queue));
+    }
+
+    public void Dispose()
+    {
+        _frontEnd?.Dispose();
+        _server?.Dispose();
+        _inflight?.File.Dispose();
+        _queue.Dispose();
+        _memory.Dispose();
+    }
+
+    private static void Fill(Span<byte> page, long number, int index)
+    {
+        page.Clear();
+        if (number > 0)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(page, number);
+            page[8..].Fill((byte)(number + index));
+        }
+    }
+
+    private void TakeAnswer()
+    {
+        const int lookMilliseconds = 20;
+        const int looksMax = 3000;
+        for (var look = 0; look < looksMax; look++)
+        {
+            if (_driver.TryWait(lookMilliseconds) is { } request)
+            {
+                Assert.Equal(0, request.Status);
+                Assert.True(_pageOf.Remove(request));
+                _driver.Return(request);
+                Answers++;
+                return;
+            }
+
+            if (_server!.HasExited)
+            {
+                Deaths++;
+                StartServer();
+            }
+        }
+
+        Assert.Fail($"A request got no answer for a minute; {_pageOf.Count} are in flight.");
+    }
+}
