@@ -44,9 +44,9 @@ public sealed class MachineDriver : IMachineDriver
     public async Task<IMachine> OpenAsync(Guid id, string runFolder, bool hasSavedState, CancellationToken cancellationToken = default)
     {
         var record = MachineRecord.Read(runFolder);
-        var identity = record?.Process ?? FindStray(id, runFolder);
+        var identity = record?.Process ?? await FindStrayAsync(id, runFolder, cutShort: record is not null, cancellationToken).ConfigureAwait(false);
         var handle = identity is null ? null : ProcessHandle.TryOpen(identity);
-        if (handle is not null && !IsMachine(identity!, id))
+        if (handle is not null && identity!.ReadCommandLine().Count > 0 && !IsMachine(identity, id))
         {
             handle.Dispose();
             handle = null;
@@ -86,7 +86,25 @@ public sealed class MachineDriver : IMachineDriver
         return (saved || hasSavedState, exit);
     }
 
-    /// <summary>A process whose record was cut short: found by its command line.</summary>
+    /// <summary>
+    /// A process whose record is missing or was cut short. One that was being started at that moment may be between two programs (the
+    /// shell becomes QEMU), when its command line reads as empty: look again.
+    /// </summary>
+    private async Task<ProcessIdentity?> FindStrayAsync(Guid id, string runFolder, bool cutShort, CancellationToken cancellationToken)
+    {
+        var attempts = cutShort ? 10 : 1;
+        while (true)
+        {
+            var found = FindStray(id, runFolder);
+            if (found is not null || --attempts == 0)
+            {
+                return found;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     private static ProcessIdentity? FindStray(Guid id, string runFolder)
     {
         if (!Directory.Exists(runFolder) || Directory.GetFileSystemEntries(runFolder).Length == 0)

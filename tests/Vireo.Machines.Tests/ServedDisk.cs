@@ -19,6 +19,11 @@ internal sealed class ServedDisk : IDisposable
     {
         var image = Path.Combine(folder, $"{name}.img");
         File.WriteAllBytes(image, content);
+        return NbdAsync(folder, image, name);
+    }
+
+    public static Task<ServedDisk> NbdAsync(string folder, string image, string name)
+    {
         var socket = Path.Combine(folder, name);
         return StartAsync("qemu-nbd", ["--persistent", "--shared=4", "--format=raw", $"--socket={socket}", image], socket);
     }
@@ -27,6 +32,11 @@ internal sealed class ServedDisk : IDisposable
     {
         var image = Path.Combine(folder, $"{name}.img");
         File.WriteAllBytes(image, content);
+        return VhostUserAsync(folder, image, name);
+    }
+
+    public static Task<ServedDisk> VhostUserAsync(string folder, string image, string name)
+    {
         var socket = Path.Combine(folder, name);
         return StartAsync(
             "qemu-storage-daemon",

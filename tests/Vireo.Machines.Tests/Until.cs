@@ -3,7 +3,7 @@ namespace Vireo.Machines.Tests;
 /// <summary>Waits for things themselves, with a deadline that only a failure reaches.</summary>
 internal static class Until
 {
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
     public static CancellationToken Token => new CancellationTokenSource(Deadline).Token;
 

@@ -67,7 +67,7 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
         }
         catch (QmpException)
         {
-            await process.ExecuteAsync("chardev-remove", new JsonObject { ["id"] = DeviceNames.DriveSocket(drive.Id) }, cancellationToken).ConfigureAwait(false);
+            await RemoveSocketAsync(drive.Id, cancellationToken).ConfigureAwait(false);
             throw;
         }
 
@@ -97,6 +97,8 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100), time, either.Token).ConfigureAwait(false);
             }
+
+            await RemoveSocketAsync(driveId, either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException exception) when (limit.IsCancellationRequested)
         {
@@ -104,7 +106,6 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
                 MachineErrorKind.GuestTimeout, $"The guest did not let go of the disk within {s_unplugPatience.TotalSeconds:0} s. Unmount it in the guest and try again.", exception);
         }
 
-        await process.ExecuteAsync("chardev-remove", new JsonObject { ["id"] = DeviceNames.DriveSocket(driveId) }, cancellationToken).ConfigureAwait(false);
         process.Update(record => record with
         {
             Slots = record.Slots.Remove(device),
@@ -182,6 +183,23 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
         }
 
         return null;
+    }
+
+    /// <summary>QEMU lets go of a device a moment after its name is gone; until then its socket is busy.</summary>
+    private async Task RemoveSocketAsync(Guid driveId, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await process.ExecuteAsync("chardev-remove", new JsonObject { ["id"] = DeviceNames.DriveSocket(driveId) }, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (QmpException exception) when (exception.Description.Contains("busy", StringComparison.Ordinal))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 
     private async Task<bool> ExistsAsync(string device, CancellationToken cancellationToken)
