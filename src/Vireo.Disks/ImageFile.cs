@@ -9,7 +9,7 @@ namespace Vireo.Disks;
 
 /// <summary>How an image is opened.</summary>
 /// <param name="ReadOnly">Nothing is written, not even the replay of a log; others may read at the same time.</param>
-/// <param name="Format">Null to find out. A raw disk that a guest may write must be named as raw, or the guest could turn it into another format.</param>
+/// <param name="Format">Null to go by the file's name, and by its content when the name tells nothing.</param>
 /// <param name="TakeLock">False only to look at an image that may be open elsewhere.</param>
 public sealed record ImageOpenOptions(bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true);
 
@@ -27,7 +27,7 @@ public static class ImageFile
         var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
         try
         {
-            return Open(file, options.Format);
+            return Open(file, options.Format ?? FormatByName(path));
         }
         catch
         {
@@ -43,6 +43,18 @@ public static class ImageFile
         DiskFormat.Vhdx => VhdxImage.Open(file, Guid.NewGuid),
         DiskFormat.Raw => new RawImage(file),
         _ => throw new ImageException(ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' is a VHD (version 1) file; VHD is not supported yet, convert it to VHDX."),
+    };
+
+    /// <summary>
+    /// The format that a file's name promises; null when it promises none. A name is the administrator's, content may be a guest's: a
+    /// disk that is named raw stays raw whatever is written into it, and one that is named VHDX is damaged when it is none.
+    /// </summary>
+    public static DiskFormat? FormatByName(string path) => Path.GetExtension(path).ToUpperInvariant() switch
+    {
+        ".VHDX" or ".AVHDX" => DiskFormat.Vhdx,
+        ".VHD" or ".AVHD" => DiskFormat.Vhd,
+        ".ISO" or ".RAW" or ".IMG" => DiskFormat.Raw,
+        _ => null,
     };
 
     /// <summary>Finds the format by content. What is neither VHDX nor VHD is raw.</summary>
