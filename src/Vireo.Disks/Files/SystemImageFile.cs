@@ -143,6 +143,12 @@ public sealed class SystemImageFile : IImageFile
     /// <inheritdoc/>
     public BlockStatus Reserve(long offsetBytes, long lengthBytes)
     {
+        // The system would fill the disk before it finds that there is too little, and starve everybody else meanwhile.
+        if (lengthBytes > new DriveInfo(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!).AvailableFreeSpace)
+        {
+            return BlockStatus.NoSpace;
+        }
+
         var result = _file.Reserve(offsetBytes, lengthBytes);
         if (IsMissing(result))
         {
