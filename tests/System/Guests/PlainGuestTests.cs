@@ -4,6 +4,7 @@ using Vireo.Testing.Guests;
 namespace Vireo.SystemTests.Guests;
 
 /// <summary>The test vehicles themselves: a guest boots from plain sectors in a bare QEMU, takes commands and leaves a readable disk.</summary>
+[Collection(SystemCollection.Name)]
 public sealed class PlainGuestTests
 {
     [Theory]

@@ -1,0 +1,62 @@
+using System.Globalization;
+using Vireo.Testing;
+using Vireo.Testing.Guests;
+using Vireo.Testing.Hosts;
+
+namespace Vireo.SystemTests.Scenarios;
+
+/// <summary>A killed plane costs a guest a pause, nothing else.</summary>
+[Collection(SystemCollection.Name)]
+public sealed class KillTests(SystemHost system)
+{
+    // Each block of the stream carries its number in every line, so that a lost, torn or misplaced write changes the sum.
+    private const string Writer =
+        "rm -f /data/stop /data/stream /data/sums; (n=0; while [ ! -e /data/stop ]; do seq $((n*20000)) $((n*20000+19999)) > /tmp/block; "
+        + "cat /tmp/block >> /data/stream && sync && sha256sum < /tmp/block >> /data/sums && n=$((n+1)) || { echo failed > /data/failed; break; }; done; sync; echo $n > /data/count) >/dev/null 2>&1 &";
+
+    private const string Verifier =
+        "[ ! -e /data/failed ] && echo 3 > /proc/sys/vm/drop_caches && n=$(cat /data/count) && [ \"$n\" -gt 0 ] && seq 0 $((n*20000-1)) | sha256sum > /tmp/want && sha256sum < /data/stream > /tmp/have && cmp /tmp/want /tmp/have && "
+        + "[ \"$(wc -l < /data/sums)\" = \"$n\" ] && echo verified $n blocks";
+
+    [Theory]
+    [Requirement("VM-10")]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task KillingEveryPlaneAgainAndAgainLosesNoFlushedWriteAndNoConnection(int generation)
+    {
+        var host = system.Host;
+        var name = $"kill{generation}";
+        var disk = await host.NewGuestAsync(name, generation, switchName: "Default Switch");
+        await host.CheckAsync("Wait-VM", "-Name", name, "-For", "IPAddress", "-Timeout", "180");
+        var adapter = (await host.QueryAsync("Get-VMNetworkAdapter", "-VMName", name)).Single();
+        var address = adapter.GetProperty("IPAddresses").EnumerateArray().Select(value => value.GetString()!).First(value => value.Contains('.', StringComparison.Ordinal));
+        await using (var shell = await host.ShellAsync(name))
+        {
+            await shell.CheckAsync("rm -f /data/failed");
+            await shell.CheckAsync(Writer);
+            for (var round = 0; round < 3; round++)
+            {
+                foreach (var plane in Enum.GetValues<Plane>())
+                {
+                    var before = await Progress(shell);
+                    await host.KillAsync(plane);
+                    await Wait.UntilAsync($"the guest writes on after the {plane} plane was killed", async () => await Progress(shell) > before + 1, TimeSpan.FromMinutes(1), host.Log);
+                    await Wait.UntilAsync($"pings pass after the {plane} plane was killed", async () => (await host.InNetworkAsync("ping", "-c", "1", "-W", "1", address)).ExitCode == 0, TimeSpan.FromMinutes(1), host.Log);
+                    await Wait.UntilAsync($"Get-VM answers after the {plane} plane was killed", async () => (await host.RunAsync("Get-VM", "-Name", name, "-Json")).ExitCode == 0, details: host.Log);
+                    Assert.Equal("Running", await host.StateAsync(name));
+                }
+            }
+
+            await shell.CheckAsync("touch /data/stop; n=0; until [ -e /data/count ]; do n=$((n+1)); [ $n -lt 600 ] || exit 1; usleep 100000; done", TimeSpan.FromMinutes(2));
+            Assert.StartsWith("verified", await shell.CheckAsync(Verifier, TimeSpan.FromMinutes(3)), StringComparison.Ordinal);
+            Assert.DoesNotContain("I/O error", await shell.CheckAsync("dmesg"), StringComparison.Ordinal);
+        }
+
+        await host.CheckAsync("Stop-VM", "-Name", name);
+        Peer.Run("qemu-img", "check", disk);
+        await host.CheckAsync("Remove-VM", "-Name", name, "-Force");
+    }
+
+    private static async Task<int> Progress(SerialShell shell) =>
+        int.Parse(await shell.CheckAsync("wc -l < /data/sums"), CultureInfo.InvariantCulture);
+}
