@@ -36,17 +36,17 @@ check_sdk() {
     dotnet --list-sdks | grep -q '^10\.' || fail "the .NET 10 SDK is needed; this machine has $(dotnet --list-sdks | cut -d' ' -f1 | tr '\n' ' ')"
 }
 
-# Whether a source is newer than what was built. Folders count, so that a file taken away is seen too.
+# Whether a source is newer than what was built.
 stale() {
     [ -x "$program" ] && [ -f "$out/.built" ] || return 0
-    [ -n "$(find "$root/src" "$root/guests/Vireo.Guests" "$root"/Directory.*.props \( -name bin -o -name obj \) -prune -o -newer "$out/.built" -print -quit 2>/dev/null)" ]
+    [ -n "$(find "$root/src" "$root/guests/Vireo.Guests" "$root"/Directory.*.props \( -name bin -o -name obj \) -prune -o -type f -newer "$out/.built" -print -quit 2>/dev/null)" ]
 }
 
+# publish TARGET [PROPERTY...]: what packaging/publish.proj says, into $next.
 publish() {
-    local project=$1 what=$2
-    shift 2
-    say "  $what"
-    dotnet publish "$root/$project" -c Release -v quiet "$@" >>"$log" 2>&1
+    local target=$1
+    shift
+    dotnet msbuild "$root/packaging/publish.proj" -restore -m -nologo -v:quiet -t:"$target" -p:Next="$next/" "$@" >>"$log" 2>&1
 }
 
 # build_all [always]: publishes every program into out/. Running planes keep the files they started with: new ones are moved into place.
@@ -61,27 +61,25 @@ build_all() {
     if [ "${1-}" != always ] && ! stale; then
         return 0
     fi
-    local begin=$SECONDS next=$out/next
-    local planes=(--no-self-contained -r linux-x64 -p:PublishReadyToRun=true -o "$next")
+    local begin=$SECONDS next=$out/next folder file
     rm -rf "$next"
     touch "$out/.begun"
     : >"$log"
-    say "Building (the log is out/build.log)"
-    publish src/Vireo.Storage vireo-storage "${planes[@]}" &&
-        publish src/Vireo.Switch vireo-switch "${planes[@]}" &&
-        publish src/Vireo.Host vireo-host "${planes[@]}" &&
-        publish guests/Vireo.Guests 'guest builder' "${planes[@]}" || build_failed
-    if ! publish src/Vireo.Cli 'vireo (ahead of time)' -r linux-x64 -p:PublishAot=true -o "$next/cli"; then
-        say "  The ahead-of-time compiler did not work (gcc, zlib1g-dev and its NuGet package are needed); vireo runs on the shared runtime and starts slower."
-        rm -rf "$next/cli"
-        publish src/Vireo.Cli vireo -r linux-x64 --no-self-contained -p:PublishAot=false -p:RollForward=Major -o "$next/cli" || build_failed
+    say "Building Vireo; the log is out/build.log"
+    publish PublishAll || build_failed
+    say "Compiling the client ahead of time"
+    if ! publish PublishClient; then
+        say "  That did not work (it needs gcc, zlib1g-dev and a NuGet package): the client runs on the shared runtime and starts slower."
+        rm -rf "$next/Vireo.Cli"
+        publish PublishClient "-p:ClientKind=RollForward=Major" || build_failed
     fi
-    rm -f "$next/cli"/*.dbg
-    mv "$next/cli"/* "$next/"
-    rmdir "$next/cli"
-    find "$next" -mindepth 1 -maxdepth 1 | while read -r file; do
-        [ ! -d "$out/${file##*/}" ] || rm -rf "$out/${file##*/}"
-        mv -f "$file" "$out/"
+    rm -f "$next/Vireo.Cli"/*.dbg
+    for folder in "$next"/*; do
+        find "$folder" -mindepth 1 -maxdepth 1 | while read -r file; do
+            [ ! -d "$out/${file##*/}" ] || rm -rf "$out/${file##*/}"
+            mv -f "$file" "$out/"
+        done
+        rmdir "$folder"
     done
     rmdir "$next"
     mv "$out/.begun" "$out/.built"

@@ -1,10 +1,10 @@
 # ./vireo quickstart: sets everything up, then does with real commands what a first hour with Vireo would do. Sourced with $root set.
 
 quickstart() {
-    local global=() name=quickstart generation=2 begin=$SECONDS
+    local global=() run_folder=/run/vireo name=quickstart generation=2 begin=$SECONDS
     while [ $# -gt 0 ]; do
         case $1 in
-            --root) global=(--root "${2:?--root needs a folder}"); shift ;;
+            --root) global=(--root "${2:?--root needs a folder}"); run_folder=$2/run; shift ;;
             --generation) generation=${2:?--generation is 1 or 2}; shift ;;
             --name) name=${2:?--name needs a name}; shift ;;
             -h|--help) echo "Usage: ./vireo quickstart [--generation 1|2] [--name NAME] [--root FOLDER]"; return 0 ;;
@@ -60,7 +60,10 @@ quickstart() {
     say "\$ ping -c 3 $address"
     ping -c 3 -i 0.3 -W 5 "$address" >&2 || fail "the guest at $address does not answer"
     say ''
-    run console "$name" --last 8
+    say "The last lines of its console:"
+    local id
+    id=$(quiet_run Get-VM -Name "$name" -Json | sed -n 's/.*"Id": *"\([^"]*\)".*/\1/p' | head -n 1 | tr -d -)
+    tail -n 8 "$run_folder/m/$id/com1.log" | tr -d '\r\033' | sed 's/^/  | /' >&2
 
     heading "Done in $((SECONDS - begin)) s"
     say "Try: ./vireo console $name      (Ctrl-] leaves)"
