@@ -4,6 +4,7 @@ using Vireo.Testing.Report;
 // vireo-test-report RESULTS [--requirements] [--specification FILE] NAME=ASSEMBLY...
 // Reads RESULTS/NAME.trx of every project; prints what failed, and as the last line "N passed, N failed".
 // The exit code is 0 only when something ran and nothing failed.
+const int MessageLimit = 4000;
 if (args.Length < 1)
 {
     Console.Error.WriteLine("usage: vireo-test-report RESULTS [--requirements] [--specification FILE] NAME=ASSEMBLY...");
@@ -50,7 +51,8 @@ foreach (var skipped in results.Where(result => result.Outcome == Outcome.Skippe
 foreach (var failure in results.Where(result => result.Outcome == Outcome.Failed))
 {
     Console.WriteLine($"FAILED: {failure.DisplayName}");
-    Console.WriteLine("    " + failure.Message.Replace("\n", "\n    ", StringComparison.Ordinal));
+    var message = failure.Message.Length <= MessageLimit ? failure.Message : $"{failure.Message[..MessageLimit]} ...";
+    Console.WriteLine("    " + message.Replace("\n", "\n    ", StringComparison.Ordinal));
 }
 
 var passed = results.Count(result => result.Outcome == Outcome.Passed);

@@ -16,7 +16,7 @@ public sealed class BadInputTests(SystemHost system)
     [InlineData("New-VM -Name bad -MemoryStartupBytes lots -NoVHD", "lots")]
     [InlineData("New-VM -Name bad -NoVHD -SwitchName nosuch", "nosuch")]
     [InlineData("New-VM -Name bad -VHDPath /nonexistent/disk.vhdx", "/nonexistent/disk.vhdx")]
-    [InlineData("New-VM -Name bad -NewVHDPath bad.vhdx -NewVHDSizeBytes 65TB", "64")]
+    [InlineData("New-VM -Name bad -NewVHDPath bad.vhdx -NewVHDSizeBytes 65TB", "NewVHDSizeBytes")]
     [InlineData("New-VHD -Path /nonexistent/folder/a.vhdx -SizeBytes 1GB", "/nonexistent/folder")]
     [InlineData("New-VMSwitch -Name bad -NetAdapterName nosuch0", "nosuch0")]
     [InlineData("New-VMSwitch -Name bad -SwitchType Sideways", "Sideways")]
