@@ -56,6 +56,7 @@ public sealed class MachineDriver : IMachineDriver
         {
             var (saved, exit) = JudgeGone(record, hasSavedState);
             MachineRecord.Delete(runFolder);
+            await MachineProcess.RemoveControlGroupAsync(record?.ControlGroupFolders ?? [], _time).ConfigureAwait(false);
             return new Machine(id, runFolder, saved, exit, _time);
         }
 

@@ -18,6 +18,12 @@ public static class VirtioFeatures
     /// <summary>VIRTIO_F_VERSION_1: compliance with virtio 1.0 and later.</summary>
     public const ulong Version1 = 1UL << 32;
 
+    /// <summary>
+    /// VIRTIO_F_ACCESS_PLATFORM: the driver uses the platform's DMA rules. Without a virtual IOMMU, which Vireo's machines do not have,
+    /// addresses stay the guest's physical ones; it lets a guest bounce its buffers.
+    /// </summary>
+    public const ulong AccessPlatform = 1UL << 33;
+
     /// <summary>What the queues of this library do by themselves, offered for every device.</summary>
-    public const ulong Ring = LogAll | IndirectDescriptors | EventIndex | ProtocolFeatures | Version1;
+    public const ulong Ring = LogAll | IndirectDescriptors | EventIndex | ProtocolFeatures | Version1 | AccessPlatform;
 }

@@ -37,7 +37,7 @@ public sealed class DeviceTests
 
     [Fact]
     [Requirement("VM-5")]
-    public async Task A_disk_is_added_saved_with_the_machine_and_removed_when_the_guest_lets_go()
+    public async Task A_disk_is_added_and_removed_when_the_guest_lets_go()
     {
         await using var test = await TestMachine.CreateAsync();
         using var first = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "nbd-first");
@@ -55,6 +55,25 @@ public sealed class DeviceTests
         await line.SendAsync('r');
         await removal;
         await Assert.ThrowsAsync<MachineException>(() => test.Machine.RemoveDriveAsync(drive.Id));
+    }
+
+    [Fact]
+    [Requirement("VM-2")]
+    public async Task A_machine_with_a_shared_memory_disk_is_saved_and_goes_on()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var disk = await ServedDisk.VhostUserAsync(test[""], new byte[1 << 20], "data");
+        var drive = new DriveConfiguration { Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 3, Path = "data" };
+        test.Configuration = test.Configuration with { Drives = [.. test.Configuration.Drives, drive] };
+        test.Plan = test.Plan with { Drives = [.. test.Plan.Drives, new(drive.Id, DriveTransport.VhostUserBlock, disk.Socket)] };
+        using (await test.StartAsync())
+        {
+            await test.Machine.SaveAsync(test["state"]);
+        }
+
+        await test.Machine.StartAsync(test.Start with { SavedStatePath = test["state"] });
+        using var line = await SerialLine.ConnectAsync(test.Plan.ComSocket(1));
+        Assert.True(await line.AskCounterAsync() > 0);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Vireo.Machines.Qmp;
 
@@ -31,6 +32,11 @@ public sealed record QmpMessage(QmpMessageKind Kind, long? Id, string Name, stri
     public static QmpMessage Parse(ReadOnlyMemory<byte> line)
     {
         JsonElement root;
+        if (!Utf8.IsValid(line.Span))
+        {
+            throw new QmpProtocolException("a line is not UTF-8");
+        }
+
         try
         {
             using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 64 });
@@ -72,18 +78,7 @@ public sealed record QmpMessage(QmpMessageKind Kind, long? Id, string Name, stri
     private static string Text(JsonElement element, string property) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out var value) ? AsText(value) : throw new QmpProtocolException($"an error has no {property}");
 
-    private static string AsText(JsonElement value)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new QmpProtocolException("a name is not a text");
-        }
-        catch (InvalidOperationException exception)
-        {
-            // A text with half a surrogate pair is JSON, but not Unicode.
-            throw new QmpProtocolException("a name is not Unicode", exception);
-        }
-    }
+    private static string AsText(JsonElement value) => value.FindText() ?? throw new QmpProtocolException("a name is not a text");
 }
 
 /// <summary>An event of QEMU.</summary>
@@ -92,12 +87,10 @@ public sealed record QmpMessage(QmpMessageKind Kind, long? Id, string Name, stri
 public sealed record QmpEvent(string Name, JsonElement Data)
 {
     /// <summary>A text of the data; null when absent.</summary>
-    public string? Text(string property) =>
-        Data.ValueKind == JsonValueKind.Object && Data.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    public string? Text(string property) => Data.FindMember(property)?.FindText();
 
     /// <summary>A truth value of the data; false when absent.</summary>
-    public bool Flag(string property) =>
-        Data.ValueKind == JsonValueKind.Object && Data.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.True;
+    public bool Flag(string property) => Data.FindMember(property)?.ValueKind == JsonValueKind.True;
 }
 
 /// <summary>The peer does not speak QMP.</summary>

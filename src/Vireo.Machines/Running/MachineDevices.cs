@@ -123,7 +123,7 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
     {
         var balloon = await process.ExecuteAsync("query-balloon", null, cancellationToken).ConfigureAwait(false);
         var statistics = await process.ExecuteAsync("qom-get", BalloonProperty("guest-stats"), cancellationToken).ConfigureAwait(false);
-        if (statistics.GetProperty("last-update").GetInt64() == 0)
+        if (statistics.Member("last-update").AsNumber() == 0)
         {
             // Statistics begin when somebody wants them: asking wakes the guest.
             var interval = BalloonProperty("guest-stats-polling-interval");
@@ -131,15 +131,15 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
             await process.ExecuteAsync("qom-set", interval, cancellationToken).ConfigureAwait(false);
         }
 
-        var values = statistics.GetProperty("stats");
-        return new(balloon.GetProperty("actual").GetInt64(), Statistic(values, "stat-available-memory"), Statistic(values, "stat-total-memory"));
+        var values = statistics.Member("stats");
+        return new(balloon.Member("actual").AsNumber(), Statistic(values, "stat-available-memory"), Statistic(values, "stat-total-memory"));
     }
 
     private static JsonObject BalloonProperty(string property) => new() { ["path"] = $"/machine/peripheral/{DeviceNames.Balloon}", ["property"] = property };
 
     /// <summary>A value that the guest's driver does not tell is -1, as an unsigned number or not. What it does tell is the guest's word.</summary>
     private static long? Statistic(JsonElement values, string name) =>
-        values.TryGetProperty(name, out var value) && value.TryGetInt64(out var number) && number >= 0 ? number : null;
+        values.FindMember(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0 ? number : null;
 
     private static JsonObject DescribeSocket(DriveConnection connection) => new()
     {
@@ -173,12 +173,12 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
     private async Task<string?> FindMediumAsync(string device, CancellationToken cancellationToken)
     {
         var blocks = await process.ExecuteAsync("query-block", null, cancellationToken).ConfigureAwait(false);
-        foreach (var block in blocks.EnumerateArray())
+        foreach (var block in blocks.AsList())
         {
-            if (block.TryGetProperty("qdev", out var name) && name.GetString() is { } path && (path == device || path.EndsWith($"/{device}", StringComparison.Ordinal))
-                && block.TryGetProperty("inserted", out var inserted))
+            if (block.FindMember("qdev")?.FindText() is { } path && (path == device || path.EndsWith($"/{device}", StringComparison.Ordinal))
+                && block.FindMember("inserted") is { } inserted)
             {
-                return inserted.GetProperty("node-name").GetString();
+                return inserted.Member("node-name").AsText();
             }
         }
 
@@ -205,7 +205,7 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
     private async Task<bool> ExistsAsync(string device, CancellationToken cancellationToken)
     {
         var devices = await process.ExecuteAsync("qom-list", new JsonObject { ["path"] = "/machine/peripheral" }, cancellationToken).ConfigureAwait(false);
-        return devices.EnumerateArray().Any(entry => entry.GetProperty("name").GetString() == device);
+        return devices.AsList().Any(entry => entry.Member("name").AsText() == device);
     }
 
     private DriveConfiguration Find(Guid driveId) => process.Record.Configuration.Drives.FirstOrDefault(drive => drive.Id == driveId)

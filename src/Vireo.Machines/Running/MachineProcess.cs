@@ -109,7 +109,7 @@ internal sealed class MachineProcess : IAsyncDisposable
     public async Task<string> QueryStatusAsync(CancellationToken cancellationToken)
     {
         var status = await ExecuteAsync("query-status", null, cancellationToken).ConfigureAwait(false);
-        return status.GetProperty("status").GetString() ?? "";
+        return status.Member("status").AsText();
     }
 
     /// <summary>Changes the record, durably.</summary>
@@ -171,23 +171,37 @@ internal sealed class MachineProcess : IAsyncDisposable
         // Its last events are still in the socket.
         await Task.WhenAny(_pumping, Task.Delay(s_lastWords, _time)).ConfigureAwait(false);
         var exit = ExitClassifier.Classify(status, _shutdownReason, TurnOffRequested, Saved, LogTail.Read(Record.Plan.LogPath, LogLines));
-        foreach (var folder in Record.ControlGroupFolders.Where(Directory.Exists))
-        {
-            RemoveControlGroup(folder);
-        }
-
+        _ = RemoveControlGroupAsync(Record.ControlGroupFolders, _time);
         return exit;
     }
 
-    private static void RemoveControlGroup(string folder)
+    /// <summary>
+    /// Removes the control group. It stays busy until the kernel has taken the process apart and its parent has noticed; one that is
+    /// still busy after that is empty, costs nothing and is taken over by the next start.
+    /// </summary>
+    internal static async Task RemoveControlGroupAsync(IReadOnlyList<string> folders, TimeProvider time)
     {
-        try
+        const int Attempts = 20;
+        for (var attempt = 0; attempt < Attempts && !folders.All(TryRemove); attempt++)
         {
-            Directory.Delete(folder);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), time).ConfigureAwait(false);
         }
-        catch (IOException)
+
+        static bool TryRemove(string folder)
         {
-            // Busy: the kernel is still taking the process apart. The group is empty, costs nothing and is taken over by the next start.
+            try
+            {
+                if (Directory.Exists(folder))
+                {
+                    Directory.Delete(folder);
+                }
+
+                return true;
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Vireo.Machines.Qmp;
 using Vireo.Platform.Files;
 
 namespace Vireo.Machines.Running;
@@ -85,14 +86,14 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
         for (var delay = TimeSpan.FromMilliseconds(10); ; delay = delay < TimeSpan.FromMilliseconds(200) ? delay * 2 : delay)
         {
             var answer = await process.ExecuteAsync("query-migrate", null, cancellationToken).ConfigureAwait(false);
-            var status = answer.TryGetProperty("status", out var value) ? value.GetString() : "none";
+            var status = answer.FindMember("status")?.FindText();
             switch (status)
             {
                 case "completed":
                     return;
                 case "failed" or "cancelled":
-                    var reason = answer.TryGetProperty("error-desc", out var description) ? description.GetString() : "QEMU does not say why";
-                    throw new MachineException(MachineErrorKind.SavedState, $"{failure}: {reason?.TrimEnd('.')}.");
+                    var reason = answer.FindMember("error-desc")?.FindText() ?? "QEMU does not say why";
+                    throw new MachineException(MachineErrorKind.SavedState, $"{failure}: {reason.TrimEnd('.')}.");
                 default:
                     await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
                     break;
@@ -105,7 +106,7 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
     {
         const string Suffix = "-machine";
         var type = await process.ExecuteAsync("qom-get", new JsonObject { ["path"] = "/machine", ["property"] = "type" }, cancellationToken).ConfigureAwait(false);
-        var name = type.GetString() ?? "";
+        var name = type.AsText();
         return name.EndsWith(Suffix, StringComparison.Ordinal) ? name[..^Suffix.Length] : name;
     }
 }

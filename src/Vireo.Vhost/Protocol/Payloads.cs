@@ -22,8 +22,8 @@ public readonly record struct MemoryRegionDescription(ulong GuestAddress, ulong 
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 public readonly record struct LogDescription(ulong LengthBytes, ulong FileOffset);
 
-/// <summary>"Inflight description". The sizes are in bytes; the C structure is packed, so it takes 20 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Pack = 4)]
+/// <summary>"Inflight description". The sizes are in bytes. QEMU's structure is not packed, so on the wire it takes 24 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 8, Size = 24)]
 public readonly record struct InflightDescription(ulong LengthBytes, ulong FileOffset, ushort QueueCount, ushort QueueSize);
 
 /// <summary>Head of "Virtio device config space"; the content follows.</summary>

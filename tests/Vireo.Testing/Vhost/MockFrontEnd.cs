@@ -141,7 +141,7 @@ public sealed class MockFrontEnd : IDisposable
     /// <summary>GET_INFLIGHT_FD: the memory that the back end made, to be kept over reconnections.</summary>
     public (byte[] Description, Descriptor File) GetInflight(int queues, int size)
     {
-        var wanted = new byte[20];
+        var wanted = new byte[24];
         BinaryPrimitives.WriteUInt16LittleEndian(wanted.AsSpan(16), (ushort)queues);
         BinaryPrimitives.WriteUInt16LittleEndian(wanted.AsSpan(18), (ushort)size);
         var answer = Ask(31, wanted);
