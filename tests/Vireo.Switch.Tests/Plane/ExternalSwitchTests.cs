@@ -1,0 +1,162 @@
+using Vireo.Control;
+using Vireo.Control.Switching;
+using Vireo.Switch.Tests.Support;
+using Vireo.Testing;
+
+namespace Vireo.Switch.Tests.Plane;
+
+/// <summary>
+/// A plane in a network namespace with a cable to another one: real kernels on both ends of an uplink and of a management adapter.
+/// </summary>
+public sealed class ExternalSwitchTests : IAsyncLifetime
+{
+    private readonly TestNetwork _host = new("host");
+    private readonly TestNetwork _remote = new("remote");
+    private readonly SwitchSpecification _external = new(Guid.NewGuid(), "External", SwitchKind.External, "cable0");
+    private readonly PortSpecification _adapter;
+    private PlaneProcess _plane = null!;
+
+    public ExternalSwitchTests() =>
+        _adapter = new PortSpecification(Guid.NewGuid(), _external.Id, PortKind.Tap, null, "vmgmt0", "02155D0000AA");
+
+    public async Task InitializeAsync()
+    {
+        TestNetwork.Connect(_host, "cable0", _remote, "cable1");
+
+        // Both the uplink and the management adapter are interfaces of one kernel, which answers ARP on any of them unless told.
+        _host.Run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
+        _plane = await PlaneProcess.StartAsync(_host);
+        await _plane.Client.PutSwitchAsync(_external);
+        await _plane.Client.PutPortAsync(_adapter);
+        _host.Ip("address", "add", "10.77.0.2/24", "dev", "vmgmt0");
+        _host.Ip("address", "add", "10.77.7.2/24", "dev", "vmgmt0");
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _plane.DisposeAsync();
+        _host.Dispose();
+        _remote.Dispose();
+    }
+
+    [Fact]
+    [Requirement("SW-1")]
+    [Requirement("SW-14")]
+    public async Task Ping_and_tcp_with_offloads_pass_between_the_wire_and_the_management_adapter()
+    {
+        Assert.True(_remote.Pings("10.77.0.2"));
+        Assert.True(_host.Pings("10.77.0.1"));
+        Assert.Contains("02:15:5d:00:00:aa", _remote.Ip("neighbour", "show", "10.77.0.2"), StringComparison.Ordinal);
+        foreach (var reverse in new[] { "", "--reverse" })
+        {
+            using var server = _host.Start("iperf3", "--server", "--one-off", "--bind", "10.77.0.2");
+            await Wait.UntilAsync("iperf3 to listen", () => _host.Run("ss", "-Hltn").Contains(":5201", StringComparison.Ordinal));
+            string[] arguments = ["--client", "10.77.0.2", "--bytes", "20M", .. reverse.Length == 0 ? Array.Empty<string>() : [reverse]];
+            Assert.Contains("receiver", _remote.Run("iperf3", arguments), StringComparison.Ordinal);
+            await server.WaitForExitAsync();
+            Assert.Equal(0, server.ExitCode);
+        }
+
+        var status = Assert.Single(await _plane.Client.ListSwitchesAsync());
+        Assert.Null(status.Fault);
+        Assert.True(status.LearnedAddresses >= 2);
+        // The sender ends when it has sent 20 MiB, of which some may still be on the way.
+        Assert.InRange(status.Uplink!.BytesIn, 10_000_000, long.MaxValue);
+        Assert.InRange(status.Ports.Single().Statistics.BytesOut, 10_000_000, long.MaxValue);
+    }
+
+    [Fact]
+    [Requirement("SW-2")]
+    public async Task Between_two_hosts_the_tag_on_the_wire_keeps_vlans_apart()
+    {
+        _remote.Run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        await using var other = await PlaneProcess.StartAsync(_remote);
+        var far = new SwitchSpecification(Guid.NewGuid(), "Far", SwitchKind.External, "cable1");
+        await other.Client.PutSwitchAsync(far);
+        await other.Client.PutPortAsync(new PortSpecification(
+            Guid.NewGuid(), far.Id, PortKind.Tap, null, "vfar0", "02155D0000BB", PortVlanMode.Access, AccessVlanId: 7));
+        _remote.Ip("address", "add", "10.77.7.1/24", "dev", "vfar0");
+
+        Assert.False(_remote.Pings("10.77.7.2", 3));
+        await _plane.Client.PutPortAsync(_adapter with { VlanMode = PortVlanMode.Access, AccessVlanId = 7 });
+        Assert.True(_remote.Pings("10.77.7.2"));
+        Assert.False(_remote.Pings("10.77.0.2", 3));
+        using var sniffer = _remote.Start("tshark", "-l", "-i", "cable1", "-c", "2", "-Y", "vlan.id == 7 && icmp", "-T", "fields", "-e", "vlan.id", "-e", "ip.src");
+        var seen = sniffer.StandardOutput.ReadToEndAsync();
+        await Wait.UntilAsync("tshark to see the tag", () =>
+        {
+            Assert.True(_remote.Pings("10.77.7.2"));
+            return sniffer.HasExited;
+        });
+        Assert.Contains("7\t10.77.7.1", await seen, StringComparison.Ordinal);
+        await _plane.Client.PutPortAsync(_adapter with { VlanMode = PortVlanMode.Access, AccessVlanId = 8 });
+        Assert.False(_remote.Pings("10.77.7.2", 3));
+    }
+
+    [Fact]
+    [Requirement("VM-10")]
+    public async Task A_plane_that_was_killed_comes_back_alone_with_addresses_and_all()
+    {
+        Assert.True(_remote.Pings("10.77.0.2"));
+        await _plane.KillAsync();
+        var refused = await Assert.ThrowsAsync<PlaneUnreachableException>(() => _plane.Client.ListSwitchesAsync());
+        Assert.Equal("PlaneUnreachable", refused.Error.ErrorId);
+        Assert.False(_remote.Pings("10.77.0.2", 2));
+        await _plane.StartAsync();
+        Assert.True(_remote.Pings("10.77.0.2"));
+        Assert.Equal(0, await _plane.StopAsync());
+        await _plane.StartAsync();
+        Assert.True(_remote.Pings("10.77.0.2"));
+        var status = Assert.Single(await _plane.Client.ListSwitchesAsync());
+        Assert.Equal(_external, status.Switch);
+        Assert.Equal(_adapter.Id, Assert.Single(status.Ports).Port.Id);
+
+        // Removing takes the interface away; removing again changes nothing.
+        await _plane.Client.RemovePortAsync(_adapter.Id);
+        await _plane.Client.RemovePortAsync(_adapter.Id);
+        Assert.DoesNotContain("vmgmt0", _host.Ip("-brief", "link"), StringComparison.Ordinal);
+        await _plane.Client.RemoveSwitchAsync(_external.Id);
+        Assert.Empty(await _plane.Client.ListSwitchesAsync());
+    }
+
+    [Fact]
+    public async Task Refusals_name_the_fault_and_change_nothing()
+    {
+        var client = _plane.Client;
+        await RefusedAsync("InvalidParameter", "nope0", client.PutSwitchAsync(_external with { Id = Guid.NewGuid(), ExternalInterface = "nope0" }));
+        await RefusedAsync("InvalidParameter", "lo", client.PutSwitchAsync(_external with { Id = Guid.NewGuid(), ExternalInterface = "lo" }));
+        await RefusedAsync("InvalidParameter", "needs a network interface", client.PutSwitchAsync(_external with { Id = Guid.NewGuid(), ExternalInterface = null }));
+        await RefusedAsync("ObjectInUse", "'External'", client.PutSwitchAsync(_external with { Id = Guid.NewGuid() }));
+        await RefusedAsync("ObjectInUse", "management adapter", client.PutSwitchAsync(_external with { Id = Guid.NewGuid(), ExternalInterface = "vmgmt0" }));
+        await RefusedAsync("ObjectNotFound", "There is no switch", client.PutPortAsync(_adapter with { SwitchId = Guid.NewGuid() }));
+        await RefusedAsync("ObjectInUse", "vmgmt0", client.PutPortAsync(_adapter with { Id = Guid.NewGuid() }));
+        await RefusedAsync("ObjectInUse", "cable0", client.PutPortAsync(_adapter with { Id = Guid.NewGuid(), InterfaceName = "cable0" }));
+        await RefusedAsync("InvalidParameter", "4095", client.PutPortAsync(_adapter with { VlanMode = PortVlanMode.Access, AccessVlanId = 4095 }));
+        await RefusedAsync("InvalidParameter", "twelve hexadecimal digits", client.PutPortAsync(_adapter with { MacAddress = "01005E000001" }));
+        await RefusedAsync("InvalidParameter", "15 letters", client.PutPortAsync(_adapter with { InterfaceName = "much-too-long-a-name" }));
+        await RefusedAsync("InvalidParameter", "absolute path", client.PutPortAsync(_adapter with { Id = Guid.NewGuid(), Kind = PortKind.VhostUser, SocketPath = "here" }));
+        TestNetwork.Connect(_host, "spare0", _remote, "spare1");
+        await RefusedAsync("ObjectInUse", "not a tap", client.PutPortAsync(_adapter with { Id = Guid.NewGuid(), InterfaceName = "spare0" }));
+        var status = Assert.Single(await client.ListSwitchesAsync());
+        Assert.Equal(_adapter, Assert.Single(status.Ports).Port);
+        Assert.Equal(["cable0", "spare0"], (await client.ListInterfacesAsync()).Select(one => one.Name).Order(StringComparer.Ordinal));
+        Assert.True(_remote.Pings("10.77.0.2"));
+    }
+
+    [Fact]
+    public async Task A_second_plane_on_the_same_root_steps_back()
+    {
+        var second = Peer.TryRun("ip", "netns", "exec", _host.Name, Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "--root", _plane.Paths.State);
+        Assert.Equal(1, second.ExitCode);
+        Assert.Contains("Another switch plane", second.Error, StringComparison.Ordinal);
+        Assert.Single(await _plane.Client.ListSwitchesAsync());
+    }
+
+    private static async Task RefusedAsync(string id, string says, Task request)
+    {
+        var refused = await Assert.ThrowsAsync<ControlException>(() => request);
+        Assert.Equal(id, refused.Error.ErrorId);
+        Assert.Contains(says, refused.Error.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,93 @@
+using Vireo.Control.Switching;
+using Vireo.Switch.Tests.Support;
+using Vireo.Testing;
+using Vireo.Testing.Guests;
+
+namespace Vireo.Switch.Tests.Plane;
+
+/// <summary>Two real guests in bare QEMUs on a private switch: what their own ping says.</summary>
+public sealed class GuestTrafficTests
+{
+    [Fact]
+    [Requirement("SW-1")]
+    [Requirement("SW-2")]
+    [Requirement("VM-10")]
+    public async Task Guests_ping_each_other_unless_their_vlans_differ_and_again_after_the_plane_was_killed()
+    {
+        using var folder = new TempFolder();
+        using var network = new TestNetwork("guests");
+        await using var plane = await PlaneProcess.StartAsync(network);
+        var lan = new SwitchSpecification(Guid.NewGuid(), "Private", SwitchKind.Private);
+        await plane.Client.PutSwitchAsync(lan);
+        var portA = Port(plane, lan, "02155D00000A");
+        var portB = Port(plane, lan, "02155D00000B");
+        await plane.Client.PutPortAsync(portA);
+        await plane.Client.PutPortAsync(portB);
+        GuestDisk.Build(folder["disk.raw"], generation: 1);
+        var starting = new[] { portA, portB }.Select(port => PlainGuest.StartAsync(Options(folder["disk.raw"], port))).ToArray();
+        await using var a = await starting[0];
+        await using var b = await starting[1];
+        await a.Shell.CheckAsync("ip address add 10.88.0.1/24 dev eth0");
+        await b.Shell.CheckAsync("ip address add 10.88.0.2/24 dev eth0");
+        await PingsAsync(a, expected: true);
+        Assert.All(await plane.Client.ListPortsAsync(), port => Assert.True(port.Connected));
+
+        // Checksums and segmentation as the guests' kernels negotiated them.
+        await b.Shell.CheckAsync("mkdir -p /tmp/web; seq 300000 >/tmp/web/numbers; busybox httpd -p 8000 -h /tmp/web");
+        await a.Shell.CheckAsync("busybox wget -q -O /tmp/numbers http://10.88.0.2:8000/numbers; seq 300000 | cmp - /tmp/numbers");
+        await b.Shell.CheckAsync("iperf3 --server --daemon --one-off");
+        Assert.Contains("receiver", await a.Shell.CheckAsync("iperf3 --client 10.88.0.2 --bytes 4M", TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+
+        await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
+        await PingsAsync(a, expected: false);
+        await plane.Client.PutPortAsync(portA with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
+        await PingsAsync(a, expected: true);
+
+        for (var round = 0; round < 2; round++)
+        {
+            await plane.KillAsync();
+            await plane.StartAsync();
+            await PingsAsync(a, expected: true);
+        }
+
+        // A cable that is moved to nowhere and back; the guest's adapter stays.
+        await plane.Client.RemoveSwitchAsync(lan.Id);
+        await PingsAsync(a, expected: false);
+        Assert.All(await plane.Client.ListPortsAsync(), port => Assert.Null(port.Port.SwitchId));
+        await plane.Client.PutSwitchAsync(lan with { Name = "Another" });
+        await plane.Client.PutPortAsync(portA);
+        await plane.Client.PutPortAsync(portB);
+        await PingsAsync(a, expected: true);
+    }
+
+    private static PortSpecification Port(PlaneProcess plane, SwitchSpecification lan, string address)
+    {
+        var id = Guid.NewGuid();
+        return new PortSpecification(id, lan.Id, PortKind.VhostUser, plane.Paths.PortSocket(id), null, address);
+    }
+
+    private static PlainGuestOptions Options(string disk, PortSpecification port) => new(Generation: 1)
+    {
+        MemoryMegabytes = 192,
+        Arguments =
+        [
+            "-drive", $"file={disk},format=raw,if=virtio,snapshot=on",
+            "-chardev", $"socket,id=net0,path={port.SocketPath},reconnect=1",
+            "-netdev", "vhost-user,id=net0,chardev=net0",
+            "-device", $"virtio-net-pci,netdev=net0,vectors=0,mac={string.Join(':', port.MacAddress.Chunk(2).Select(pair => new string(pair)))}",
+        ],
+    };
+
+    private static async Task PingsAsync(PlainGuest guest, bool expected)
+    {
+        if (expected)
+        {
+            await Wait.UntilAsync(
+                "an answer to a ping", async () => (await guest.Shell.RunAsync("ping -c 1 -W 1 10.88.0.2")).ExitCode == 0, TimeSpan.FromMinutes(1));
+        }
+        else
+        {
+            Assert.NotEqual(0, (await guest.Shell.RunAsync("ping -c 2 -W 1 10.88.0.2")).ExitCode);
+        }
+    }
+}

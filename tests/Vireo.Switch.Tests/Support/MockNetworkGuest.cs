@@ -1,0 +1,113 @@
+using System.Buffers.Binary;
+using Vireo.Switch.Offloads;
+using Vireo.Switch.Sdk;
+using Vireo.Testing.Vhost;
+
+namespace Vireo.Switch.Tests.Support;
+
+/// <summary>A frame as a guest got it: the virtio-net header, the bytes, and how many buffers it took.</summary>
+internal sealed record ReceivedFrame(FrameOffload Offload, byte[] Bytes, int Buffers);
+
+/// <summary>The driver of a guest's network adapter, over a real socket: queue 0 receives, queue 1 sends.</summary>
+internal sealed class MockNetworkGuest : IDisposable
+{
+    public const ulong Mergeable = 1UL << 15;
+    public const ulong Offloads = 1 | (1 << 1) | (1 << 7) | (1 << 8) | (1 << 11) | (1 << 12);
+    private const ulong EventIndex = 1UL << 29;
+    private const int HeaderBytes = 12;
+
+    private readonly MockGuestMemory _memory = new(1 << 23);
+    private readonly MockFrontEnd _frontEnd;
+    private readonly MockQueue _receive;
+    private readonly MockQueue _send;
+    private readonly Dictionary<ushort, ulong> _posted = [];
+    private readonly int _bufferBytes;
+
+    public MockNetworkGuest(string socket, ulong features = Mergeable, int bufferBytes = 1536, int buffers = 64)
+    {
+        _bufferBytes = bufferBytes;
+        _frontEnd = new MockFrontEnd(socket);
+        _frontEnd.Negotiate(features | EventIndex);
+        Assert.True(_frontEnd.SetMemory(_memory));
+        _receive = new MockQueue(_memory, 0, 256, eventIndex: true);
+        _send = new MockQueue(_memory, 1, 256, eventIndex: true);
+        _frontEnd.Start(_memory, _receive);
+        _frontEnd.Start(_memory, _send);
+        for (var i = 0; i < buffers; i++)
+        {
+            Post(_memory.Allocate(bufferBytes));
+        }
+
+        _receive.Kick();
+    }
+
+    public MockFrontEnd FrontEnd => _frontEnd;
+
+    /// <summary>Sends a frame and waits until the switch has taken it.</summary>
+    public void Send(ReadOnlySpan<byte> frame, FrameOffload offload = default)
+    {
+        var address = _memory.Allocate(HeaderBytes + frame.Length);
+        var buffer = _memory.Span(address, HeaderBytes + frame.Length);
+        NetworkHeader.Encode(offload, buffer[..HeaderBytes]);
+        frame.CopyTo(buffer[HeaderBytes..]);
+
+        // Cut anywhere: drivers choose the framing freely.
+        _send.Add(new MockBuffer(address, 20, false), new MockBuffer(address + 20, buffer.Length - 20, false));
+        _send.Kick();
+        _send.WaitUsed();
+    }
+
+    /// <summary>Sends bytes as they are, header and all.</summary>
+    public void SendRaw(ReadOnlySpan<byte> bytes)
+    {
+        var address = _memory.Allocate(Math.Max(1, bytes.Length));
+        bytes.CopyTo(_memory.Span(address, bytes.Length));
+        _send.Add(new MockBuffer(address, bytes.Length, false));
+        _send.Kick();
+        _send.WaitUsed();
+    }
+
+    /// <summary>Waits for the next frame.</summary>
+    public ReceivedFrame Receive()
+    {
+        var (bytes, header) = Take(_receive.WaitUsed());
+        var count = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(10));
+        for (var i = 1; i < count; i++)
+        {
+            var used = _receive.WaitUsed();
+            bytes = [.. bytes, .. _memory.Span(_posted[used.Head], (int)used.WrittenBytes)];
+            Repost(used.Head);
+        }
+
+        Assert.True(NetworkHeader.TryDecode(header, out var offload));
+        return new ReceivedFrame(offload, bytes, count);
+    }
+
+    /// <summary>Whether nothing has arrived that was not taken.</summary>
+    public bool IsQuiet => !_receive.TryGetUsed(out _);
+
+    public void Dispose()
+    {
+        _frontEnd.Dispose();
+        _receive.Dispose();
+        _send.Dispose();
+        _memory.Dispose();
+    }
+
+    private (byte[] Bytes, byte[] Header) Take(MockUsed used)
+    {
+        var all = _memory.Span(_posted[used.Head], (int)used.WrittenBytes);
+        var result = (all[HeaderBytes..].ToArray(), all[..HeaderBytes].ToArray());
+        Repost(used.Head);
+        return result;
+    }
+
+    private void Repost(ushort head)
+    {
+        Assert.True(_posted.Remove(head, out var address));
+        Post(address);
+        _receive.Kick();
+    }
+
+    private void Post(ulong address) => _posted[_receive.Add(new MockBuffer(address, _bufferBytes, true))] = address;
+}
