@@ -79,7 +79,11 @@ public sealed partial class TapDevice : IDisposable
     }
 
     /// <summary>The interface goes when this object is disposed.</summary>
-    public unsafe void Remove() => Check(Control(Descriptor, SetPersistent, null), Name, "removed");
+    public unsafe void Remove()
+    {
+        // SAFETY: the request takes its argument as a number and follows no pointer.
+        Check(Control(Descriptor, SetPersistent, null), Name, "removed");
+    }
 
     /// <summary>Receives one frame that the management operating system sent.</summary>
     /// <param name="header">Receives the virtio-net header; <see cref="HeaderBytes"/>.</param>

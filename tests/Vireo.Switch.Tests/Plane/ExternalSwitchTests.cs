@@ -24,7 +24,7 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         TestNetwork.Connect(_host, "cable0", _remote, "cable1");
 
         // Both the uplink and the management adapter are interfaces of one kernel, which answers ARP on any of them unless told.
-        _host.Run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        _host.Run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
         _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
         _plane = await PlaneProcess.StartAsync(_host);
         await _plane.Client.PutSwitchAsync(_external);
@@ -70,7 +70,7 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     [Requirement("SW-2")]
     public async Task Between_two_hosts_the_tag_on_the_wire_keeps_vlans_apart()
     {
-        _remote.Run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1");
+        _remote.Run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
         await using var other = await PlaneProcess.StartAsync(_remote);
         var far = new SwitchSpecification(Guid.NewGuid(), "Far", SwitchKind.External, "cable1");
         await other.Client.PutSwitchAsync(far);
