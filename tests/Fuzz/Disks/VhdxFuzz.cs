@@ -1,0 +1,200 @@
+using System.Buffers.Binary;
+using Vireo.Crash.Tests.Disks;
+using Vireo.Disks;
+using Vireo.Disks.Vhdx;
+using Vireo.Platform.Memory;
+using Vireo.Testing;
+
+namespace Vireo.Fuzz.Tests.Disks;
+
+/// <summary>
+/// Valid VHDX files, one with a log that waits for replay, damaged where their structures are and mostly with right checksums: opening one
+/// ends in the precise exception and without a write, or in an image that can be read, mapped and written. Nothing else, and soon.
+/// </summary>
+public sealed class VhdxFuzz
+{
+    private const int DiskBytes = 4 << 20;
+    private const int Rounds = 800;
+
+    [Fact]
+    [Requirement("VD-10")]
+    public async Task DamagedImage_IsRefusedPreciselyOrWorks()
+    {
+        var seed = Environment.TickCount;
+        Console.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var images = new[] { await MakeAsync(isFixed: false, isClean: false), await MakeAsync(isFixed: false, isClean: true), await MakeAsync(isFixed: true, isClean: true) };
+        var refused = 0;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var bytes = (byte[])images[random.Next(images.Length)].Clone();
+            Damage(bytes, random);
+            if (random.Next(20) == 0)
+            {
+                bytes = bytes[..random.Next(bytes.Length)];
+            }
+
+            try
+            {
+                refused += await TryAsync(bytes, round % 2 == 0) ? 0 : 1;
+            }
+            catch (Exception exception) when (exception is not Xunit.Sdk.XunitException)
+            {
+                throw new Xunit.Sdk.XunitException($"seed {seed}, round {round}: {exception}", exception);
+            }
+        }
+
+        // Both ends must have been seen, or the damage is too weak or too strong to show anything.
+        Assert.InRange(refused, Rounds / 10, Rounds * 9 / 10);
+    }
+
+    private static async Task<bool> TryAsync(byte[] bytes, bool isReadOnly)
+    {
+        var disk = new SimulatedDisk(bytes, isReadOnly);
+        VhdxImage image;
+        try
+        {
+            image = VhdxImage.Open(disk, Guid.NewGuid);
+        }
+        catch (ImageException exception)
+        {
+            Assert.NotEqual(string.Empty, exception.Message);
+            Assert.Empty(disk.History);
+            return false;
+        }
+
+        using var buffer = new NativeBuffer(1 << 20);
+        var vector = new IoVector(new[] { buffer.Segment }, buffer.LengthBytes);
+        var size = image.Geometry.SizeBytes;
+        foreach (var offset in new[] { 0, size / 2 / (1 << 20) * (1 << 20), size - (1 << 20) })
+        {
+            if (offset < 0 || offset % image.Geometry.LogicalSectorBytes != 0)
+            {
+                continue;
+            }
+
+            Assert.True(await image.ReadAsync(offset, vector) <= BlockStatus.Closed);
+            Assert.True(await image.MapExtentsAsync(offset, 1 << 20, []) <= BlockStatus.Closed);
+
+            // A block far away would make the simulated file larger than memory; the first ones are enough.
+            if (!isReadOnly && disk.LengthBytes < 1 << 28 && image.Properties.BlockSizeBytes <= 32 << 20)
+            {
+                Assert.True(await image.WriteAsync(offset, vector, WriteOptions.ForceUnitAccess) <= BlockStatus.Closed);
+                Assert.True(await image.TrimAsync(offset, 1 << 20) <= BlockStatus.Closed);
+                Assert.True(await image.WriteZeroesAsync(offset, 1 << 20, WriteOptions.None) <= BlockStatus.Closed);
+            }
+        }
+
+        Assert.NotNull(image.Properties);
+        await image.DisposeAsync();
+        return true;
+    }
+
+    private static async Task<byte[]> MakeAsync(bool isFixed, bool isClean)
+    {
+        var disk = new SimulatedDisk([]);
+        new VhdxCreate(DiskBytes, isFixed, 1 << 20).Write(disk, Guid.NewGuid);
+        var image = VhdxImage.Open(disk, Guid.NewGuid);
+        using var buffer = new NativeBuffer(1 << 16);
+        for (var block = 0; block < 3; block++)
+        {
+            buffer.Span.Fill((byte)(block + 1));
+            Assert.Equal(BlockStatus.Ok, await image.WriteAsync((long)block << 20, new IoVector(new[] { buffer.Segment }, buffer.LengthBytes), WriteOptions.None));
+        }
+
+        if (isClean)
+        {
+            await image.DisposeAsync();
+        }
+
+        var bytes = new byte[disk.LengthBytes];
+        disk.Read(0, bytes);
+        return bytes;
+    }
+
+    // Every structure has its turn; what has a checksum gets the right one, mostly, or nothing behind it would ever be tried.
+    private static void Damage(byte[] bytes, Random random)
+    {
+        for (var count = random.Next(1, 4); count > 0; count--)
+        {
+            switch (random.Next(7))
+            {
+                case 0:
+                    Change(bytes.AsSpan((int)VhdxLimits.FileIdentifierOffset, VhdxFileIdentifier.LengthBytes), random, 16);
+                    break;
+                case 1:
+                    var header = bytes.AsSpan((int)(random.Next(2) == 0 ? VhdxLimits.FirstHeaderOffset : VhdxLimits.SecondHeaderOffset), VhdxHeader.LengthBytes);
+                    Change(header, random, 80);
+                    Seal(header, random);
+                    break;
+                case 2:
+                    var regions = bytes.AsSpan((int)VhdxLimits.FirstRegionTableOffset, VhdxRegionTable.LengthBytes);
+                    Change(regions, random, 16 + (3 * 32));
+                    Seal(regions, random);
+                    if (random.Next(2) == 0)
+                    {
+                        regions.CopyTo(bytes.AsSpan((int)VhdxLimits.SecondRegionTableOffset));
+                    }
+
+                    break;
+                case 3:
+                    Change(bytes.AsSpan(2 << 20, VhdxMetadataTable.LengthBytes), random, 32 + (6 * 32));
+                    break;
+                case 4:
+                    Change(bytes.AsSpan((2 << 20) + VhdxMetadataTable.LengthBytes, 40), random, 40);
+                    break;
+                case 5:
+                    Change(bytes.AsSpan(3 << 20, 64), random, 64);
+                    break;
+                default:
+                    DamageLog(bytes, random);
+                    break;
+            }
+        }
+    }
+
+    private static void DamageLog(byte[] bytes, Random random)
+    {
+        var entry = bytes.AsSpan((1 << 20) + (random.Next(4) * 8192));
+        Change(entry, random, random.Next(2) == 0 ? VhdxLogEntryHeader.LengthBytes + (2 * VhdxLogDescriptor.LengthBytes) : 8192);
+        var length = BinaryPrimitives.ReadInt32LittleEndian(entry[8..]);
+        if (random.Next(5) > 0 && length is > 0 and < 1 << 20)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(
+                entry[VhdxLogEntryHeader.ChecksumOffset..], Crc32C.ComputeWithout(entry[..length], VhdxLogEntryHeader.ChecksumOffset));
+        }
+    }
+
+    private static void Seal(Span<byte> structure, Random random)
+    {
+        if (random.Next(5) > 0)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(structure[4..], Crc32C.ComputeWithout(structure, 4));
+        }
+    }
+
+    // Flips, extremes, and neighbours of what is there: the values that bounds are made of.
+    private static void Change(Span<byte> structure, Random random, int within)
+    {
+        var at = random.Next(within);
+        switch (random.Next(5))
+        {
+            case 0:
+                structure[at] ^= (byte)(1 << random.Next(8));
+                break;
+            case 1:
+                structure[at] = (byte)random.Next(256);
+                break;
+            case 2:
+                structure.Slice(at / 4 * 4, 4).Fill((byte)(random.Next(2) * 255));
+                break;
+            case 3:
+                structure.Slice(at / 8 * 8, 8).Fill((byte)(random.Next(2) * 255));
+                break;
+            default:
+                var number = structure.Slice(at / 8 * 8, 8);
+                BinaryPrimitives.WriteUInt64LittleEndian(number, BinaryPrimitives.ReadUInt64LittleEndian(number) + ((ulong)random.Next(-2, 3) << random.Next(64)));
+                break;
+        }
+    }
+}
