@@ -13,8 +13,8 @@ namespace Vireo.Machines;
 
 /// <summary>
 /// One virtual machine. The state machine says what may begin, <see cref="MachineProcess"/> does it, QEMU's events and the end of its
-/// process are observed at any time. <c>_lock</c> guards the state and what is told of it; <c>_turn</c> lets one operation at a time
-/// talk to the process.
+/// process are observed at any time. <see cref="MachineCondition"/> guards the state and what is told of it; <c>_turn</c> lets one
+/// operation at a time talk to the process.
 /// </summary>
 internal sealed class Machine : IMachine
 {
@@ -23,21 +23,15 @@ internal sealed class Machine : IMachine
 
     private readonly TimeProvider _time;
     private readonly string _runFolder;
-    private readonly MachineEventHub _events = new();
+    private readonly MachineCondition _condition;
     private readonly GuestAgentClient _agent;
     private readonly HeartbeatMonitor _monitor;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly Lock _lock = new();
-    private readonly MachineStateMachine _states;
     private readonly Task _monitoring;
     private MachineProcess? _process;
     private Task _gone = Task.CompletedTask;
     private CancellationTokenSource? _operating;
-    private MachineExit? _lastExit;
-    private DateTimeOffset _since;
-    private HeartbeatStatus _heartbeat = HeartbeatStatus.Disabled;
-    private string? _criticalReason;
     private string? _commandLine;
     private bool _heartbeatEnabled = true;
     private bool _savedStateExists;
@@ -48,12 +42,10 @@ internal sealed class Machine : IMachine
         Id = id;
         _runFolder = runFolder;
         _time = time;
-        _since = time.GetUtcNow();
         _savedStateExists = saved;
-        _lastExit = lastExit;
-        _states = new(saved ? MachineState.Saved : MachineState.Off);
+        _condition = new(id, saved ? MachineState.Saved : MachineState.Off, lastExit, time);
         _agent = new(Path.Combine(runFolder, "agent"), time);
-        _monitor = new(_agent, time, IsHeartbeatAsked, SetHeartbeat);
+        _monitor = new(_agent, time, IsHeartbeatAsked, HearHeartbeat);
         _monitoring = Task.Run(() => _monitor.RunAsync(_stop.Token));
         _ = Task.Run(TrimLogsAsync);
     }
@@ -71,31 +63,10 @@ internal sealed class Machine : IMachine
     public string? CommandLine => _commandLine;
 
     /// <inheritdoc/>
-    public MachineStatus Status
-    {
-        get
-        {
-            lock (_lock)
-            {
-                var record = _process?.Record;
-                return new()
-                {
-                    MachineId = Id,
-                    State = _states.State,
-                    Since = _since,
-                    CriticalReason = _criticalReason,
-                    Heartbeat = _heartbeat,
-                    StartedAt = record?.StartedAt,
-                    ProcessId = record?.Process?.ProcessId,
-                    Accelerator = record?.Plan.Accelerator,
-                    LastExit = _lastExit,
-                };
-            }
-        }
-    }
+    public MachineStatus Status => _condition.Describe(_process?.Record);
 
     /// <inheritdoc/>
-    public ChannelReader<MachineEvent> Subscribe(CancellationToken cancellationToken = default) => _events.Subscribe(cancellationToken);
+    public ChannelReader<MachineEvent> Subscribe(CancellationToken cancellationToken = default) => _condition.Events.Subscribe(cancellationToken);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> ReadConsole(int comPort = 1, int lines = 20) => LogTail.Read(Path.Combine(_runFolder, $"com{comPort}.log"), lines);
@@ -104,7 +75,7 @@ internal sealed class Machine : IMachine
     public void EnableHeartbeat(bool enabled)
     {
         _heartbeatEnabled = enabled;
-        SetHeartbeat(RestingHeartbeat());
+        _condition.SetHeartbeat(RestingHeartbeat());
         _monitor.Wake();
     }
 
@@ -169,17 +140,17 @@ internal sealed class Machine : IMachine
     /// <inheritdoc/>
     public Task SaveAsync(string path, Func<CancellationToken, Task>? beforeExit = null, CancellationToken cancellationToken = default)
     {
-        var wasPaused = _states.State == MachineState.Paused;
+        var wasPaused = _condition.State == MachineState.Paused;
         return OperateAsync(MachineOperation.Save, token => SaveCoreAsync(path, wasPaused, beforeExit, token), cancellationToken);
     }
 
     /// <inheritdoc/>
     public void DiscardSavedState()
     {
-        Change(() =>
+        _condition.Change(states =>
         {
-            _states.Begin(MachineOperation.DiscardSavedState);
-            _states.Complete();
+            states.Begin(MachineOperation.DiscardSavedState);
+            states.Complete();
             _savedStateExists = false;
         });
     }
@@ -215,14 +186,14 @@ internal sealed class Machine : IMachine
             await process.DisposeAsync().ConfigureAwait(false);
         }
 
-        _events.End();
+        _condition.Events.End();
     }
 
     /// <summary>Takes over a process that an earlier life of ours started.</summary>
     internal async Task AdoptAsync(MachineRecord record, ProcessHandle handle, bool hasSavedState, CancellationToken cancellationToken)
     {
         var process = Attach(record, handle);
-        Change(() => _states.ObserveAdopted(running: true));
+        _condition.Change(states => states.ObserveAdopted(running: true));
         try
         {
             await process.ConnectAsync(s_connectPatience, cancellationToken).ConfigureAwait(false);
@@ -230,7 +201,7 @@ internal sealed class Machine : IMachine
         }
         catch (MachineException exception) when (exception.Kind is MachineErrorKind.StartFailed or MachineErrorKind.ControlLost && !process.Exited.IsCompleted)
         {
-            SetCritical($"QEMU runs but does not answer: {exception.Message}");
+            _condition.SetCritical($"QEMU runs but does not answer: {exception.Message}");
         }
         catch (MachineException) when (process.Exited.IsCompleted)
         {
@@ -268,8 +239,8 @@ internal sealed class Machine : IMachine
         }
 
         var running = await ObserveStatusAsync(process, cancellationToken).ConfigureAwait(false);
-        Change(() => _states.ObserveAdopted(running));
-        SetHeartbeat(RestingHeartbeat());
+        _condition.Change(states => states.ObserveAdopted(running));
+        _condition.SetHeartbeat(RestingHeartbeat());
         _monitor.Wake();
     }
 
@@ -365,7 +336,7 @@ internal sealed class Machine : IMachine
                 File.Delete(path);
             }
 
-            if (!process.TurnOffRequested && _states.Current != MachineOperation.TurnOff)
+            if (!process.TurnOffRequested && _condition.Current != MachineOperation.TurnOff)
             {
                 await UndoSaveAsync(process, wasPaused).ConfigureAwait(false);
             }
@@ -391,7 +362,7 @@ internal sealed class Machine : IMachine
 
     private async Task<bool> TryAgentShutdownAsync(CancellationToken cancellationToken)
     {
-        if (_heartbeat != HeartbeatStatus.OkApplicationsUnknown)
+        if (_condition.Heartbeat != HeartbeatStatus.OkApplicationsUnknown)
         {
             return false;
         }
@@ -412,9 +383,9 @@ internal sealed class Machine : IMachine
     {
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         CancellationTokenSource? interrupted = null;
-        Change(() =>
+        _condition.Change(states =>
         {
-            _states.Begin(operation);
+            states.Begin(operation);
             interrupted = _operating;
             _operating = cancel;
         });
@@ -452,14 +423,14 @@ internal sealed class Machine : IMachine
 
     private void Finish(MachineOperation operation, CancellationTokenSource cancel, bool succeeded)
     {
-        Change(() =>
+        _condition.Change(states =>
         {
             if (_operating == cancel)
             {
                 _operating = null;
             }
 
-            if (_states.Current != operation)
+            if (_condition.Current != operation)
             {
                 // The process ended meanwhile, or turning off took over.
                 return;
@@ -467,14 +438,14 @@ internal sealed class Machine : IMachine
 
             if (succeeded)
             {
-                _states.Complete();
+                states.Complete();
             }
             else
             {
-                _states.Fail();
+                states.Fail();
             }
         });
-        SetHeartbeat(RestingHeartbeat());
+        _condition.SetHeartbeat(RestingHeartbeat());
         _monitor.Wake();
     }
 
@@ -522,12 +493,8 @@ internal sealed class Machine : IMachine
         _monitor.Forget();
         MachineProcess? process = null;
         process = new(record, handle, _time, OnEvent, connected => OnControl(process!, connected));
-        lock (_lock)
-        {
-            _process = process;
-            _gone = OnExitAsync(process);
-        }
-
+        _process = process;
+        _gone = OnExitAsync(process);
         return process;
     }
 
@@ -545,23 +512,17 @@ internal sealed class Machine : IMachine
         }
 
         MachineRecord.Delete(_runFolder);
-        Change(() =>
-        {
-            _process = null;
-            _lastExit = exit;
-            _criticalReason = null;
-            _states.ObserveExit(_savedStateExists);
-        });
-        _events.Publish(new MachineExited(Id, _time.GetUtcNow(), exit));
+        _process = null;
+        _condition.End(exit, _savedStateExists);
         _monitor.Forget();
-        SetHeartbeat(HeartbeatStatus.Disabled);
+        _condition.SetHeartbeat(HeartbeatStatus.Disabled);
         await process.DisposeAsync().ConfigureAwait(false);
     }
 
     private void OnControl(MachineProcess process, bool connected)
     {
-        SetCritical(connected ? null : "QEMU's control connection is lost.");
-        if (connected && _states.Current is null)
+        _condition.SetCritical(connected ? null : "QEMU's control connection is lost.");
+        if (connected && _condition.Current is null)
         {
             _ = ReconsiderAsync(process);
         }
@@ -574,16 +535,16 @@ internal sealed class Machine : IMachine
         {
             case "RESET":
                 _monitor.Forget();
-                SetHeartbeat(RestingHeartbeat());
-                _events.Publish(new MachineWasReset(Id, now, happening.Flag("guest")));
+                _condition.SetHeartbeat(RestingHeartbeat());
+                _condition.Events.Publish(new MachineWasReset(Id, now, happening.Flag("guest")));
                 break;
             case "GUEST_PANICKED":
-                _events.Publish(new MachineGuestPanicked(Id, now));
+                _condition.Events.Publish(new MachineGuestPanicked(Id, now));
                 break;
             case "BLOCK_IO_ERROR":
-                _events.Publish(new MachineDriveFailed(Id, now, FindDrive(happening.Text("device"), happening.Text("node-name")), happening.Text("operation") == "write", happening.Text("reason") ?? ""));
+                _condition.Events.Publish(new MachineDriveFailed(Id, now, FindDrive(happening.Text("device"), happening.Text("node-name")), happening.Text("operation") == "write", happening.Text("reason") ?? ""));
                 break;
-            case "STOP" or "RESUME" when _process is { } process && _states.Current is null:
+            case "STOP" or "RESUME" when _process is { } process && _condition.Current is null:
                 _ = ReconsiderAsync(process);
                 break;
             case "VSERPORT_CHANGE" when happening.Flag("open"):
@@ -598,8 +559,8 @@ internal sealed class Machine : IMachine
         try
         {
             var running = await ObserveStatusAsync(process, _stop.Token).ConfigureAwait(false);
-            Change(() => _states.ObserveProcessors(running));
-            SetHeartbeat(RestingHeartbeat());
+            _condition.Change(states => states.ObserveProcessors(running));
+            _condition.SetHeartbeat(RestingHeartbeat());
         }
         catch (Exception exception) when (exception is MachineException or OperationCanceledException)
         {
@@ -610,7 +571,7 @@ internal sealed class Machine : IMachine
     private async Task<bool> ObserveStatusAsync(MachineProcess process, CancellationToken cancellationToken)
     {
         var status = await process.QueryStatusAsync(cancellationToken).ConfigureAwait(false);
-        SetCritical(status switch
+        _condition.SetCritical(status switch
         {
             "io-error" => "A disk gave an error, for example because the host's disk is full. Make room, then resume the virtual machine.",
             "internal-error" => "The accelerator could not run the guest any further. Turn the virtual machine off.",
@@ -623,63 +584,28 @@ internal sealed class Machine : IMachine
         .Where(drive => device?.EndsWith(DeviceNames.Drive(drive.Id), StringComparison.Ordinal) == true || node?.EndsWith(DeviceNames.Node(drive.Id)[2..], StringComparison.Ordinal) == true)
         .Select(drive => (Guid?)drive.Id).FirstOrDefault();
 
-    private bool IsHeartbeatAsked() => _heartbeatEnabled && _process is not null && _states.State is MachineState.Running;
+    private bool IsHeartbeatAsked() => _heartbeatEnabled && _process is not null && _condition.State is MachineState.Running;
+
+    /// <summary>An answer may come after the guest was paused or has ended.</summary>
+    private void HearHeartbeat(HeartbeatStatus heartbeat)
+    {
+        if (IsHeartbeatAsked())
+        {
+            _condition.SetHeartbeat(heartbeat);
+        }
+    }
 
     /// <summary>What the heartbeat is until the agent is heard.</summary>
     private HeartbeatStatus RestingHeartbeat()
     {
-        var current = _heartbeat;
-        return !_heartbeatEnabled ? HeartbeatStatus.Disabled : _states.State switch
+        var current = _condition.Heartbeat;
+        return !_heartbeatEnabled ? HeartbeatStatus.Disabled : _condition.State switch
         {
             MachineState.Running => _monitor.HasContact ? HeartbeatStatus.OkApplicationsUnknown : HeartbeatStatus.NoContact,
             MachineState.Paused => HeartbeatStatus.Paused,
             MachineState.Off or MachineState.Saved => HeartbeatStatus.Disabled,
             _ => current,
         };
-    }
-
-    private void SetHeartbeat(HeartbeatStatus heartbeat)
-    {
-        HeartbeatStatus previous;
-        lock (_lock)
-        {
-            previous = _heartbeat;
-            _heartbeat = heartbeat;
-        }
-
-        if (previous != heartbeat)
-        {
-            _events.Publish(new MachineHeartbeatChanged(Id, _time.GetUtcNow(), previous, heartbeat));
-        }
-    }
-
-    private void SetCritical(string? reason)
-    {
-        lock (_lock)
-        {
-            if (_criticalReason == reason)
-            {
-                return;
-            }
-
-            _criticalReason = reason;
-        }
-
-        _events.Publish(new MachineCriticalChanged(Id, _time.GetUtcNow(), reason));
-    }
-
-    private void Change(Action change)
-    {
-        lock (_lock)
-        {
-            var previous = _states.State;
-            change();
-            if (_states.State != previous)
-            {
-                _since = _time.GetUtcNow();
-                _events.Publish(new MachineStateChanged(Id, _since, previous, _states.State));
-            }
-        }
     }
 
     /// <summary>A guest can write to its serial ports without end.</summary>

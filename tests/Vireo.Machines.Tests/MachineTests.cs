@@ -136,6 +136,35 @@ public sealed class MachineTests
     }
 
     [Fact]
+    [Requirement("VM-5")]
+    public async Task A_COM_port_is_where_its_owner_wants_it()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        test.Configuration = test.Configuration with { ComPorts = [test["serial/web1"], null] };
+        using (await test.StartAsync())
+        {
+            await test.Machine.TurnOffAsync();
+        }
+
+        using (await test.StartAsync())
+        {
+            Assert.Equal("hello", test.Machine.ReadConsole()[0]);
+        }
+
+        using (var line = await SerialLine.ConnectAsync(test["serial/web1"]))
+        {
+            Assert.True(await line.AskCounterAsync() > 0);
+        }
+
+        await test.Machine.TurnOffAsync();
+        File.Delete(test["serial/web1"]);
+        await File.WriteAllTextAsync(test["serial/web1"], "mine");
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start));
+        Assert.Contains("COM 1", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+    }
+
+    [Fact]
     public async Task A_start_that_the_caller_stops_leaves_nothing()
     {
         await using var test = await TestMachine.CreateAsync();

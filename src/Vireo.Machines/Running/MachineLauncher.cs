@@ -19,6 +19,7 @@ internal sealed class MachineLauncher(TimeProvider time)
         {
             PrepareFolder(plan);
             PrepareFirmware(configuration.Generation, plan);
+            OfferComPorts(configuration, plan);
             var group = ControlGroup.Create($"vm-{configuration.Id:N}");
             LimitProcessors(group, configuration.Processor);
             var record = new MachineRecord
@@ -87,6 +88,30 @@ internal sealed class MachineLauncher(TimeProvider time)
         if (generation == 2 && plan.Firmware is { } firmware && !File.Exists(firmware.VariablesPath))
         {
             AtomicFile.Write(firmware.VariablesPath, File.ReadAllBytes(firmware.VariablesTemplatePath));
+        }
+    }
+
+    /// <summary>A COM port that somebody wants at a place of his own is there as a link to its socket, which lives in the run folder.</summary>
+    private static void OfferComPorts(Configuration.VirtualMachineConfiguration configuration, MachineRuntimePlan plan)
+    {
+        for (var number = 1; number <= configuration.ComPorts.Count; number++)
+        {
+            if (configuration.ComPorts[number - 1] is not { } path || !Path.IsPathRooted(path))
+            {
+                continue;
+            }
+
+            if (new FileInfo(path).LinkTarget is not null)
+            {
+                File.Delete(path);
+            }
+            else if (Path.Exists(path))
+            {
+                throw new IOException($"COM {number} cannot be offered at '{path}', because there is a file of that name; remove it or choose another path.");
+            }
+
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.CreateSymbolicLink(path, plan.ComSocket(number));
         }
     }
 
