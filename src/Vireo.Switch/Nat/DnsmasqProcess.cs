@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Vireo.Platform.Files;
@@ -34,6 +35,8 @@ internal sealed partial class DnsmasqProcess(NatServices services, Guid id) : ID
 
     private string SettingsPath => Path.Combine(Folder, "dnsmasq.conf");
 
+    private string SettingsArgument => $"--conf-file={SettingsPath}";
+
     private string LogPath => Path.Combine(Folder, "dnsmasq.log");
 
     private string RecordPath => Path.Combine(services.RunFolder, $"{id:N}.json");
@@ -60,6 +63,7 @@ internal sealed partial class DnsmasqProcess(NatServices services, Guid id) : ID
             }
 
             await EndAsync();
+            await EndStrayAsync();
             Start(settings);
         }
         finally
@@ -81,6 +85,7 @@ internal sealed partial class DnsmasqProcess(NatServices services, Guid id) : ID
             }
 
             await EndAsync();
+            await EndStrayAsync();
             AtomicFile.Delete(RecordPath);
         }
         finally
@@ -108,7 +113,7 @@ internal sealed partial class DnsmasqProcess(NatServices services, Guid id) : ID
         {
             identity = DetachedProcess.Start(new DetachedProcessOptions
             {
-                Arguments = [program, $"--conf-file={SettingsPath}"],
+                Arguments = [program, SettingsArgument],
                 WorkingFolder = Folder,
                 LogPath = LogPath,
             });
@@ -179,6 +184,29 @@ internal sealed partial class DnsmasqProcess(NatServices services, Guid id) : ID
         }
 
         _handle = null;
+        await EndAsync(handle);
+    }
+
+    /// <summary>
+    /// Ends one that was started by a plane which died before it could write the record. Its settings file, which no other process on
+    /// this machine is given, tells that it is ours.
+    /// </summary>
+    private async Task EndStrayAsync()
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
+                && ProcessIdentity.Find(processId) is { } identity
+                && identity.ReadCommandLine().Contains(SettingsArgument)
+                && ProcessHandle.TryOpen(identity) is { } stray)
+            {
+                await EndAsync(stray);
+            }
+        }
+    }
+
+    private async Task EndAsync(ProcessHandle handle)
+    {
         handle.Signal(Terminate);
         try
         {

@@ -121,6 +121,28 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_uplink_that_loses_its_link_works_again_when_the_link_is_back()
+    {
+        Assert.True(_remote.Pings("10.77.0.2"));
+        _host.Ip("link", "set", "cable0", "down");
+        Assert.False(_remote.Pings("10.77.0.2", 2));
+        _host.Ip("link", "set", "cable0", "up");
+        Assert.True(_remote.Pings("10.77.0.2"));
+
+        // One that is gone when the plane starts is reported, and everything else works; asked again, it is taken.
+        await _plane.StopAsync();
+        _host.Ip("link", "del", "cable0");
+        await _plane.StartAsync();
+        var status = Assert.Single(await _plane.Client.ListSwitchesAsync());
+        Assert.Contains("There is no network interface 'cable0'", status.Fault, StringComparison.Ordinal);
+        TestNetwork.Connect(_host, "cable0", _remote, "cable1");
+        _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
+        await _plane.Client.PutSwitchAsync(_external);
+        Assert.Null(Assert.Single(await _plane.Client.ListSwitchesAsync()).Fault);
+        Assert.True(_remote.Pings("10.77.0.2"));
+    }
+
+    [Fact]
     public async Task Refusals_name_the_fault_and_change_nothing()
     {
         var client = _plane.Client;

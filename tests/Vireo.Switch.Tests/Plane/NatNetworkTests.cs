@@ -65,11 +65,11 @@ public sealed class NatNetworkTests : IAsyncLifetime
         _world.Ip("route", "add", nat.Subnet, "via", "203.0.113.2");
         Assert.False(_world.Pings(lease.Address, 3));
 
-        var server = Servers();
+        var server = Servers(_host);
         await _plane.KillAsync();
-        Assert.Equal(server, Servers());
+        Assert.Equal(server, Servers(_host));
         await _plane.StartAsync();
-        Assert.Equal(server, Servers());
+        Assert.Equal(server, Servers(_host));
         var again = (await _plane.Client.GetSwitchAsync(_default.Id)).Nat!;
         Assert.Equal((nat.Subnet, nat.Gateway, null), (again.Subnet, again.Gateway, again.Fault));
         Assert.Equal(lease, Assert.Single(again.Leases));
@@ -77,19 +77,19 @@ public sealed class NatNetworkTests : IAsyncLifetime
 
         // One that dies is started again.
         Peer.Run("kill", "-KILL", Assert.Single(server));
-        await Wait.UntilAsync("another dnsmasq", () => Servers() is [var other] && other != server[0]);
+        await Wait.UntilAsync("another dnsmasq", () => Servers(_host) is [var other] && other != server[0]);
 
         // The table is replaced, not doubled, and goes with the switch.
         Assert.Single(Tables());
         await _plane.Client.RemoveSwitchAsync(_default.Id);
         Assert.Empty(Tables());
-        Assert.Empty(Servers());
+        Assert.Empty(Servers(_host));
     }
 
-    /// <summary>The dnsmasq processes in the host's namespace.</summary>
-    private string[] Servers() =>
+    /// <summary>The dnsmasq processes in a namespace.</summary>
+    internal static string[] Servers(TestNetwork network) =>
     [
-        .. Peer.TryRun("ip", "netns", "pids", _host.Name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .. Peer.TryRun("ip", "netns", "pids", network.Name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(id => File.Exists($"/proc/{id}/comm") && File.ReadAllText($"/proc/{id}/comm").Trim() == "dnsmasq"),
     ];
 

@@ -26,17 +26,18 @@ internal sealed class PlaneProcess : IAsyncDisposable
 
     public SwitchControlClient Client { get; }
 
-    public static async Task<PlaneProcess> StartAsync(TestNetwork network)
+    public static async Task<PlaneProcess> StartAsync(TestNetwork network, string? crashAt = null)
     {
         var plane = new PlaneProcess(network, new TempFolder());
-        await plane.StartAsync();
+        await plane.StartAsync(crashAt);
         return plane;
     }
 
     /// <summary>Starts it and returns when it answers.</summary>
-    public async Task StartAsync()
+    /// <param name="crashAt">Where it loses its power, for example <c>switch.applied:2</c>.</param>
+    public async Task StartAsync(string? crashAt = null)
     {
-        _process = _network.Start(Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "--root", _root.Path);
+        _process = _network.Start("env", $"VIREO_CRASH_AT={crashAt}", Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "--root", _root.Path);
         _process.OutputDataReceived += (_, line) => Append(line.Data);
         _process.ErrorDataReceived += (_, line) => Append(line.Data);
         _process.BeginOutputReadLine();
@@ -65,6 +66,24 @@ internal sealed class PlaneProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         _process = null;
+    }
+
+    /// <summary>Carries out a request; when the plane dies over it, starts the plane and asks again.</summary>
+    /// <returns>Whether it died.</returns>
+    public async Task<bool> InsistAsync(Func<SwitchControlClient, Task> request)
+    {
+        try
+        {
+            await request(Client);
+            return false;
+        }
+        catch (PlaneUnreachableException)
+        {
+            await KillAsync();
+            await StartAsync();
+            await request(Client);
+            return true;
+        }
     }
 
     /// <summary>Asks it to end (SIGTERM).</summary>
