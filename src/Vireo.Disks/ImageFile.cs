@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Vireo.Disks.Files;
 using Vireo.Disks.Raw;
 using Vireo.Disks.Vhdx;
@@ -138,26 +137,9 @@ public static class ImageFile
             throw new ImageException(ImageErrorKind.AlreadyExists, path, $"The file '{path}' exists already; choose another path or remove it first.");
         }
 
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{RandomNumberGenerator.GetHexString(8)}.new");
-        try
-        {
-            using (var file = SystemImageFile.Create(temporary))
-            {
-                write(file);
-                CrashPoint.Hit("image.written");
-                AtomicFile.Publish(temporary, path);
-            }
-        }
-        catch (IOException exception)
-        {
-            File.Delete(temporary);
-            throw new ImageException(
-                Path.Exists(path) ? ImageErrorKind.AlreadyExists : ImageErrorKind.IoError, path, $"The image '{path}' could not be put in place: {exception.Message}", exception);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        using var file = SystemImageFile.CreateUnpublished(path);
+        write(file);
+        CrashPoint.Hit("image.written");
+        file.Publish(path);
     }
 }

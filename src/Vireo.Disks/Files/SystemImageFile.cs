@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Vireo.Platform;
 using Vireo.Platform.Files;
 using Vireo.Platform.Memory;
@@ -10,6 +11,7 @@ public sealed class SystemImageFile : IImageFile
     private const int ZeroBufferBytes = 1 << 20;
     private readonly NativeFile _file;
     private long _lengthBytes;
+    private string? _temporary;
 
     private SystemImageFile(NativeFile file, bool isReadOnly, long lengthBytes)
     {
@@ -57,20 +59,63 @@ public sealed class SystemImageFile : IImageFile
         }
     }
 
-    /// <summary>Makes a new, empty file that is locked for its maker.</summary>
-    /// <exception cref="ImageException">It is there already, or the system refused.</exception>
-    public static SystemImageFile Create(string path)
+    /// <summary>
+    /// Makes a new, empty file for <paramref name="path"/> without its name, locked for its maker. Until <see cref="Publish"/> a process
+    /// that ends leaves nothing; only where the file system has no unnamed files a temporary name is used, and removed by disposal.
+    /// </summary>
+    /// <exception cref="ImageException">The system refused.</exception>
+    public static SystemImageFile CreateUnpublished(string path)
     {
-        var file = NativeFile.TryCreate(path, out var error) ?? throw Refused(path, error);
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        string? temporary = null;
+        var file = NativeFile.TryCreateUnnamed(folder, path, out var error);
+        if (file is null)
+        {
+            temporary = System.IO.Path.Combine(folder, $".{System.IO.Path.GetFileName(path)}.{RandomNumberGenerator.GetHexString(8)}.new");
+            file = NativeFile.TryCreate(temporary, out error) ?? throw Refused(path, error);
+        }
+
         try
         {
             ImageLock.Take(file, exclusive: true);
-            return new SystemImageFile(file, isReadOnly: false, 0);
+            return new SystemImageFile(file, isReadOnly: false, 0) { _temporary = temporary };
         }
         catch
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Gives a file from <see cref="CreateUnpublished"/> its name, durably and never over a file that is there.</summary>
+    /// <exception cref="ImageException">The name is taken, or the system refused.</exception>
+    public void Publish(string path)
+    {
+        try
+        {
+            if (_temporary is null)
+            {
+                var error = _file.TryGiveName(path);
+                if (error != 0)
+                {
+                    throw Refused(path, error);
+                }
+            }
+            else
+            {
+                File.Move(_temporary, path, overwrite: false);
+                _temporary = null;
+            }
+
+            AtomicFile.SyncFolder(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
+        }
+        catch (IOException exception)
+        {
+            throw new ImageException(
+                System.IO.Path.Exists(path) ? ImageErrorKind.AlreadyExists : ImageErrorKind.IoError,
+                path,
+                $"The image '{path}' could not be put in place: {exception.Message}",
+                exception);
         }
     }
 
@@ -183,7 +228,14 @@ public sealed class SystemImageFile : IImageFile
         Math.Min(lengthBytes, _file.FindRunEnd(offsetBytes, out isHole) - offsetBytes);
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        if (_temporary is not null)
+        {
+            File.Delete(_temporary);
+        }
+    }
 
     private static bool IsMissing(int result) => result is -Errno.NotSupported or -Errno.NoSystemCall;
 

@@ -7,11 +7,13 @@ public sealed class RawImage : IDiskImage
 {
     private const int SectorBytes = 512;
     private readonly IImageFile _file;
+    private readonly FlushRunner _flush;
 
     /// <summary>Takes over <paramref name="file"/>.</summary>
     public RawImage(IImageFile file)
     {
         _file = file;
+        _flush = new FlushRunner(file.Flush);
         var sizeBytes = (file.LengthBytes + SectorBytes - 1) / SectorBytes * SectorBytes;
         Geometry = new BlockGeometry(sizeBytes, SectorBytes, SectorBytes);
         Capabilities = file.IsReadOnly
@@ -47,7 +49,7 @@ public sealed class RawImage : IDiskImage
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> FlushAsync() => new(_file.IsReadOnly ? BlockStatus.Ok : _file.Flush());
+    public ValueTask<BlockStatus> FlushAsync() => _file.IsReadOnly ? new(BlockStatus.Ok) : _flush.RunAsync();
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
@@ -74,7 +76,7 @@ public sealed class RawImage : IDiskImage
         }
 
         var status = (options & WriteOptions.MayTrim) != 0 ? _file.Discard(offsetBytes, lengthBytes) : _file.Zero(offsetBytes, lengthBytes);
-        return new(status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _file.Flush() : status);
+        return status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.RunAsync() : new(status);
     }
 
     /// <inheritdoc/>
@@ -105,6 +107,6 @@ public sealed class RawImage : IDiskImage
     private async ValueTask<BlockStatus> WriteThroughAsync(ValueTask<BlockStatus> request)
     {
         var status = await request.ConfigureAwait(false);
-        return status == BlockStatus.Ok ? _file.Flush() : status;
+        return status == BlockStatus.Ok ? await _flush.RunAsync().ConfigureAwait(false) : status;
     }
 }

@@ -17,6 +17,7 @@ public sealed class VhdxImage : IDiskImage
     private readonly VhdxBlockTable _table;
     private readonly VhdxAllocator _allocator;
     private readonly VhdxMetadataLog _log;
+    private readonly FlushRunner _flush;
     private readonly Lock _starting = new();
     private volatile bool _isWriting;
 
@@ -28,6 +29,7 @@ public sealed class VhdxImage : IDiskImage
         _layout = layout;
         _table = table;
         _log = new VhdxMetadataLog(file, headers, table, newId);
+        _flush = new FlushRunner(_log.Flush);
         _allocator = new VhdxAllocator(file, table, layout, _log, endBytes);
         Capabilities = file.IsReadOnly
             ? new(ReadOnly: true, Capability.None, Capability.None, Capability.Native)
@@ -105,7 +107,7 @@ public sealed class VhdxImage : IDiskImage
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> FlushAsync() => new(_file.IsReadOnly ? BlockStatus.Ok : _log.Flush());
+    public ValueTask<BlockStatus> FlushAsync() => _file.IsReadOnly ? new(BlockStatus.Ok) : _flush.RunAsync();
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
@@ -157,7 +159,7 @@ public sealed class VhdxImage : IDiskImage
             offsetBytes += pieceBytes;
         }
 
-        return new(status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _log.Flush() : status);
+        return status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.RunAsync() : new(status);
     }
 
     /// <inheritdoc/>
@@ -278,7 +280,7 @@ public sealed class VhdxImage : IDiskImage
     private async ValueTask<BlockStatus> FlushAfterAsync(ValueTask<BlockStatus> write)
     {
         var status = await write.ConfigureAwait(false);
-        return status == BlockStatus.Ok ? _log.Flush() : status;
+        return status == BlockStatus.Ok ? await _flush.RunAsync().ConfigureAwait(false) : status;
     }
 
     private BlockStatus BeginWriting()

@@ -38,17 +38,6 @@ public static partial class AtomicFile
         SyncFolder(folder);
     }
 
-    /// <summary>
-    /// Gives the finished file <paramref name="temporary"/> its name <paramref name="path"/> in the same folder, durably, and never over a
-    /// file that is there.
-    /// </summary>
-    /// <exception cref="IOException">The name is taken, or the file system refused; the temporary file is left to the caller.</exception>
-    public static void Publish(string temporary, string path)
-    {
-        File.Move(temporary, path, overwrite: false);
-        SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
-    }
-
     /// <summary>Deletes <paramref name="path"/> if it exists and makes the deletion durable.</summary>
     public static void Delete(string path)
     {

@@ -18,6 +18,9 @@ public sealed unsafe partial class NativeFile : IDisposable
     private const int FlagCreate = 0x40; // O_CREAT
     private const int FlagExclusive = 0x80; // O_EXCL
     private const int FlagCloseOnExec = 0x80000; // O_CLOEXEC
+    private const int FlagTemporary = 0x410000; // O_TMPFILE, which includes O_DIRECTORY
+    private const int CurrentFolder = -100; // AT_FDCWD
+    private const int FollowLink = 0x400; // AT_SYMLINK_FOLLOW
     private const int SeekEnd = 2;
     private const int SeekData = 3;
     private const int SeekHole = 4;
@@ -49,6 +52,21 @@ public sealed unsafe partial class NativeFile : IDisposable
     /// <summary>Makes a new file that only its owner may use; null and the error number (<see cref="Errno.Exists"/> when it is there) otherwise.</summary>
     public static NativeFile? TryCreate(string path, out int error) =>
         TryOpen(path, FlagReadWrite | FlagCloseOnExec | FlagCreate | FlagExclusive, out error);
+
+    /// <summary>
+    /// Makes a file in <paramref name="folder"/> that has no name yet: it is gone when its descriptor is, however the process ends, unless
+    /// <see cref="TryGiveName"/> comes first. Null and <see cref="Errno.NotSupported"/>, or another number, where the file system cannot.
+    /// </summary>
+    public static NativeFile? TryCreateUnnamed(string folder, string futurePath, out int error)
+    {
+        var descriptor = Open(folder, FlagReadWrite | FlagCloseOnExec | FlagTemporary, 0x180); // octal 0600, umask applies
+        error = descriptor < 0 ? Marshal.GetLastPInvokeError() : 0;
+        return descriptor < 0 ? null : new NativeFile(descriptor, futurePath);
+    }
+
+    /// <summary>Gives an unnamed file its name, never over a file that is there. 0 or the error number.</summary>
+    public int TryGiveName(string path) =>
+        Link(CurrentFolder, $"/proc/self/fd/{_descriptor}", CurrentFolder, path, FollowLink) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
     /// <summary>Length in bytes (of a block device too), or the negated error number.</summary>
     public long GetLength() => Result(Seek(_descriptor, 0, SeekEnd));
@@ -218,6 +236,9 @@ public sealed unsafe partial class NativeFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(int oldFolder, string oldPath, int newFolder, string newPath, int flags);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int descriptor);

@@ -62,6 +62,18 @@ public sealed class StoragePlaneTests
     }
 
     [Fact]
+    public async Task PlaneThatDiesWhileMakingAnImage_LeavesNothing()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path, "image.written");
+        Directory.CreateDirectory(folder["disks"]);
+        await Assert.ThrowsAnyAsync<ControlException>(
+            () => plane.Client.CreateImageAsync(new CreateImage(folder["disks/a.vhdx"], ImageFormat.Vhdx, ImageType.Fixed, 64 << 20)));
+        plane.WaitForExit();
+        Assert.Empty(Directory.GetFileSystemEntries(folder["disks"]));
+    }
+
+    [Fact]
     public async Task ImageThatIsGone_IsReported_AndKeepsNothingElseFromOpening()
     {
         using var folder = new TempFolder();
