@@ -26,7 +26,7 @@ quickstart() {
 
     heading "3. A guest's disk"
     local folder disk
-    folder=$(field VirtualHardDiskPath Get-VMHost)
+    folder=$(quiet_run Get-VMHost -Json | sed -n 's/.*"VirtualHardDiskPath": *"\([^"]*\)".*/\1/p' | head -n 1)
     [ -n "$folder" ] || fail "Get-VMHost named no folder for virtual hard disks"
     disk=$folder/$name.vhdx
     if [ -e "$disk" ]; then
@@ -43,7 +43,7 @@ quickstart() {
     else
         run New-VM -Name "$name" -Generation "$generation" -MemoryStartupBytes 512MB -VHDPath "$disk" -SwitchName "Default Switch"
     fi
-    if [ "$(field State Get-VM -Name "$name")" = Running ]; then
+    if [ "$(state "$name")" = Running ]; then
         ready "It is running already."
     else
         run Start-VM -Name "$name"
@@ -62,8 +62,8 @@ quickstart() {
     say ''
     say "The last lines of its console:"
     local id
-    id=$(field Id Get-VM -Name "$name" | tr -d -)
-    sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\r//g' -e '/^ *$/d' "$run_folder/m/$id/com1.log" | tail -n 6 | sed 's/^/  | /' >&2
+    id=$(quiet_run Get-VM -Name "$name" -Json | sed -n 's/.*"Id": *"\([^"]*\)".*/\1/p' | head -n 1 | tr -d -)
+    tail -n 8 "$run_folder/m/$id/com1.log" | tr -d '\r\033' | sed 's/^/  | /' >&2
 
     heading "Done in $((SECONDS - begin)) s"
     say "Try: ./vireo console $name      (Ctrl-] leaves)"
@@ -89,9 +89,4 @@ run() {
 
 quiet_run() { "$program" "${global[@]}" "$@"; }
 
-# field NAME COMMAND...: the first value of that name in what the command puts out.
-field() {
-    local name=$1
-    shift
-    quiet_run "$@" -Json | grep -oE "\"$name\": *\"[^\"]*\"" | head -n 1 | cut -d'"' -f4
-}
+state() { quiet_run Get-VM -Name "$1" -Json | sed -n 's/.*"State": *"\([^"]*\)".*/\1/p' | head -n 1; }

@@ -72,6 +72,13 @@ public sealed class CommandGenerator : IIncrementalGenerator
             case "Cli":
                 Add("CommandTable.g.cs", TableEmitter.Emit(settings.RootNamespace, commands));
                 break;
+            case "PowerShell":
+                foreach (var command in commands)
+                {
+                    Add($"{command.Name}.g.cs", CmdletEmitter.Emit(command));
+                }
+
+                break;
             default:
                 output.ReportDiagnostic(Diagnostic.Create(Misread, Location.None, $"VireoSurface is '{settings.Surface}'; it must be Server, Cli or PowerShell"));
                 break;

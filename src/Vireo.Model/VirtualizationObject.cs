@@ -16,7 +16,7 @@ public abstract class VirtualizationObject
     /// that made the object.
     /// </summary>
     [JsonIgnore]
-    public ILiveSource? LiveSource { get; set; }
+    internal ILiveSource? LiveSource { get; set; }
 }
 
 /// <summary>Reads an object's live properties again. Implementations decide how fresh is fresh enough.</summary>

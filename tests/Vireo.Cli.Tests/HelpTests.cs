@@ -7,9 +7,10 @@ namespace Vireo.Cli.Tests;
 [Requirement("PS-3")]
 public class HelpTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly GlobalOptions Nowhere = new("/nonexistent", null, Json: false);
 
-    private static Task<IReadOnlyList<string>> Complete(params string[] typed) => CompleteVerb.WordsAsync(Nowhere, typed, CancellationToken.None);
+    private static Task<IReadOnlyList<string>> Complete(params string[] typed) => CompleteVerb.WordsAsync(Nowhere, typed, Patience, CancellationToken.None);
 
     [Fact]
     public async Task The_overview_lists_verbs_and_commands()
@@ -52,8 +53,8 @@ public class HelpTests
     {
         await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1"), FakeHost.Machine("db")]);
         var options = new GlobalOptions(host.Root, null, Json: false);
-        Assert.Equal(["web1"], await CompleteVerb.WordsAsync(options, ["Start-VM", "w"], CancellationToken.None));
-        Assert.Equal(["db"], await CompleteVerb.WordsAsync(options, ["Set-VMMemory", "-VMName", "d"], CancellationToken.None));
+        Assert.Equal(["web1"], await CompleteVerb.WordsAsync(options, ["Start-VM", "w"], Patience, CancellationToken.None));
+        Assert.Equal(["db"], await CompleteVerb.WordsAsync(options, ["Set-VMMemory", "-VMName", "d"], Patience, CancellationToken.None));
     }
 
     [Theory]

@@ -47,7 +47,7 @@ internal static class CompleteVerb
 
     public static async Task<int> WordsAsync(VerbContext context)
     {
-        foreach (var word in await WordsAsync(context.Options, context.Arguments, context.Cancellation))
+        foreach (var word in await WordsAsync(context.Options, context.Arguments, Patience, context.Cancellation))
         {
             context.Terminal.Out.Write(word + "\n");
         }
@@ -56,8 +56,12 @@ internal static class CompleteVerb
     }
 
     /// <summary>What the last of <paramref name="typed"/> could become. Nothing means: a file name, if anything.</summary>
-    internal static async Task<IReadOnlyList<string>> WordsAsync(GlobalOptions options, IReadOnlyList<string> typed, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<string>> WordsAsync(
+        GlobalOptions options, IReadOnlyList<string> typed, TimeSpan patience, CancellationToken cancellation)
     {
+        using var patient = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patient.CancelAfter(patience);
+        cancellation = patient.Token;
         var last = typed.Count == 0 ? "" : typed[^1];
         if (typed.Count <= 1)
         {
@@ -151,14 +155,12 @@ internal static class CompleteVerb
     /// <summary>Names of the host's objects; none when the host does not answer soon.</summary>
     private static async Task<IReadOnlyList<string>> NamesAsync(GlobalOptions options, string command, string last, CancellationToken cancellation)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(Patience);
         var names = new List<string>();
         try
         {
             using var host = new HostClient(options.Address);
             var request = new CommandRequest { Parameters = ArgumentValue.Json(static writer => { writer.WriteStartObject(); writer.WriteEndObject(); }) };
-            await foreach (var record in host.SendAsync(command, request, patience.Token))
+            await foreach (var record in host.SendAsync(command, request, cancellation))
             {
                 if (record is ObjectRecord value && value.Value.TryGetProperty("Name", out var name))
                 {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text.Json;
 using Vireo.Cli.Parsing;
 using Vireo.Client;
 using Vireo.Surface;
@@ -21,7 +22,7 @@ internal static class ConsoleVerb
         using var host = new HostClient(context.Options.Address);
         var id = await FindAsync(host, name, context.Cancellation);
         var answer = await host.GetAsync($"api/vms/{id}/console", context.Cancellation);
-        var path = answer.TryGetProperty("path", out var value) ? value.GetString() : null;
+        var path = answer.TryGetProperty("socket", out var value) ? value.GetString() : null;
         if (string.IsNullOrEmpty(path))
         {
             throw new CliException("InvalidState", $"The virtual machine '{name}' has no serial console now; start it with 'vireo Start-VM {name}'.", ExitStatus.Error);
@@ -38,6 +39,16 @@ internal static class ConsoleVerb
         }
 
         context.Terminal.WriteNote($"Connected to the console of {name}. Ctrl-] leaves.");
+        if (answer.TryGetProperty("lines", out var lines) && lines.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var past in lines.EnumerateArray())
+            {
+                context.Terminal.Out.Write(past.GetString() + "\n");
+            }
+
+            context.Terminal.Out.Flush();
+        }
+
         using var raw = RawTerminal.Enter();
         using var line = new NetworkStream(socket);
         await RelayAsync(line, Console.OpenStandardInput(), Console.OpenStandardOutput());

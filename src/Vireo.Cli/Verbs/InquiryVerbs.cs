@@ -1,42 +1,55 @@
 using System.Text.Json;
 using Vireo.Cli.Output;
 using Vireo.Client;
+using Vireo.Model;
 
 namespace Vireo.Cli.Verbs;
 
-/// <summary><c>vireo status</c>.</summary>
-internal static class StatusVerb
-{
-    public static Task<int> RunAsync(VerbContext context) => Inquiry.ShowAsync(context, "api/status");
-}
-
-/// <summary><c>vireo doctor</c>.</summary>
+/// <summary><c>vireo doctor</c>: what this machine offers, and what to do where it falls short.</summary>
 internal static class DoctorVerb
 {
-    public static Task<int> RunAsync(VerbContext context) => Inquiry.ShowAsync(context, "api/doctor");
-}
+    private static readonly ViewColumn[] Columns = [new("Check", "name"), new("Verdict", "level"), new("Found", "found"), new("Advice", "advice")];
 
-/// <summary><c>vireo jobs</c>.</summary>
-internal static class JobsVerb
-{
-    public static Task<int> RunAsync(VerbContext context) => Inquiry.ShowAsync(context, "api/jobs");
-}
-
-/// <summary><c>vireo events [--follow]</c>.</summary>
-internal static class EventsVerb
-{
     public static async Task<int> RunAsync(VerbContext context)
     {
-        var follow = context.Arguments.Contains("--follow", StringComparer.Ordinal) || context.Arguments.Contains("-f", StringComparer.Ordinal);
-        if (!follow)
+        var checks = await Inquiry.ShowAsync(context, "api/doctor", Columns);
+        return checks.EnumerateArray().Any(static check => check.TryGetProperty("level", out var level) && level.ValueEquals("Failure")) ? ExitStatus.Error : ExitStatus.Ok;
+    }
+}
+
+/// <summary><c>vireo jobs</c>: long work, and how far it is.</summary>
+internal static class JobsVerb
+{
+    private static readonly ViewColumn[] Columns =
+    [
+        new("Started", "started"), new("Command", "command"), new("Caller", "caller"), new("Status", "status"), new("Percent", "percent", RightAligned: true),
+        new("Activity", "activity"), new("Error", "error"), new("Id", "id"),
+    ];
+
+    public static async Task<int> RunAsync(VerbContext context)
+    {
+        await Inquiry.ShowAsync(context, "api/jobs", Columns);
+        return ExitStatus.Ok;
+    }
+}
+
+/// <summary><c>vireo events [--follow]</c>: what happened, and what happens.</summary>
+internal static class EventsVerb
+{
+    private static readonly ViewColumn[] Columns = [new("Time", "time"), new("Kind", "kind"), new("Message", "message")];
+
+    public static async Task<int> RunAsync(VerbContext context)
+    {
+        if (!context.Arguments.Any(static argument => argument is "--follow" or "-f"))
         {
-            return await Inquiry.ShowAsync(context, "api/events");
+            await Inquiry.ShowAsync(context, "api/events", Columns);
+            return ExitStatus.Ok;
         }
 
         using var host = new HostClient(context.Options.Address);
         await foreach (var line in host.FollowAsync("api/events?follow=true", context.Cancellation))
         {
-            context.Terminal.Out.Write(context.Options.Json ? line.GetRawText() : Inquiry.Line(line));
+            context.Terminal.Out.Write(context.Options.Json ? line.GetRawText() : string.Join("  ", Columns.Select(column => CellText.Of(line.GetProperty(column.Property)))));
             context.Terminal.Out.Write('\n');
             context.Terminal.Out.Flush();
         }
@@ -48,33 +61,21 @@ internal static class EventsVerb
 /// <summary>Shows what the host answers to a question about itself.</summary>
 internal static class Inquiry
 {
-    /// <summary>An array is shown line by line, an object as a list.</summary>
-    public static async Task<int> ShowAsync(VerbContext context, string path)
+    /// <summary>Shows a list as a table, or as JSON, and gives it back.</summary>
+    public static async Task<JsonElement> ShowAsync(VerbContext context, string path, IReadOnlyList<ViewColumn> columns)
     {
         using var host = new HostClient(context.Options.Address);
         var answer = await host.GetAsync(path, context.Cancellation);
-        var output = context.Terminal.Out;
+        var rows = answer.EnumerateArray().ToList();
         if (context.Options.Json)
         {
-            output.Write(answer.GetRawText() + "\n");
+            context.Terminal.Out.Write(answer.GetRawText() + "\n");
         }
-        else if (answer.ValueKind == JsonValueKind.Array)
+        else if (rows.Count > 0)
         {
-            foreach (var item in answer.EnumerateArray())
-            {
-                output.Write(Line(item) + "\n");
-            }
-        }
-        else
-        {
-            ListView.Write(output, answer);
+            TableView.Write(context.Terminal.Out, columns, rows, context.Terminal.Width);
         }
 
-        return ExitStatus.Ok;
+        return answer;
     }
-
-    /// <summary>The values of an object in one line.</summary>
-    public static string Line(JsonElement item) => item.ValueKind == JsonValueKind.Object
-        ? string.Join("  ", item.EnumerateObject().Select(static member => CellText.Of(member.Value)).Where(static text => text.Length > 0))
-        : CellText.Of(item);
 }

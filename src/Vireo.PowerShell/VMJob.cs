@@ -1,0 +1,128 @@
+using System.Management.Automation;
+using Vireo.Client;
+using Vireo.PowerShell;
+using Vireo.Surface;
+using HostError = Vireo.Surface.ErrorRecord;
+using HostProgress = Vireo.Surface.ProgressRecord;
+using HostVerbose = Vireo.Surface.VerboseRecord;
+using HostWarning = Vireo.Surface.WarningRecord;
+
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>A command that runs in the background of the session: what <c>-AsJob</c> gives back. Stopping it cancels the command on the host.</summary>
+public sealed class VMJob : Job
+{
+    private readonly string _command;
+    private readonly string _cmdletClass;
+    private readonly HostConnection _connection;
+    private readonly CommandRequest _request;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal VMJob(string line, string command, string cmdletClass, HostConnection connection, CommandRequest request)
+        : base(line, command)
+    {
+        _command = command;
+        _cmdletClass = cmdletClass;
+        _connection = connection;
+        _request = request;
+        PSJobTypeName = "VMJob";
+    }
+
+    /// <inheritdoc/>
+    public override bool HasMoreData => Output.Count > 0 || Error.Count > 0 || Warning.Count > 0 || Verbose.Count > 0 || Progress.Count > 0;
+
+    /// <inheritdoc/>
+    public override string Location => _connection.Client.Address.Name == "." ? "localhost" : _connection.Client.Address.Name;
+
+    /// <inheritdoc/>
+    public override string StatusMessage => "";
+
+    /// <summary>Sends the command.</summary>
+    internal void Start()
+    {
+        SetJobState(JobState.Running);
+        _ = Task.Run(RunAsync);
+    }
+
+    /// <inheritdoc/>
+    public override void StopJob()
+    {
+        _stop.Cancel();
+        _ended.Task.Wait();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _stop.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async Task RunAsync()
+    {
+        var state = JobState.Failed;
+        _connection.Changed();
+        try
+        {
+            await foreach (var record in _connection.Client.SendAsync(_command, _request, _stop.Token).ConfigureAwait(false))
+            {
+                Add(record);
+                state = record is EndRecord end ? end.Status switch { "completed" => JobState.Completed, "cancelled" => JobState.Stopped, _ => JobState.Failed } : state;
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            state = JobState.Stopped;
+        }
+        catch (HostUnreachableException error)
+        {
+            Add(new HostError(error.ErrorId, error.Category, error.Message, null, $"{error.ErrorId},{_cmdletClass}", Terminating: true));
+        }
+
+        _connection.Changed();
+        SetJobState(state);
+        _ended.SetResult();
+    }
+
+    private void Add(CommandRecord record)
+    {
+        switch (record)
+        {
+            case ObjectRecord item:
+                var value = ModelObjects.Read(item);
+                if (value is VirtualizationObject living)
+                {
+                    _connection.Live.Adopt(living);
+                }
+
+                Output.Add(PSObject.AsPSObject(value));
+                break;
+            case HostError error:
+                var category = Enum.TryParse<ErrorCategory>(error.Category, out var known) ? known : ErrorCategory.NotSpecified;
+
+                // Outside of a cmdlet nothing adds the class to the id.
+                Error.Add(new System.Management.Automation.ErrorRecord(
+                    new VirtualizationException(error.Message, error.ErrorId, category), $"{error.ErrorId},{_cmdletClass}", category, error.Target));
+                break;
+            case HostWarning warning:
+                Warning.Add(new System.Management.Automation.WarningRecord(warning.Message));
+                break;
+            case HostVerbose verbose:
+                Verbose.Add(new System.Management.Automation.VerboseRecord(verbose.Message));
+                break;
+            case HostProgress progress:
+                Progress.Add(new System.Management.Automation.ProgressRecord(Id, progress.Activity.Length == 0 ? " " : progress.Activity, progress.Status.Length == 0 ? " " : progress.Status)
+                {
+                    PercentComplete = Math.Clamp(progress.Percent, -1, 100),
+                });
+                break;
+            default:
+                break;
+        }
+    }
+}

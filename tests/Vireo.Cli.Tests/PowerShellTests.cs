@@ -1,0 +1,182 @@
+using System.Diagnostics;
+using Vireo.Surface;
+using Vireo.Testing;
+
+namespace Vireo.Cli.Tests;
+
+/// <summary>
+/// The module in a real PowerShell against a host of the test. PowerShell is no package of the distributions, so these tests run where
+/// <c>pwsh</c> is on the path and are silent elsewhere.
+/// </summary>
+[Requirement("PS-3")]
+[Requirement("PS-4")]
+public class PowerShellTests
+{
+    private static readonly string? Program = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+        .Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists);
+
+    /// <summary>The module that was built with these tests, in the same configuration.</summary>
+    private static string Module
+    {
+        get
+        {
+            var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
+            return Path.Combine(Repository.Root, "src", "Vireo.PowerShell", "bin", configuration, "net8.0", "Hyper-V.psd1");
+        }
+    }
+
+    private static async Task<string[]> RunAsync(FakeHost host, string script)
+    {
+        var start = new ProcessStartInfo(Program!) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment["VIREO_ROOT"] = host.Root;
+        start.Environment["NO_COLOR"] = "1";
+        foreach (var argument in (string[])["-NoProfile", "-NonInteractive", "-Command", $"$ErrorActionPreference = 'Stop'; Import-Module '{Module}'; {script}"])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var error = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, output + await error);
+        return output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    }
+
+    [Fact]
+    public async Task Objects_have_the_types_that_scripts_name()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1")]);
+        Assert.Equal(
+            ["Microsoft.HyperV.PowerShell.VirtualMachine", "True", "2", "1024"],
+            await RunAsync(host, """
+                $vm = Get-VM web1
+                $vm.GetType().FullName
+                $vm.State -eq [Microsoft.HyperV.PowerShell.VMState]::Running
+                [int]$vm.State
+                $vm.MemoryAssigned / 1MB
+                """));
+    }
+
+    [Fact]
+    public async Task Errors_are_caught_by_type_id_and_category()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        const string error = """{"record":"error","errorId":"InvalidParameter","category":"InvalidArgument","message":"There is none.","target":"x","fullyQualifiedErrorId":"","terminating":false}""";
+        await using var host = await FakeHost.StartAsync((_, _) => [error]);
+        Assert.Equal(
+            ["InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM", "InvalidArgument", "InvalidParameter", "x", "went on"],
+            await RunAsync(host, """
+                try { Get-VM x } catch [Microsoft.HyperV.PowerShell.VirtualizationException] {
+                    $_.FullyQualifiedErrorId; $_.CategoryInfo.Category; $_.Exception.ErrorIdentifier; $_.TargetObject
+                }
+                Get-VM x -ErrorAction SilentlyContinue
+                'went on'
+                """));
+    }
+
+    [Fact]
+    public async Task Pipelines_bind_by_value_and_by_property_name()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        await using var host = await FakeHost.StartAsync((command, _) => command switch
+        {
+            "Get-VM" => [FakeHost.Machine("web1"), FakeHost.Machine("web2")],
+            "Get-VMHardDiskDrive" => ["""{"record":"object","type":"Microsoft.HyperV.PowerShell.HardDiskDrive","value":{"Id":"x","Path":"/d/a.vhdx"}}"""],
+            _ => [],
+        });
+        await RunAsync(host, "Get-VM web* | Stop-VM -TurnOff; Get-VMHardDiskDrive web1 | Get-VHD");
+        var stops = host.Requests.Where(static request => request.Command == "Stop-VM").Select(static request => request.Request).ToList();
+        Assert.Equal(["web1", "web2"], stops.Select(static stop => stop.Parameters.GetProperty("VM")[0].GetProperty("Name").GetString()));
+        Assert.All(stops, static stop => Assert.Equal("VMObject", stop.ParameterSet));
+        Assert.Equal("/d/a.vhdx", host.Requests.Last(static request => request.Command == "Get-VHD").Request.Parameters.GetProperty("Path")[0].GetString());
+    }
+
+    [Fact]
+    public async Task WhatIf_and_Confirm_are_answered_by_PowerShell()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        var questions = new List<Guid>();
+        await using var host = await FakeHost.StartAsync(Ask);
+        var output = await RunAsync(host, "Stop-VM web1 -WhatIf; Stop-VM web1; Stop-VM web1 -Confirm:$false");
+        Assert.Equal(["What if: Performing the operation \"Stop-VM\" on target \"web1\"."], output);
+        Assert.Equal([true, null, false], host.Requests.Select(static request => request.Request.Confirm));
+        Assert.Equal(Answer.No, await host.AnswerOf(Assert.Single(questions)));
+
+        async IAsyncEnumerable<string> Ask(string command, CommandRequest request, FakeHost self)
+        {
+            if (request.Confirm == true)
+            {
+                var id = Guid.NewGuid();
+                questions.Add(id);
+                yield return $$"""{"record":"question","id":"{{id}}","kind":"shouldProcess","target":"web1","action":"Stop-VM"}""";
+                await self.AnswerOf(id);
+            }
+
+            yield return FakeHost.End;
+        }
+    }
+
+    [Fact]
+    public async Task AsJob_gives_a_job_and_live_properties_are_read_again()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        var id = Guid.NewGuid();
+        var state = "Off";
+        await using var host = await FakeHost.StartAsync((command, _) =>
+        {
+            state = command == "Start-VM" ? "Running" : state;
+            return command == "Get-VM" ? [FakeHost.Machine("web1", state).Replace("\"Id\":\"", $"\"Id\":\"{id}\",\"X\":\"", StringComparison.Ordinal)] : [];
+        });
+        Assert.Equal(
+            ["Off", "VMJob", "Completed", "Running"],
+            await RunAsync(host, """
+                $vm = Get-VM web1
+                "$($vm.State)"
+                $job = Start-VM web1 -AsJob
+                $job.PSJobTypeName
+                "$(($job | Wait-Job).State)"
+                "$($vm.State)"
+                """));
+    }
+
+    [Fact]
+    public async Task Completion_offers_names_and_tables_have_the_columns_of_the_original()
+    {
+        if (Program is null)
+        {
+            return;
+        }
+
+        await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1"), FakeHost.Machine("my vm")]);
+        var output = await RunAsync(host, """
+            (TabExpansion2 'Start-VM w' 10).CompletionMatches.CompletionText
+            (TabExpansion2 'Start-VM my' 11).CompletionMatches.CompletionText
+            Get-VM | Out-String -Width 200
+            """);
+        Assert.Equal(["web1", "'my vm'"], output[..2]);
+        Assert.Equal("Name  State   CPUUsage(%) MemoryAssigned(M) Uptime           Status             Version", output[2]);
+    }
+}
