@@ -93,6 +93,12 @@ public sealed class MachineDriver : IMachineDriver
     /// </summary>
     private async Task<ProcessIdentity?> FindStrayAsync(Guid id, string runFolder, bool cutShort, CancellationToken cancellationToken)
     {
+        if (!cutShort && !File.Exists(Path.Combine(runFolder, "qmp")))
+        {
+            // Without a control socket there is no process; looking through all of them for each machine that is off would take long.
+            return null;
+        }
+
         var attempts = cutShort ? 10 : 1;
         while (true)
         {
@@ -108,11 +114,6 @@ public sealed class MachineDriver : IMachineDriver
 
     private static ProcessIdentity? FindStray(Guid id, string runFolder)
     {
-        if (!Directory.Exists(runFolder) || Directory.GetFileSystemEntries(runFolder).Length == 0)
-        {
-            return null;
-        }
-
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var processId)
