@@ -1,6 +1,5 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
-using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Machines.Configuration;
 
@@ -13,7 +12,7 @@ namespace Vireo.Commands.DvdDrives;
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off and the drive is on an IDE controller")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the guest does not let go of the drive")]
 [Example("Get-VMDvdDrive web1 | Remove-VMDvdDrive", "Removes all DVD drives of web1.")]
-public sealed class RemoveVMDvdDrive : MachineCommand
+public sealed class RemoveVMDvdDrive : DriveRemoval
 {
     /// <summary>Drives, as Get-VMDvdDrive writes them.</summary>
     [Parameter(ParameterSetName = "VMDvdDrive", Position = 0, Mandatory = true, ValueFromPipeline = true)]
@@ -43,49 +42,7 @@ public sealed class RemoveVMDvdDrive : MachineCommand
     public Switch Passthru { get; set; }
 
     /// <inheritdoc/>
-    public override async Task RunAsync(CommandContext context)
-    {
-        var service = context.Service<IMachines>();
-        if (VMDvdDrive is null)
-        {
-            foreach (var machine in Resolve(context, [VMName!], null))
-            {
-                await GuardAsync(context, () => RemoveAsync(context, machine, DrivePlaces.Single(machine, DriveKind.Dvd, null, ControllerNumber, ControllerLocation)));
-            }
-
-            return;
-        }
-
-        foreach (var drive in VMDvdDrive)
-        {
-            await GuardAsync(context, () =>
-            {
-                var machine = service.Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId);
-                var configuration = machine.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
-                    ?? throw Errors.Invalid($"The virtual machine '{machine.Name}' has no drive '{drive.Name}' any more.", drive.Id);
-                return RemoveAsync(context, machine, configuration);
-            });
-        }
-    }
-
-    private async Task RemoveAsync(CommandContext context, VirtualMachineConfiguration machine, DriveConfiguration drive)
-    {
-        if (!await context.ShouldProcessAsync(machine.Name, "Remove-VMDvdDrive"))
-        {
-            return;
-        }
-
-        await context.Service<IMachines>().ChangeAsync(
-            machine.Id,
-            (c, status) =>
-            {
-                DrivePlaces.RequireHotPluggable(c, status.IsOff, drive.Bus);
-                return c with { Drives = [.. c.Drives.Where(other => other.Id != drive.Id)] };
-            },
-            context.Cancellation);
-        if (Passthru)
-        {
-            context.WriteObject(ModelMapper.Dvd(machine, drive, context.Service<IHostSettings>().Facts.Name));
-        }
-    }
+    public override Task RunAsync(CommandContext context) => VMDvdDrive is null
+        ? RemovePlaceAsync(context, VMName!, DriveKind.Dvd, null, ControllerNumber, ControllerLocation, "Remove-VMDvdDrive", Passthru)
+        : RemoveObjectsAsync(context, VMDvdDrive, "Remove-VMDvdDrive", Passthru);
 }

@@ -1,6 +1,5 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
-using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Machines.Configuration;
 
@@ -13,7 +12,7 @@ namespace Vireo.Commands.HardDiskDrives;
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off and the drive is on an IDE controller")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the guest does not let go of the drive")]
 [Example("Get-VMHardDiskDrive web1 | Remove-VMHardDiskDrive", "Removes all hard disk drives of web1.")]
-public sealed class RemoveVMHardDiskDrive : MachineCommand
+public sealed class RemoveVMHardDiskDrive : DriveRemoval
 {
     /// <summary>Drives, as Get-VMHardDiskDrive writes them.</summary>
     [Parameter(ParameterSetName = "VMHardDiskDrive", Position = 0, Mandatory = true, ValueFromPipeline = true)]
@@ -47,49 +46,7 @@ public sealed class RemoveVMHardDiskDrive : MachineCommand
     public Switch Passthru { get; set; }
 
     /// <inheritdoc/>
-    public override async Task RunAsync(CommandContext context)
-    {
-        var service = context.Service<IMachines>();
-        if (VMHardDiskDrive is null)
-        {
-            foreach (var machine in Resolve(context, [VMName!], null))
-            {
-                await GuardAsync(context, () => RemoveAsync(context, machine, DrivePlaces.Single(machine, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation)));
-            }
-
-            return;
-        }
-
-        foreach (var drive in VMHardDiskDrive)
-        {
-            await GuardAsync(context, () =>
-            {
-                var machine = service.Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId);
-                var configuration = machine.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
-                    ?? throw Errors.Invalid($"The virtual machine '{machine.Name}' has no drive '{drive.Name}' any more.", drive.Id);
-                return RemoveAsync(context, machine, configuration);
-            });
-        }
-    }
-
-    private async Task RemoveAsync(CommandContext context, VirtualMachineConfiguration machine, DriveConfiguration drive)
-    {
-        if (!await context.ShouldProcessAsync(machine.Name, "Remove-VMHardDiskDrive"))
-        {
-            return;
-        }
-
-        await context.Service<IMachines>().ChangeAsync(
-            machine.Id,
-            (c, status) =>
-            {
-                DrivePlaces.RequireHotPluggable(c, status.IsOff, drive.Bus);
-                return c with { Drives = [.. c.Drives.Where(other => other.Id != drive.Id)] };
-            },
-            context.Cancellation);
-        if (Passthru)
-        {
-            context.WriteObject(ModelMapper.HardDisk(machine, drive, context.Service<IHostSettings>().Facts.Name));
-        }
-    }
+    public override Task RunAsync(CommandContext context) => VMHardDiskDrive is null
+        ? RemovePlaceAsync(context, VMName!, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation, "Remove-VMHardDiskDrive", Passthru)
+        : RemoveObjectsAsync(context, VMHardDiskDrive, "Remove-VMHardDiskDrive", Passthru);
 }

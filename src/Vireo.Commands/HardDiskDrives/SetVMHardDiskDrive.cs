@@ -90,12 +90,8 @@ public sealed class SetVMHardDiskDrive : MachineCommand
 
         return VMHardDiskDrive.Select(drive => (
             context.Service<IMachines>().Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId),
-            (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DriveOf(c, drive))));
+            (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DrivePlaces.OfObject(c, drive))));
     }
-
-    private static DriveConfiguration DriveOf(VirtualMachineConfiguration c, Drive drive) =>
-        c.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
-        ?? throw Errors.Invalid($"The virtual machine '{c.Name}' has no drive '{drive.Name}' any more.", drive.Id);
 
     private async Task ChangeAsync(
         CommandContext context, VirtualMachineConfiguration machine, Func<VirtualMachineConfiguration, DriveConfiguration> find)

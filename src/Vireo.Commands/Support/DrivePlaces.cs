@@ -28,6 +28,11 @@ public static class DrivePlaces
         };
     }
 
+    /// <summary>The drive of the machine that an object stands for.</summary>
+    public static DriveConfiguration OfObject(VirtualMachineConfiguration c, Drive drive) =>
+        c.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
+        ?? throw Errors.Invalid($"The virtual machine '{c.Name}' has no drive '{drive.Name}' any more.", drive.Id);
+
     /// <summary>The bus of a controller type.</summary>
     public static DriveBus ToBus(ControllerType type) => type == ControllerType.IDE ? DriveBus.Ide : DriveBus.Scsi;
 
