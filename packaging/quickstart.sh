@@ -17,6 +17,7 @@ quickstart() {
     heading "1. Setting up"
     check_sdk
     install_packages "$build_needs $run_needs"
+    create_accounts
     "$root/guests/build" --install-needs
     build_all
     ready "The programs are in out/."
@@ -69,6 +70,21 @@ quickstart() {
     say "Try: ./vireo console $name      (Ctrl-] leaves)"
     say "     ./vireo Stop-VM $name"
     say "     ./vireo down               (guests keep running)"
+}
+
+# The unprivileged user that guests run as, and the group whose members may manage this host.
+create_accounts() {
+    if ! getent group vireo-admins >/dev/null; then
+        say "Creating the group vireo-admins: its members may manage this host"
+        groupadd --system vireo-admins || fail "the group vireo-admins could not be created"
+    fi
+    if ! getent passwd vireo-vm >/dev/null; then
+        say "Creating the user vireo-vm: guests run as this user"
+        useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin vireo-vm || fail "the user vireo-vm could not be created"
+        if getent group kvm >/dev/null; then
+            usermod --append --groups kvm vireo-vm || fail "the user vireo-vm could not be added to the group kvm"
+        fi
+    fi
 }
 
 heading() { printf '\n== %s ==\n' "$*" >&2; }
