@@ -14,12 +14,14 @@ namespace Vireo.Storage.Plane;
 public static class StoragePlane
 {
     private const int ControlSocketMode = 0x1B0; // octal 0660
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Runs until SIGTERM or SIGINT, then closes every disk cleanly. Returns the exit code.</summary>
     public static async Task<int> RunAsync(HostPaths paths, IReadOnlyList<IFrontEndFactory> frontEnds, TimeProvider time)
     {
         Directory.CreateDirectory(paths.Run);
-        using var instance = TryLockInstance(Path.Combine(paths.Run, "storage.lock"));
+        using var instance = await TryLockInstanceAsync(Path.Combine(paths.Run, "storage.lock"), time).ConfigureAwait(false);
         if (instance is null)
         {
             await Console.Error.WriteLineAsync($"A storage plane is running already for '{paths.State}'.").ConfigureAwait(false);
@@ -56,17 +58,25 @@ public static class StoragePlane
         return 0;
     }
 
-    // The lock vanishes with the process, however it ends, so a stale file is no obstacle.
-    private static NativeFile? TryLockInstance(string path)
+    // The lock vanishes with the process, however it ends, so a stale file is no obstacle. A process that was killed in the middle of a
+    // flush takes a moment to end, and is waited for.
+    private static async Task<NativeFile?> TryLockInstanceAsync(string path, TimeProvider time)
     {
         var file = NativeFile.TryOpen(path, writable: true, out _) ?? NativeFile.TryCreate(path, out _) ?? NativeFile.TryOpen(path, writable: true, out _)
             ?? throw new IOException($"The lock file '{path}' cannot be opened.");
-        if (FileLock.TryLock(file, exclusive: true, 0, 1))
+        var begun = time.GetTimestamp();
+        while (!FileLock.TryLock(file, exclusive: true, 0, 1))
         {
-            return file;
+            if (time.GetElapsedTime(begun) > s_patience)
+            {
+                file.Dispose();
+                return null;
+            }
+
+            // Allowed: a lock has no event to wait on, and the clock is the one that was passed in.
+            await Task.Delay(s_pause, time).ConfigureAwait(false);
         }
 
-        file.Dispose();
-        return null;
+        return file;
     }
 }
