@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Vireo.Bench;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark()];
 if (args.Length == 0 || benchmarks.FirstOrDefault(candidate => candidate.Name == args[0]) is not { } benchmark)
 {
     Console.Error.WriteLine("Usage: ./bench NAME [ARGUMENTS]");

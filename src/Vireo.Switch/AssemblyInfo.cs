@@ -2,4 +2,4 @@ using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("Vireo.Switch.Tests")]
 [assembly: InternalsVisibleTo("Vireo.Fuzz.Tests")]
-[assembly: InternalsVisibleTo("Vireo.Bench")]
+[assembly: InternalsVisibleTo("vireo-bench")]

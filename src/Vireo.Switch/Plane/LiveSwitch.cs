@@ -10,6 +10,8 @@ namespace Vireo.Switch.Plane;
 /// <summary>A switch that was asked for, and what became of it. For the control side, one call at a time.</summary>
 internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState state)
 {
+    private int _uplinkIndex;
+
     /// <summary>What was asked for.</summary>
     public SwitchSpecification Specification { get; set; } = specification;
 
@@ -38,7 +40,9 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
     /// <exception cref="IOException">The interface cannot be opened.</exception>
     public async Task SetUplinkAsync(Reactor reactor, Forwarder forwarder, string? interfaceName)
     {
-        if (interfaceName == UplinkInterface)
+        // An interface that vanished and came back has another number; the old socket sees nothing of it.
+        var index = interfaceName is null ? 0 : NetworkInterfaces.Find(interfaceName)?.Index ?? 0;
+        if (interfaceName == UplinkInterface && index == _uplinkIndex)
         {
             return;
         }
@@ -67,5 +71,6 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         });
         Uplink = next;
         UplinkInterface = interfaceName;
+        _uplinkIndex = index;
     }
 }

@@ -140,6 +140,8 @@ internal sealed partial class SwitchPlane
             learned,
             live.Uplink is null ? null : Statistics(live.Uplink),
             live.NatSubnet is { } subnet && live.Specification.Nat ? NatNetwork.Describe(live.Nat, subnet) : null,
-            live.Fault);
+            live.Fault ?? (live.Uplink is { BackEnd.IsConnected: false }
+                ? $"The network interface '{live.UplinkInterface}' is down or gone; bring it up, or give the switch another one."
+                : null));
     }
 }

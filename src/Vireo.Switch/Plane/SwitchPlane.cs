@@ -31,6 +31,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private readonly Dictionary<Guid, LiveSwitch> _switches = [];
     private readonly Dictionary<Guid, LivePort> _ports = [];
     private StageTimer? _timer;
+    private bool _isStored = true;
 
     private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
     {
@@ -137,25 +138,22 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         try
         {
             RequireFree(asked);
-            if (_ports.TryGetValue(asked.Id, out var live) && NeedsNewBackEnd(live, asked))
+            _ports.TryGetValue(asked.Id, out var live);
+            var isSame = live is { State: not null } && AreSame(live.Specification, asked);
+            if (isSame && asked.Kind == PortKind.VhostUser && _isStored)
             {
-                await CloseAsync(live, forever: true);
-                live = null;
+                return;
             }
 
-            if (live is null)
+            // A tap that is asked for again also gets its gateway looked after, should somebody have taken it down.
+            var concerned = new[] { asked.SwitchId, live?.Specification.SwitchId };
+            if (!isSame)
             {
-                live = new LivePort(asked);
-                await OpenAsync(live);
-                _ports[asked.Id] = live;
-            }
-            else
-            {
-                await ChangeAsync(live, asked);
+                await MakeOrChangeAsync(live, asked);
+                CrashPoint.Hit("switch.port.applied");
             }
 
-            CrashPoint.Hit("switch.port.applied");
-            foreach (var owner in _switches.Values)
+            foreach (var owner in _switches.Values.Where(one => concerned.Contains(one.Specification.Id)))
             {
                 await UpdateNatAsync(owner);
             }
@@ -228,6 +226,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             throw Refusals.Invalid(string.Join(' ', faults), target);
         }
     }
+
+    private static bool AreSame(PortSpecification one, PortSpecification other) =>
+        one with { Stages = null } == other with { Stages = null } && HaveSameStages(one, other);
+
+    private static bool HaveSameStages(PortSpecification one, PortSpecification other) =>
+        (one.Stages ?? []).Select(StageCatalog.KeyOf).SequenceEqual((other.Stages ?? []).Select(StageCatalog.KeyOf), StringComparer.Ordinal);
 
     private static bool NeedsNewBackEnd(LivePort live, PortSpecification asked)
     {
@@ -302,6 +306,33 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         }
     }
 
+    private async Task MakeOrChangeAsync(LivePort? live, PortSpecification asked)
+    {
+        if (live is not null && !NeedsNewBackEnd(live, asked))
+        {
+            await ChangeAsync(live, asked);
+            return;
+        }
+
+        if (live is not null)
+        {
+            await CloseAsync(live, forever: true);
+        }
+
+        var next = new LivePort(asked);
+        try
+        {
+            await OpenAsync(next);
+        }
+        catch (ControlException exception) when (live is not null)
+        {
+            live.Fault = exception.Error.Message;
+            throw;
+        }
+
+        _ports[asked.Id] = next;
+    }
+
     private async Task OpenAsync(LivePort live)
     {
         var asked = live.Specification;
@@ -327,20 +358,18 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private async Task ChangeAsync(LivePort live, PortSpecification asked)
     {
         var state = live.State!;
-        var settings = PortSettings.Of(asked);
-        var moves = live.Specification.SwitchId != asked.SwitchId;
-        var now = PortSettings.Of(live.Specification);
-        if (now.VlanMode != settings.VlanMode || now.AccessVlanId != settings.AccessVlanId || !now.Stages.Select(StageCatalog.KeyOf).SequenceEqual(settings.Stages.Select(StageCatalog.KeyOf), StringComparer.Ordinal))
+        var now = live.Specification;
+        var moves = now.SwitchId != asked.SwitchId;
+        if (now.VlanMode != asked.VlanMode || now.AccessVlanId != asked.AccessVlanId || !HaveSameStages(now, asked))
         {
-            state.Policy = _compiler.Compile(settings, state.Policy);
+            state.Policy = _compiler.Compile(PortSettings.Of(asked), state.Policy);
 
             // Stations learned in the old VLAN would attract frames that the port refuses.
             await _reactor.InvokeAsync(() => state.Switch?.Addresses.Forget(state.Slot));
         }
 
-        var hadAddress = live.Specification.MacAddress;
         live.Specification = asked;
-        if (asked.Kind == PortKind.Tap && hadAddress != asked.MacAddress)
+        if (asked.Kind == PortKind.Tap && now.MacAddress != asked.MacAddress)
         {
             live.SetHardwareAddress();
         }
@@ -442,10 +471,16 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         await live.Nat.StartAsync();
     }
 
-    private void Save() => new PlaneState(
-        PlaneState.CurrentVersion,
-        [.. _switches.Values.Select(live => new SwitchRecord(live.Specification, live.NatSubnet?.ToString()))],
-        [.. _ports.Values.Select(live => live.Specification)]).Save(_paths.SwitchState);
+    private void Save()
+    {
+        // Where the disk refuses, the next request stores this change too.
+        _isStored = false;
+        new PlaneState(
+            PlaneState.CurrentVersion,
+            [.. _switches.Values.Select(live => new SwitchRecord(live.Specification, live.NatSubnet?.ToString()))],
+            [.. _ports.Values.Select(live => live.Specification)]).Save(_paths.SwitchState);
+        _isStored = true;
+    }
 
     private void Observe(VhostUserEvent what) => LogGuest(what.Message);
 

@@ -129,6 +129,15 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         _host.Ip("link", "set", "cable0", "up");
         Assert.True(_remote.Pings("10.77.0.2"));
 
+        // One that vanishes is reported, and taken again when it is asked for again.
+        _host.Ip("link", "del", "cable0");
+        await Wait.UntilAsync("the loss to be reported", async () => (await _plane.Client.GetSwitchAsync(_external.Id)).Fault?.Contains("cable0", StringComparison.Ordinal) == true);
+        TestNetwork.Connect(_host, "cable0", _remote, "cable1");
+        _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
+        await _plane.Client.PutSwitchAsync(_external);
+        Assert.True(_remote.Pings("10.77.0.2"));
+        Assert.Null((await _plane.Client.GetSwitchAsync(_external.Id)).Fault);
+
         // One that is gone when the plane starts is reported, and everything else works; asked again, it is taken.
         await _plane.StopAsync();
         _host.Ip("link", "del", "cable0");

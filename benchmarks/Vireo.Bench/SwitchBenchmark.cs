@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using Vireo.Control.Switching;
+using Vireo.Switch.Pipeline;
+using Vireo.Switch.Ports;
+using Vireo.Switch.Sdk;
+using Vireo.Switch.Stages;
+
+namespace Vireo.Bench;
+
+/// <summary>
+/// One core carries frames from port to port through the whole pipeline, in memory, beside a bare ring that only copies them: the
+/// ring is the ceiling. A frame passes the switch with two copies, the ring with one.
+/// </summary>
+internal sealed class SwitchBenchmark : IBenchmark
+{
+    private const int Rounds = 9;
+    private const int Batch = 32;
+    private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(250);
+
+    /// <inheritdoc/>
+    public string Name => "switch";
+
+    /// <inheritdoc/>
+    public string Summary => "frames from port to port in memory, and the copying alone";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Command, string Package)> Needs => [];
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Comparison>> RunAsync(IReadOnlyList<string> arguments)
+    {
+        List<Comparison> rows = [];
+        foreach (var bytes in new[] { 64, 1500 })
+        {
+            foreach (var (what, vlan, stages) in new (string, int, StageSpecification[])[]
+            {
+                ("learning, no VLAN", 0, []), ("learning, VLAN access", 7, []), ("and four idle stages", 7, [.. Enumerable.Repeat(new StageSpecification("PassThrough"), 4)]),
+            })
+            {
+                var forward = Forwarding(bytes, vlan, stages);
+                var copy = Copying(bytes);
+                List<double> vireo = [], ring = [];
+                Measure(forward);
+                Measure(copy);
+                for (var round = 0; round < Rounds; round++)
+                {
+                    vireo.Add(Measure(forward));
+                    ring.Add(Measure(copy));
+                }
+
+                rows.Add(new Comparison($"{bytes} B, {what}", "Mpps", Tool.Median(vireo), "a ring", Tool.Median(ring), LessIsBetter: false));
+            }
+        }
+
+        return Task.FromResult<IReadOnlyList<Comparison>>(rows);
+    }
+
+    private static Func<int> Forwarding(int bytes, int vlan, StageSpecification[] stages)
+    {
+        var clock = TimeProvider.System;
+        var compiler = new PolicyCompiler(new StageCatalog(clock));
+        var forwarder = new Forwarder(clock);
+        var home = new SwitchState(Guid.NewGuid(), new MacTable(8192, 300, 0x1234567));
+        var settings = new PortSettings(vlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access, vlan, stages);
+        var ends = new InMemoryPort[2];
+        for (var i = 0; i < 2; i++)
+        {
+            ends[i] = new InMemoryPort(1024);
+            var port = new PortState(Guid.NewGuid(), compiler.Compile(settings, null), ends[i]);
+            home.Add(port);
+            ends[i].Start(port, forwarder);
+        }
+
+        var frame = Frame(bytes, to: 2, from: 1);
+        ends[1].Inject(Frame(bytes, to: 1, from: 2));
+        ends[0].Drain();
+        return () =>
+        {
+            for (var i = 0; i < Batch; i++)
+            {
+                forwarder.Ingress.Add(frame);
+            }
+
+            ends[0].InjectBatch();
+            return ends[1].Drain();
+        };
+    }
+
+    private static Func<int> Copying(int bytes)
+    {
+        var ring = new FrameRing(1024, 2048);
+        var frame = Frame(bytes, to: 2, from: 1);
+        return () =>
+        {
+            for (var i = 0; i < Batch; i++)
+            {
+                ring.TryEnqueue(frame);
+            }
+
+            for (var i = 0; i < Batch; i++)
+            {
+                ring.Dequeue();
+            }
+
+            return Batch;
+        };
+    }
+
+    /// <summary>Millions of frames a second.</summary>
+    private static double Measure(Func<int> step)
+    {
+        long frames = 0;
+        var begin = Stopwatch.GetTimestamp();
+        TimeSpan elapsed;
+        do
+        {
+            for (var i = 0; i < 256; i++)
+            {
+                frames += step();
+            }
+
+            elapsed = Stopwatch.GetElapsedTime(begin);
+        }
+        while (elapsed < s_round);
+        return frames / elapsed.TotalSeconds / 1e6;
+    }
+
+    private static byte[] Frame(int bytes, ulong to, ulong from)
+    {
+        var frame = new byte[bytes];
+        new MacAddress(0x0200_0000_0000 + to).Write(frame);
+        new MacAddress(0x0200_0000_0000 + from).Write(frame.AsSpan(6));
+        frame[12] = 0x88;
+        frame[13] = 0xB5;
+        return frame;
+    }
+}
