@@ -73,7 +73,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var user = Privileges.FindUser();
         var driver = new MachineDriver(new MachineDriverOptions { StateFolder = paths.State, User = user }, time);
         var accelerator = (await driver.GetAcceleratorAsync()).Kind;
-        var settings = new HostSettingsService(paths.State, accelerator.ToString().ToLowerInvariant(), Random.Shared);
+        var settings = new HostSettingsService(paths.State, accelerator.ToString().ToLowerInvariant(), new Random());
         var patience = new PlanePatience(time, s_planePatience);
         var storage = new RetryingStorageControl(new StorageControlClient(paths.StorageSocket), patience);
         var switching = new RetryingSwitchControl(new SwitchControlClient(paths.SwitchSocket), patience);

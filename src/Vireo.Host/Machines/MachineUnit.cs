@@ -240,7 +240,7 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public string? SerialSocket(int port) => _machine.Status.ProcessId is null
         ? null
-        : _configuration.ComPorts[port - 1] ?? Path.Combine(_services.Paths.MachineRun(_configuration.Id), $"com{port}");
+        : Path.Combine(_services.Paths.MachineRun(_configuration.Id), $"com{port}");
 
     public IReadOnlyList<string> Console(int port, int lines) => _machine.ReadConsole(port, lines);
 

@@ -61,9 +61,9 @@ public sealed class MachineStore(string stateFolder)
                 continue;
             }
 
-            var registration = JsonFile.Read(file, StoreJson.Default.MachineRegistration, static _ => 1, 1)!;
             try
             {
+                var registration = JsonFile.Read(file, StoreJson.Default.MachineRegistration, static _ => 1, 1)!;
                 var machine = JsonFile.Read(
                     registration.ConfigurationFile, StoreJson.Default.VirtualMachineConfiguration, static machine => machine.FormatVersion,
                     VirtualMachineConfiguration.CurrentFormatVersion);
