@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Offloads;
@@ -21,5 +22,18 @@ internal static class OffloadRules
 
         return !offload.NeedsChecksum
             || (offload.ChecksumStart >= FrameParser.EthernetHeaderBytes && offload.ChecksumStart + offload.ChecksumOffset + 2 <= frame.Length);
+    }
+
+    /// <summary>
+    /// Whether a checksum is completed although the receiver would take it as it is: DHCP clients read from raw sockets, behind which
+    /// nobody completes it, and many refuse an answer whose checksum is wrong.
+    /// </summary>
+    public static bool MustBeComplete(in FrameOffload offload, ReadOnlySpan<byte> frame)
+    {
+        const int udpChecksumOffset = 6;
+        const int dhcpClient = 68;
+        const int dhcp6Client = 546;
+        return offload is { NeedsChecksum: true, ChecksumOffset: udpChecksumOffset, Segmentation: SegmentationKind.None }
+            && BinaryPrimitives.ReadUInt16BigEndian(frame[(offload.ChecksumStart + 2)..]) is dhcpClient or dhcp6Client;
     }
 }

@@ -280,7 +280,7 @@ internal sealed class Forwarder(TimeProvider clock)
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
-            if (capabilities.Take(frame.Offload))
+            if (capabilities.Take(frame.Offload) && !OffloadRules.MustBeComplete(frame.Offload, batch.Bytes(index)))
             {
                 continue;
             }

@@ -72,6 +72,23 @@ public sealed class OffloadTests
     }
 
     [Theory]
+    [InlineData(68, true)]
+    [InlineData(53, false)]
+    public void An_answer_to_a_dhcp_client_leaves_complete_even_for_those_who_could_complete_it(ushort port, bool complete)
+    {
+        var (a, _) = _switch.AddPort();
+        var (able, _) = _switch.AddPort();
+        able.Offered = new PortCapabilities(Checksum: true, true, true, false);
+        var frame = Ethernet(MacAddress.Broadcast, Station(1), 0x0800, 342);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(34), 67);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(36), port);
+        a.Inject(frame, new FrameOffload(true, 34, 6, SegmentationKind.None, 0));
+        var left = able.TryTake()!;
+        Assert.Equal(complete, BinaryPrimitives.ReadUInt16BigEndian(left.AsSpan(40)) != 0);
+        Assert.Equal(complete ? 0xFFFF : Checksum.Sum(frame.AsSpan(34)), Checksum.Sum(left.AsSpan(34)));
+    }
+
+    [Theory]
     [InlineData(60, 10)]
     [InlineData(13, 0)]
     [InlineData(65_535, 65_535)]
