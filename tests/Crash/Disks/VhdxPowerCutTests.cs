@@ -12,20 +12,18 @@ namespace Vireo.Crash.Tests.Disks;
 /// </summary>
 public sealed class VhdxPowerCutTests(ITestOutputHelper output)
 {
-    private const int DiskBytes = 4 << 20;
-    private const int Sectors = DiskBytes / GuestModel.SectorBytes;
 
     [Theory]
     [Requirement("VD-3")]
-    [InlineData(60, 40, 25)]
-    [InlineData(250, 5, 10)]
-    [InlineData(1200, 1, 1)] // the log wraps, and has to make room for itself
-    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(int steps, int cutsPerHundred, int flushPercent)
+    [InlineData(16, 60, 40, 25)] // the file grows until the end
+    [InlineData(4, 250, 5, 10)]
+    [InlineData(4, 1200, 1, 1)] // the log wraps, and has to make room for itself
+    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(int megabytes, int steps, int cutsPerHundred, int flushPercent)
     {
         var seed = Random.Shared.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        var (disk, models) = await RunGuestAsync(random, steps, flushPercent);
+        var (disk, models) = await RunGuestAsync(random, megabytes, steps, flushPercent);
         for (var count = 0; count <= disk.History.Count; count++)
         {
             if (random.Next(100) >= cutsPerHundred)
@@ -42,7 +40,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
             var second = new SimulatedDisk(left);
             await using (var image = Open(second, when))
             {
-                Assert.Equal(DiskBytes, image.Geometry.SizeBytes);
+                Assert.Equal(megabytes << 20, image.Geometry.SizeBytes);
             }
 
             var again = PowerCut.Cut(second, random.Next(second.History.Count + 1), random);
@@ -57,7 +55,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
         var seed = Random.Shared.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        var (disk, models) = await RunGuestAsync(random, 120, 25, trims: false);
+        var (disk, models) = await RunGuestAsync(random, 6, 120, 25, trims: false);
         for (var count = 0; count <= disk.History.Count; count++)
         {
             if (random.Next(100) >= 25)
@@ -72,25 +70,26 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
     }
 
     private static async Task<(SimulatedDisk Disk, List<(int Count, GuestModel Before, GuestModel Possible)> Models)> RunGuestAsync(
-        Random random, int steps, int flushPercent, bool trims = true)
+        Random random, int megabytes, int steps, int flushPercent, bool trims = true)
     {
+        var sectors = megabytes * (1 << 20) / GuestModel.SectorBytes;
         var made = new SimulatedDisk([]);
-        new VhdxCreate(DiskBytes, IsFixed: false, 1 << 20).Write(made, Guid.NewGuid);
+        new VhdxCreate(megabytes << 20, IsFixed: false, 1 << 20).Write(made, Guid.NewGuid);
         var disk = new SimulatedDisk(PowerCut.Kill(made, made.History.Count));
         var image = VhdxImage.Open(disk, Guid.NewGuid);
-        var model = new GuestModel(Sectors);
+        var model = new GuestModel(sectors);
         var models = new List<(int Count, GuestModel Before, GuestModel Possible)> { (0, model.Clone(), model.Clone()) };
         for (var step = 0; step < steps; step++)
         {
             var count = random.Next(3) == 0 ? random.Next(1, 2500) : random.Next(1, 20);
-            var first = random.Next(Sectors - count);
+            var first = random.Next(sectors - count);
             var before = model.Clone();
             var begun = disk.History.Count;
             BlockStatus status;
             switch (random.Next(100) < flushPercent ? -1 : random.Next(8))
             {
                 case 0 or 1 when trims:
-                    first = random.Next(4) * 2048;
+                    first = random.Next(megabytes) * 2048;
                     count = 2048;
                     for (var i = first; i < first + count; i++)
                     {
@@ -172,8 +171,8 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
     private static async Task<byte[]> ReadAllAsync(byte[] content, bool isReadOnly, string when)
     {
         await using var image = Open(new SimulatedDisk(content, isReadOnly), when);
-        using var buffer = new NativeBuffer(DiskBytes);
-        Assert.Equal(BlockStatus.Ok, await image.ReadAsync(0, new IoVector(new[] { buffer.Segment }, DiskBytes)));
+        using var buffer = new NativeBuffer((int)image.Geometry.SizeBytes);
+        Assert.Equal(BlockStatus.Ok, await image.ReadAsync(0, new IoVector(new[] { buffer.Segment }, buffer.LengthBytes)));
         return buffer.Span.ToArray();
     }
 }
