@@ -25,6 +25,9 @@ public sealed partial class VhostUserBlockFrontEnd : IFrontEnd
     /// <inheritdoc/>
     public int Connections => _backend.IsConnected ? 1 : 0;
 
+    /// <summary>The thread that serves.</summary>
+    internal Reactor Reactor => _reactor;
+
     /// <summary>What went through.</summary>
     public BlockCounters Counters => _device.Counters;
 

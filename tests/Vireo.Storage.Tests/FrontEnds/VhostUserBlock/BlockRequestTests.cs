@@ -108,6 +108,21 @@ public sealed class BlockRequestTests
     }
 
     [Fact]
+    public async Task ServingARequestAllocatesNothing()
+    {
+        const int requests = 20_000;
+        await using var fixture = BlockFixture.Create(new MemoryBlockDevice(DiskBytes));
+        var driver = fixture.Driver(indirect: true);
+        Run(driver, requests / 10);
+        var before = await fixture.FrontEnd.Reactor.InvokeAsync(GC.GetAllocatedBytesForCurrentThread);
+        Run(driver, requests);
+        var after = await fixture.FrontEnd.Reactor.InvokeAsync(GC.GetAllocatedBytesForCurrentThread);
+
+        // Asking the reactor allocates a little itself.
+        Assert.InRange(after - before, 0, 2048);
+    }
+
+    [Fact]
     public async Task ARequestWithoutRoomForItsStatusBreaksOnlyItsQueue()
     {
         await using var fixture = BlockFixture.Create(new MemoryBlockDevice(DiskBytes));
@@ -132,6 +147,23 @@ public sealed class BlockRequestTests
         var id = new byte[20];
         Assert.Equal(0, fixture.Driver().Do(MockBlockDriver.GetId, 0, id));
         Assert.Equal("00112233445566778899", Encoding.ASCII.GetString(id));
+    }
+
+    private static void Run(MockBlockDriver driver, int requests)
+    {
+        for (var sent = 0; sent < requests; sent += 16)
+        {
+            for (var i = 0; i < 16; i++)
+            {
+                driver.Send(driver.Take(), i % 2 == 0 ? MockBlockDriver.Read : MockBlockDriver.Write, (ulong)(i * 8), 4096);
+            }
+
+            driver.Queue.Kick();
+            for (var i = 0; i < 16; i++)
+            {
+                driver.Return(driver.Wait());
+            }
+        }
     }
 
     private static byte[] Ranges(params (ulong Sector, uint Sectors, uint Flags)[] ranges)
