@@ -63,7 +63,7 @@ quickstart() {
     say ''
     say "The last lines of its console:"
     local id
-    id=$(quiet_run Get-VM -Name "$name" -Json | sed -n 's/.*"Id": *"\([^"]*\)".*/\1/p' | head -n 1 | tr -d -)
+    id=$(quiet_run Get-VM -Name "$name" -Json | grep -oE '"VMId": *"[^"]*"' | head -n 1 | cut -d '"' -f 4 | tr -d -)
     tail -n 8 "$run_folder/m/$id/com1.log" | tr -d '\r\033' | sed 's/^/  | /' >&2
 
     heading "Done in $((SECONDS - begin)) s"
