@@ -37,6 +37,7 @@ public sealed partial class DocumentTests
     {
         // Only names that carry the project's own prefix or end in .cs are certain to be meant as ours.
         var projects = SourceTree.Files.Where(file => file.EndsWith(".csproj", StringComparison.Ordinal)).Select(file => Path.GetFileNameWithoutExtension(file)).ToHashSet(StringComparer.Ordinal);
+        projects.UnionWith(SourceTree.CSharp("src").SelectMany(SourceTree.Lines).Where(line => line.StartsWith("namespace ", StringComparison.Ordinal)).Select(line => line[10..].TrimEnd(';')));
         var files = SourceTree.Files.Select(file => Path.GetFileName(file)).ToHashSet(StringComparer.Ordinal);
         Findings.None(
             "The project or file is gone; mend the document:",

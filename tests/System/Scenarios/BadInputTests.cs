@@ -105,9 +105,12 @@ public sealed class BadInputTests(SystemHost system)
             Assert.NotEqual(0, output.ExitCode);
             Assert.Contains("space", output.Error, StringComparison.OrdinalIgnoreCase);
             Assert.Empty(Directory.GetFiles(small));
-            output = await host.RunAsync("New-VM", "-Name", "badfull", "-Path", small, "-NewVHDPath", Path.Combine(small, "a", "b.vhdx"), "-NewVHDSizeBytes", "1GB");
+            // Not even the few structures of an empty dynamic image fit any more (its file is sparse).
+            await File.WriteAllBytesAsync(Path.Combine(small, "filler"), new byte[(8 << 20) - (96 << 10)]);
+            output = await host.RunAsync("New-VM", "-Name", "badfull", "-Path", small, "-NewVHDPath", Path.Combine(small, "b.vhdx"), "-NewVHDSizeBytes", "1GB");
             Assert.NotEqual(0, output.ExitCode);
             Assert.Empty(await host.QueryAsync("Get-VM", "badfull*"));
+            Assert.Equal("filler", Path.GetFileName(Assert.Single(Directory.GetFiles(small, "*", SearchOption.AllDirectories))));
         }
         finally
         {
