@@ -129,7 +129,9 @@ internal sealed partial class SwitchPlane
         live.State?.BackEnd.IsConnected ?? false,
         live.State?.Policy.Stages.Select(stage => stage.Name).ToArray() ?? [],
         Statistics(live.State),
-        live.Fault);
+        live.Fault ?? (live.State is { BackEnd.IsLost: true }
+            ? $"Somebody removed the network interface '{live.Specification.InterfaceName}'; ask for the port again to make it anew."
+            : null));
 
     private async Task<SwitchStatus> DescribeAsync(LiveSwitch live)
     {

@@ -139,7 +139,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         {
             RequireFree(asked);
             _ports.TryGetValue(asked.Id, out var live);
-            var isSame = live is { State: not null } && AreSame(live.Specification, asked);
+            var isSame = live is { State.BackEnd.IsLost: false } && AreSame(live.Specification, asked);
             if (isSame && asked.Kind == PortKind.VhostUser && _isStored)
             {
                 return;
@@ -236,7 +236,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private static bool NeedsNewBackEnd(LivePort live, PortSpecification asked)
     {
         var now = live.Specification;
-        return live.State is null || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.InterfaceName != asked.InterfaceName
+        return live.State is null or { BackEnd.IsLost: true } || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.InterfaceName != asked.InterfaceName
             || now.QueuePairs != asked.QueuePairs || now.SocketGroup != asked.SocketGroup;
     }
 

@@ -33,6 +33,9 @@ internal abstract class PortBackEnd
     /// <summary>Whether frames can be handed over at all. Readable from any thread.</summary>
     public abstract bool IsConnected { get; }
 
+    /// <summary>What stood behind the port was taken away, and only making the port anew brings it back. Readable from any thread.</summary>
+    public virtual bool IsLost => false;
+
     /// <summary>Starts to receive.</summary>
     public abstract void Start(PortState port, Forwarder forwarder);
 

@@ -16,9 +16,13 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
     private PortState? _port;
     private Forwarder? _forwarder;
     private Registration _registration;
+    private volatile bool _isLost;
 
     /// <inheritdoc/>
-    public override bool IsConnected => Volatile.Read(ref _port) is not null;
+    public override bool IsConnected => Volatile.Read(ref _port) is not null && !_isLost;
+
+    /// <inheritdoc/>
+    public override bool IsLost => _isLost;
 
     /// <inheritdoc/>
     public override PortCapabilities Capabilities => new(Checksum: true, Tcp4: true, Tcp6: true, Udp: false);
@@ -38,10 +42,13 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
     public override void Stop()
     {
         Volatile.Write(ref _port, null);
-        reactor.Unregister(_registration);
-        if (RemovesInterface)
+        if (!_isLost)
         {
-            tap.Remove();
+            reactor.Unregister(_registration);
+            if (RemovesInterface)
+            {
+                tap.Remove();
+            }
         }
 
         tap.Dispose();
@@ -57,6 +64,14 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
             var length = tap.Receive(header, batch.Reserve());
             if (length < 0)
             {
+                const int badState = 77;
+                if (length == -badState)
+                {
+                    // Somebody deleted the interface. The descriptor would report that again and again.
+                    _isLost = true;
+                    reactor.Unregister(_registration);
+                }
+
                 break;
             }
 

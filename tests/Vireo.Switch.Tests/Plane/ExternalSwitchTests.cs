@@ -152,6 +152,28 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_management_adapter_that_somebody_removed_is_reported_and_made_anew()
+    {
+        _host.Ip("link", "del", "vmgmt0");
+        await Wait.UntilAsync("the loss to be reported", async () => (await _plane.Client.GetPortAsync(_adapter.Id)).Fault is not null);
+        Assert.False((await _plane.Client.GetPortAsync(_adapter.Id)).Connected);
+
+        // The packet thread is not kept awake by it.
+        var last = -1L;
+        await Wait.UntilAsync("the packet thread to sleep", async () =>
+        {
+            var now = (await _plane.Client.GetHealthAsync()).Sleeps;
+            var isQuiet = now - last <= 2;
+            last = now;
+            return isQuiet;
+        });
+        await _plane.Client.PutPortAsync(_adapter);
+        _host.Ip("address", "add", "10.77.0.2/24", "dev", "vmgmt0");
+        Assert.True(_remote.Pings("10.77.0.2"));
+        Assert.Null((await _plane.Client.GetPortAsync(_adapter.Id)).Fault);
+    }
+
+    [Fact]
     public async Task Refusals_name_the_fault_and_change_nothing()
     {
         var client = _plane.Client;
