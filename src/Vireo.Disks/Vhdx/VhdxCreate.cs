@@ -37,9 +37,11 @@ public sealed record VhdxCreate(
         var payloadOffset = TableOffset + tableBytes;
         var lengthBytes = payloadOffset + (IsFixed ? layout.BlockCount * blockBytes : 0);
         Require(file.SetLength(lengthBytes), file.Path);
+
+        // The log has its storage from the start: when the file system is full, what is there can still be flushed.
+        Require(file.Reserve(0, IsFixed ? lengthBytes : TableOffset), file.Path);
         if (IsFixed)
         {
-            Require(file.Reserve(0, lengthBytes), file.Path);
             WriteFixedTable(file, layout, payloadOffset);
         }
 
