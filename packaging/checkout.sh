@@ -82,6 +82,8 @@ build_all() {
         rmdir "$folder"
     done
     rmdir "$next"
+    mkdir -p "$out/modules/Hyper-V/en-US"
+    "$program" __maml >"$out/modules/Hyper-V/en-US/Vireo.HyperV.PowerShell.dll-Help.xml"
     mv "$out/.begun" "$out/.built"
     exec 8>&-
     say "Built in $((SECONDS - begin)) s."

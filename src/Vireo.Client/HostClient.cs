@@ -164,7 +164,8 @@ public sealed class HostClient : IDisposable
 
         return socket == SocketError.AccessDenied
             ? new HostUnreachableException(
-                "AccessDenied", "PermissionDenied", $"You may not talk to the Vireo host at {path}; become root, or join the group 'vireo-admins'.", error)
+                "ObjectNotFound", "ObjectNotFound", $"You may not talk to the Vireo host at {path}; become root, or join the group 'vireo-admins'.", error)
+            { IsRefusal = true }
             : new HostUnreachableException(
                 "ObjectNotFound", "ObjectNotFound", $"The Vireo host is not running (nothing answers at {path}); start it with 'vireo up'.", error);
     }

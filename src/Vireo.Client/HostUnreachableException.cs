@@ -8,4 +8,7 @@ public sealed class HostUnreachableException(string errorId, string category, st
 
     /// <summary>Name of PowerShell's category.</summary>
     public string Category { get; } = category;
+
+    /// <summary>The host may well be there, but does not let the caller in. Scripts see the same identifier as for a host that is gone.</summary>
+    public bool IsRefusal { get; init; }
 }

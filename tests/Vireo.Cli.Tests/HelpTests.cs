@@ -62,4 +62,12 @@ public class HelpTests
     [InlineData("zsh")]
     public async Task The_shells_get_their_script(string shell) =>
         Assert.Contains("__complete", (await Run.Async(["complete", shell])).Out, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task The_help_for_PowerShell_covers_every_command()
+    {
+        var document = System.Xml.Linq.XDocument.Parse((await Run.Async(["__maml"])).Out);
+        var names = document.Root!.Elements().Select(static command => command.Elements().First().Elements().First().Value);
+        Assert.Equal(CommandTable.Names, names);
+    }
 }

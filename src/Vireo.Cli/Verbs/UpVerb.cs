@@ -52,7 +52,7 @@ internal static class UpVerb
             await host.GetAsync("api/commands", cancellation);
             return true;
         }
-        catch (HostUnreachableException error) when (error.ErrorId != "AccessDenied")
+        catch (HostUnreachableException error) when (!error.IsRefusal && error.ErrorId != "AccessDenied")
         {
             return false;
         }

@@ -38,6 +38,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
     {
         "--help" or "-h" or "-?" => Find("help"),
         "--version" => Find("version"),
+        MamlVerb.Name => new Verb(MamlVerb.Name, "", MamlVerb.RunAsync),
         CompleteVerb.WordsVerb => new Verb(CompleteVerb.WordsVerb, "", CompleteVerb.WordsAsync),
         _ => All.FirstOrDefault(verb => string.Equals(verb.Name, name, StringComparison.OrdinalIgnoreCase)),
     };
