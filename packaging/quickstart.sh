@@ -27,7 +27,7 @@ quickstart() {
 
     heading "3. A guest's disk"
     local folder disk
-    folder=$(quiet_run Get-VMHost -Json | sed -n 's/.*"VirtualHardDiskPath": *"\([^"]*\)".*/\1/p' | head -n 1)
+    folder=$(field VirtualHardDiskPath Get-VMHost)
     [ -n "$folder" ] || fail "Get-VMHost named no folder for virtual hard disks"
     disk=$folder/$name.vhdx
     if [ -e "$disk" ]; then
@@ -44,7 +44,7 @@ quickstart() {
     else
         run New-VM -Name "$name" -Generation "$generation" -MemoryStartupBytes 512MB -VHDPath "$disk" -SwitchName "Default Switch"
     fi
-    if [ "$(state "$name")" = Running ]; then
+    if [ "$(field State Get-VM -Name "$name")" = Running ]; then
         ready "It is running already."
     else
         run Start-VM -Name "$name"
@@ -56,15 +56,15 @@ quickstart() {
     run Wait-VM -Name "$name" -For IPAddress -Timeout 60
     run Get-VMNetworkAdapter -VMName "$name"
     local address
-    address=$(quiet_run Get-VMNetworkAdapter -VMName "$name" -Json | grep -oE '"[0-9]+(\.[0-9]+){3}"' | head -n 1 | tr -d '"')
+    address=$(quiet_run Get-VMNetworkAdapter -VMName "$name" -Json | grep -oE '"[0-9]+(\.[0-9]+){3}"' | head -n 1 | tr -d '"' || true)
     [ -n "$address" ] || fail "the guest reported no IPv4 address"
     say "\$ ping -c 3 $address"
     ping -c 3 -i 0.3 -W 5 "$address" >&2 || fail "the guest at $address does not answer"
     say ''
     say "The last lines of its console:"
     local id
-    id=$(quiet_run Get-VM -Name "$name" -Json | grep -oE '"VMId": *"[^"]*"' | head -n 1 | cut -d '"' -f 4 | tr -d -)
-    tail -n 8 "$run_folder/m/$id/com1.log" | tr -d '\r\033' | sed 's/^/  | /' >&2
+    id=$(field VMId Get-VM -Name "$name" | tr -d -)
+    sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\r//g' -e '/^ *$/d' "$run_folder/m/$id/com1.log" | tail -n 6 | sed 's/^/  | /' >&2
 
     heading "Done in $((SECONDS - begin)) s"
     say "Try: ./vireo console $name      (Ctrl-] leaves)"
@@ -105,4 +105,9 @@ run() {
 
 quiet_run() { "$program" "${global[@]}" "$@"; }
 
-state() { quiet_run Get-VM -Name "$1" -Json | sed -n 's/.*"State": *"\([^"]*\)".*/\1/p' | head -n 1; }
+# field NAME COMMAND...: the first value of that name in what the command puts out, or nothing.
+field() {
+    local name=$1
+    shift
+    quiet_run "$@" -Json | grep -oE "\"$name\": *\"[^\"]*\"" | head -n 1 | cut -d'"' -f4 || true
+}
