@@ -69,11 +69,19 @@ public sealed class VhostUserBackend : IReactorHandler, IAsyncDisposable
     /// <summary>Somebody connects.</summary>
     void IReactorHandler.OnEvents(PollEvents events)
     {
-        if (_session is null && _listener?.TryAccept() is { } connection)
+        try
         {
-            // The next one waits in the listener's queue until this one is gone.
-            StopAwaiting();
-            Begin(connection);
+            if (_session is null && _listener?.TryAccept() is { } connection)
+            {
+                // The next one waits in the listener's queue until this one is gone.
+                StopAwaiting();
+                Begin(connection);
+            }
+        }
+        catch (IOException failure)
+        {
+            // Out of descriptors. Who waits is still in the listener's queue and is served as soon as there is one.
+            _options.Observer?.Invoke(new VhostUserEvent(VhostUserEventKind.MessageRejected, $"Nobody can connect to {_options.Name} now: {failure.Message}"));
         }
     }
 

@@ -63,12 +63,16 @@ internal sealed partial class VhostUserSession : ReactorWork, IReactorHandler, I
             return;
         }
 
-        for (var i = 0; i < MessagesPerTurn && !_isClosed && _whenIdle is null; i++)
+        try
         {
-            if (!TryReceive())
+            for (var i = 0; i < MessagesPerTurn && !_isClosed && _whenIdle is null && TryReceive(); i++)
             {
-                return;
             }
+        }
+        catch (IOException failure)
+        {
+            // Out of descriptors or memory: this front end is turned away, the others are not to suffer.
+            Close(failure.Message);
         }
     }
 
@@ -241,9 +245,16 @@ internal sealed partial class VhostUserSession : ReactorWork, IReactorHandler, I
         payload.CopyTo(bytes[MessageHeader.LengthBytes..]);
 
         // A front end reads each reply before it goes on, so a full socket means that it does not read at all.
-        if (_connection.Send(bytes, descriptors, out var sent) != SocketStatus.Ok || sent != bytes.Length)
+        try
         {
-            Close("it does not read the replies to its messages");
+            if (_connection.Send(bytes, descriptors, out var sent) != SocketStatus.Ok || sent != bytes.Length)
+            {
+                Close("it does not read the replies to its messages");
+            }
+        }
+        catch (IOException failure)
+        {
+            Close(failure.Message);
         }
     }
 
