@@ -16,26 +16,30 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     private readonly PortSpecification _adapter;
     private PlaneProcess _plane = null!;
 
+    /// <summary>Sets up; what was made before a step failed is taken down again, because nobody else does it then.</summary>
+    public async Task InitializeAsync()
+    {
+        try
+        {
+            await SetUpAsync();
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
     public ExternalSwitchTests() =>
         _adapter = new PortSpecification(Guid.NewGuid(), _external.Id, PortKind.Tap, null, "vmgmt0", "02155D0000AA");
 
-    public async Task InitializeAsync()
-    {
-        TestNetwork.Connect(_host, "cable0", _remote, "cable1");
-
-        // Both the uplink and the management adapter are interfaces of one kernel, which answers ARP on any of them unless told.
-        _host.Run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
-        _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
-        _plane = await PlaneProcess.StartAsync(_host);
-        await _plane.Client.PutSwitchAsync(_external);
-        await _plane.Client.PutPortAsync(_adapter);
-        _host.Ip("address", "add", "10.77.0.2/24", "dev", "vmgmt0");
-        _host.Ip("address", "add", "10.77.7.2/24", "dev", "vmgmt0");
-    }
-
     public async Task DisposeAsync()
     {
-        await _plane.DisposeAsync();
+        if (_plane is not null)
+        {
+            await _plane.DisposeAsync();
+        }
+
         _host.Dispose();
         _remote.Dispose();
     }
@@ -211,5 +215,19 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         var refused = await Assert.ThrowsAsync<ControlException>(() => request);
         Assert.Equal(id, refused.Error.ErrorId);
         Assert.Contains(says, refused.Error.Message, StringComparison.Ordinal);
+    }
+
+    private async Task SetUpAsync()
+    {
+        TestNetwork.Connect(_host, "cable0", _remote, "cable1");
+
+        // Both the uplink and the management adapter are interfaces of one kernel, which answers ARP on any of them unless told.
+        _host.Run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
+        _remote.Ip("address", "add", "10.77.0.1/24", "dev", "cable1");
+        _plane = await PlaneProcess.StartAsync(_host);
+        await _plane.Client.PutSwitchAsync(_external);
+        await _plane.Client.PutPortAsync(_adapter);
+        _host.Ip("address", "add", "10.77.0.2/24", "dev", "vmgmt0");
+        _host.Ip("address", "add", "10.77.7.2/24", "dev", "vmgmt0");
     }
 }

@@ -15,30 +15,27 @@ public sealed class NatNetworkTests : IAsyncLifetime
     private readonly SwitchSpecification _default = new(Guid.NewGuid(), "Default Switch", SwitchKind.Internal, Nat: true);
     private PlaneProcess _plane = null!;
 
+    /// <summary>Sets up; what was made before a step failed is taken down again, because nobody else does it then.</summary>
     public async Task InitializeAsync()
     {
-        TestNetwork.Connect(_host, "out0", _world, "in0");
-        _host.Ip("address", "add", "203.0.113.2/24", "dev", "out0");
-        _host.Ip("route", "add", "default", "via", "203.0.113.1");
-        _world.Ip("address", "add", "203.0.113.1/24", "dev", "in0");
-        _world.Ip("address", "add", "198.51.100.1/32", "dev", "lo");
-        _plane = await PlaneProcess.StartAsync(_host);
-        await _plane.Client.PutSwitchAsync(_default);
-        await _plane.Client.PutPortAsync(new PortSpecification(Guid.NewGuid(), _default.Id, PortKind.Tap, null, "vgate0", "02155D000001"));
-        await _plane.Client.PutPortAsync(new PortSpecification(Guid.NewGuid(), _default.Id, PortKind.Tap, null, "vclient0", "02155D000002"));
-
-        // The plane keeps the other end; the client gets the interface.
-        _host.Ip("link", "set", "vclient0", "netns", _client.Name);
-        _client.Ip("link", "set", "vclient0", "up");
-        await File.WriteAllTextAsync(
-            _folder["script"],
-            "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\nip address add $ip/$mask dev $interface\nip route add default via $router\necho \"$dns\" >" + _folder["dns"] + "\n");
-        File.SetUnixFileMode(_folder["script"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            await SetUpAsync();
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
     }
 
     public async Task DisposeAsync()
     {
-        await _plane.DisposeAsync();
+        if (_plane is not null)
+        {
+            await _plane.DisposeAsync();
+        }
+
         _folder.Dispose();
         _client.Dispose();
         _host.Dispose();
@@ -94,4 +91,25 @@ public sealed class NatNetworkTests : IAsyncLifetime
     ];
 
     private string[] Tables() => _host.Run("nft", "list", "tables").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    private async Task SetUpAsync()
+    {
+        TestNetwork.Connect(_host, "out0", _world, "in0");
+        _host.Ip("address", "add", "203.0.113.2/24", "dev", "out0");
+        _host.Ip("route", "add", "default", "via", "203.0.113.1");
+        _world.Ip("address", "add", "203.0.113.1/24", "dev", "in0");
+        _world.Ip("address", "add", "198.51.100.1/32", "dev", "lo");
+        _plane = await PlaneProcess.StartAsync(_host);
+        await _plane.Client.PutSwitchAsync(_default);
+        await _plane.Client.PutPortAsync(new PortSpecification(Guid.NewGuid(), _default.Id, PortKind.Tap, null, "vgate0", "02155D000001"));
+        await _plane.Client.PutPortAsync(new PortSpecification(Guid.NewGuid(), _default.Id, PortKind.Tap, null, "vclient0", "02155D000002"));
+
+        // The plane keeps the other end; the client gets the interface.
+        _host.Ip("link", "set", "vclient0", "netns", _client.Name);
+        _client.Ip("link", "set", "vclient0", "up");
+        await File.WriteAllTextAsync(
+            _folder["script"],
+            "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\nip address add $ip/$mask dev $interface\nip route add default via $router\necho \"$dns\" >" + _folder["dns"] + "\n");
+        File.SetUnixFileMode(_folder["script"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
 }

@@ -29,8 +29,16 @@ internal sealed class PlaneProcess : IAsyncDisposable
     public static async Task<PlaneProcess> StartAsync(TestNetwork network, string? crashAt = null)
     {
         var plane = new PlaneProcess(network, new TempFolder());
-        await plane.StartAsync(crashAt);
-        return plane;
+        try
+        {
+            await plane.StartAsync(crashAt);
+            return plane;
+        }
+        catch
+        {
+            await plane.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Starts it and returns when it answers.</summary>
@@ -100,7 +108,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is not null)
+        if (_process is { HasExited: false })
         {
             // Orderly, so that helpers of the plane end too.
             await StopAsync();
