@@ -20,6 +20,7 @@ install_needs() {
     missing=$(missing_needs | sort -u | tr '\n' ' ')
     [ -n "$missing" ] || return 0
     say "Installing $missing"
+    [ "$(id -u)" = 0 ] || fail "Debian packages are missing: $missing; install them, or run this as root"
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; } >/dev/null || fail "the packages could not be installed"
 }
