@@ -13,7 +13,7 @@ internal static class UpVerb
     public static async Task<int> RunAsync(VerbContext context)
     {
         var options = context.Options;
-        if (await AnswersAsync(options, context.Cancellation))
+        if (await IsReadyAsync(options, context.Cancellation))
         {
             context.Terminal.Out.Write("Vireo is running.\n");
             return ExitStatus.Ok;
@@ -27,7 +27,7 @@ internal static class UpVerb
         }
 
         var clock = Stopwatch.StartNew();
-        while (!await AnswersAsync(options, context.Cancellation))
+        while (!await IsReadyAsync(options, context.Cancellation))
         {
             if (clock.Elapsed > Patience)
             {
@@ -43,14 +43,14 @@ internal static class UpVerb
         return ExitStatus.Ok;
     }
 
-    /// <summary>Whether the host answers a request.</summary>
-    public static async Task<bool> AnswersAsync(GlobalOptions options, CancellationToken cancellation)
+    /// <summary>Whether the host answers and has found its machines again.</summary>
+    private static async Task<bool> IsReadyAsync(GlobalOptions options, CancellationToken cancellation)
     {
         try
         {
             using var host = new HostClient(HostAddress.Local(options.Root));
-            await host.GetAsync("api/commands", cancellation);
-            return true;
+            var health = await host.GetAsync("api/health", cancellation);
+            return health.TryGetProperty("status", out var status) && status.ValueEquals("ready");
         }
         catch (HostUnreachableException error) when (!error.IsRefusal && error.ErrorId != "AccessDenied")
         {
