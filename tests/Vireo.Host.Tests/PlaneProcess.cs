@@ -45,7 +45,9 @@ internal sealed class PlaneProcess : IAsyncDisposable
             : new ProcessStartInfo("ip", ["netns", "exec", networkNamespace, program, "--root", root]);
         start = new ProcessStartInfo(start.FileName, start.ArgumentList)
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
         };
         start.Environment["VIREO_CRASH_AT"] = crashAt ?? "";
         var plane = new PlaneProcess(Process.Start(start)!);

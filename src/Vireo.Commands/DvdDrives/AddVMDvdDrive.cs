@@ -42,7 +42,11 @@ public sealed class AddVMDvdDrive : ChangePartCommand
         {
             var drive = new DriveConfiguration
             {
-                Id = Guid.NewGuid(), Kind = DriveKind.Dvd, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 0,
+                Id = Guid.NewGuid(),
+                Kind = DriveKind.Dvd,
+                Bus = DriveBus.Scsi,
+                ControllerNumber = 0,
+                ControllerLocation = 0,
                 Path = string.IsNullOrEmpty(Path) ? null : Path,
             };
             if (drive.Path is not null)

@@ -54,7 +54,12 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
         {
             var drive = new DriveConfiguration
             {
-                Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 0, Path = Path,
+                Id = Guid.NewGuid(),
+                Kind = DriveKind.HardDisk,
+                Bus = DriveBus.Scsi,
+                ControllerNumber = 0,
+                ControllerLocation = 0,
+                Path = Path,
             };
             await DriveRules.RequireUsableAsync(context, drive, except: null);
             var after = await service.ChangeAsync(

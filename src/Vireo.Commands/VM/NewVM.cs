@@ -126,8 +126,12 @@ public sealed class NewVM : MachineCommand
         {
             drives.Add(new DriveConfiguration
             {
-                Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi,
-                ControllerNumber = 0, ControllerLocation = 0, Path = diskPath,
+                Id = Guid.NewGuid(),
+                Kind = DriveKind.HardDisk,
+                Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi,
+                ControllerNumber = 0,
+                ControllerLocation = 0,
+                Path = diskPath,
             });
         }
 
@@ -135,8 +139,11 @@ public sealed class NewVM : MachineCommand
         {
             drives.Add(new DriveConfiguration
             {
-                Id = Guid.NewGuid(), Kind = DriveKind.Dvd, Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi,
-                ControllerNumber = generation == 1 ? 1 : 0, ControllerLocation = generation == 1 ? 0 : 1,
+                Id = Guid.NewGuid(),
+                Kind = DriveKind.Dvd,
+                Bus = generation == 1 ? DriveBus.Ide : DriveBus.Scsi,
+                ControllerNumber = generation == 1 ? 1 : 0,
+                ControllerLocation = generation == 1 ? 0 : 1,
             });
         }
 
