@@ -104,6 +104,20 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task ADeviceThatWantsNoKicksGetsNone()
+    {
+        await using var fixture = await EchoFixture.CreateAsync();
+        using var frontEnd = fixture.Connect();
+        using var queue = new MockQueue(fixture.Memory, 0, 16);
+        fixture.Device.QueueWithoutKicks = 0;
+        frontEnd.Start(fixture.Memory, queue);
+        await WaitFor(() => queue.KickWish == 1);
+        queue.Add(fixture.Message([9]));
+        queue.Kick();
+        Assert.Equal(0, queue.Kicks);
+    }
+
+    [Fact]
     public async Task ABufferMayLieAcrossTwoRegions()
     {
         await using var fixture = await EchoFixture.CreateAsync(memory: new MockGuestMemory((0, 1 << 20), (1 << 20, 1 << 16)));

@@ -162,11 +162,8 @@ internal sealed class SessionQueue(int index, Reactor reactor, IVhostUserDevice 
             return false;
         }
 
-        if (queue.WantsKicks)
-        {
-            queue.SuppressKicks();
-        }
-
+        // A queue that wants no kicks at all comes here when it starts, and says so once and for all.
+        queue.SuppressKicks();
         return device.Service(queue);
     }
 

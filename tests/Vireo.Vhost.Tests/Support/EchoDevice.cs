@@ -49,7 +49,14 @@ public sealed class EchoDevice : IVhostUserDevice
 
     public void FeaturesNegotiated(ulong features) => NegotiatedFeatures = features;
 
-    public void QueueStarted(VirtQueue queue) => Calls.Enqueue($"started {queue.Index}");
+    /// <summary>A queue whose buffers are taken at another time than when they are added.</summary>
+    public int? QueueWithoutKicks { get; set; }
+
+    public void QueueStarted(VirtQueue queue)
+    {
+        queue.WantsKicks = queue.Index != QueueWithoutKicks;
+        Calls.Enqueue($"started {queue.Index}");
+    }
 
     public void QueueStopping(VirtQueue queue) => Calls.Enqueue($"stopping {queue.Index}");
 
