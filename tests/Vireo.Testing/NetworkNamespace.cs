@@ -20,6 +20,14 @@ public sealed class NetworkNamespace : IDisposable
     /// <summary>Runs a program in it, whatever comes of it.</summary>
     public PeerResult TryRun(params string[] command) => Peer.TryRun("ip", ["netns", "exec", Name, .. command]);
 
-    /// <inheritdoc/>
-    public void Dispose() => Peer.TryRun("ip", "netns", "delete", Name);
+    /// <summary>Ends what still runs in the namespace, then the namespace. A plane that was killed leaves its helpers, as it must.</summary>
+    public void Dispose()
+    {
+        foreach (var process in Peer.TryRun("ip", "netns", "pids", Name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            Peer.TryRun("kill", "-KILL", process);
+        }
+
+        Peer.TryRun("ip", "netns", "delete", Name);
+    }
 }
