@@ -28,6 +28,8 @@ namespace Vireo.Host;
 internal sealed partial class HostAssembly : IAsyncDisposable
 {
     private static readonly TimeSpan s_planePatience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
     private readonly WebApplication _application;
     private readonly HostPaths _paths;
     private readonly HostState _state = new();
@@ -82,7 +84,6 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<EventLog>();
         builder.Services.AddSingleton<IHostSettings>(settings);
         builder.Services.AddSingleton<IImages>(new ImageService(storage));
-        var jobs = new JobLog(database, time);
         MachineService? machines = null;
         SwitchService? switches = null;
         builder.Services.AddSingleton<IMachines>(_ => machines!);
@@ -90,10 +91,11 @@ internal sealed partial class HostAssembly : IAsyncDisposable
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
+        var jobs = new JobLog(database, time, application.Services.GetRequiredService<ILogger<JobLog>>());
         var connector = new DeviceConnector(storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId);
         machines = new MachineService(
-            new MachineStore(paths.State), driver, storage, settings,
-            new UnitServices(paths, connector, null!, events, time, accelerator, user, static _ => 0));
+            new MachineStore(paths.State), driver, storage, switching, settings,
+            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!));
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
 
@@ -138,26 +140,39 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             _paths.HostSocket, UnixFileMode.UserRead | UnixFileMode.UserWrite | (group is null ? 0 : UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
     }
 
+    /// <summary>
+    /// Brings the planes to what the host wants. What cannot be done is tried again, ever more seldom, until it can; the host is ready
+    /// when everything was tried once.
+    /// </summary>
     private async Task ReconcileAsync(CancellationToken stopping)
     {
+        var pause = s_firstPause;
+        var told = "";
         try
         {
-            while (!stopping.IsCancellationRequested)
+            while (true)
             {
-                try
+                var problem = await TryReconcileAsync(stopping);
+                if (problem is null)
                 {
-                    await _switches.ReconcileAsync(stopping);
-                    await _machines.ReconcileAsync(stopping);
                     _state.SetReady();
                     LogReady(_machines.All.Count, _switches.All.Count);
                     return;
                 }
-                catch (Exception error) when (error is ControlException or CommandException)
+
+                if (problem.EveryoneTried)
                 {
-                    // A plane is away, or refuses: the host still answers questions, and tries again.
-                    _events.Write("PlaneNotReady", $"The planes do not yet serve what running machines need: {error.Message}", null);
-                    await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System, stopping);
+                    _state.SetReady();
                 }
+
+                if (problem.Message != told)
+                {
+                    _events.Write("PlaneNotReady", $"The planes do not yet serve all that is wanted: {problem.Message}", null);
+                    told = problem.Message;
+                }
+
+                await Task.Delay(pause, TimeProvider.System, stopping);
+                pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -166,6 +181,23 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         }
     }
 
+    private async Task<Problem?> TryReconcileAsync(CancellationToken stopping)
+    {
+        try
+        {
+            var failures = await _switches.ReconcileAsync(stopping);
+            failures = [.. failures, .. await _machines.ReconcileAsync(id => _switches.Find(id) is not null, stopping)];
+            return failures.Count == 0 ? null : new Problem(string.Join(" ", failures), EveryoneTried: true);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // A plane is away: the host still answers questions.
+            return new Problem(error.Message, EveryoneTried: false);
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Ready with {Machines} virtual machines and {Switches} virtual switches")]
     private partial void LogReady(int machines, int switches);
+
+    private sealed record Problem(string Message, bool EveryoneTried);
 }

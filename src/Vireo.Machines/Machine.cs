@@ -319,6 +319,8 @@ internal sealed class Machine : IMachine
         var written = false;
         try
         {
+            // Whoever finds the intent takes a file of that name for this save's: an older one must be gone before.
+            Platform.Files.AtomicFile.Delete(path);
             process.Update(record => record with { Intent = MachineIntent.Saving, SavingTo = path, WasPaused = wasPaused });
             await process.ExecuteAsync("stop", null, cancellationToken).ConfigureAwait(false);
             await new StateTransfer(process, _time).SaveAsync(path, cancellationToken).ConfigureAwait(false);
@@ -394,7 +396,14 @@ internal sealed class Machine : IMachine
         {
             if (interrupted is not null)
             {
-                await interrupted.CancelAsync().ConfigureAwait(false);
+                try
+                {
+                    await interrupted.CancelAsync().ConfigureAwait(false);
+                }
+                catch (ObjectDisposedException)
+                {
+                    // It came to its end by itself meanwhile.
+                }
             }
 
             await _turn.WaitAsync(cancel.Token).ConfigureAwait(false);

@@ -12,6 +12,7 @@ namespace Vireo.Commands.Bios;
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the order is not complete, or the machine is of generation 2")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "number lock is switched on")]
 [Example("Set-VMBios web1 -StartupOrder IDE,CD,LegacyNetworkAdapter,Floppy", "Lets web1 start from its disk first.")]
 public sealed class SetVMBios : ChangePartCommand
 {
@@ -43,6 +44,11 @@ public sealed class SetVMBios : ChangePartCommand
         if (EnableNumLock && DisableNumLock)
         {
             throw Errors.Invalid("-EnableNumLock and -DisableNumLock exclude each other; give one of them.", null);
+        }
+
+        if (EnableNumLock)
+        {
+            throw Errors.NotSupported("Number lock cannot be switched on in this version.", nameof(EnableNumLock));
         }
 
         return ChangeEachAsync(

@@ -73,7 +73,11 @@ public sealed class SetVMDvdDrive : MachineCommand
 
         foreach (var drive in VMDvdDrive ?? [])
         {
-            await GuardAsync(context, () => ChangeAsync(context, (service.Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId)).Id, drive.PartId()));
+            await GuardAsync(context, () =>
+            {
+                var machine = service.Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId);
+                return ChangeAsync(context, machine.Id, DrivePlaces.OfObject(machine, drive).Id);
+            });
         }
     }
 
@@ -100,6 +104,11 @@ public sealed class SetVMDvdDrive : MachineCommand
                 if ((ToControllerNumber ?? ToControllerLocation) is not null && !status.IsOff)
                 {
                     throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to move its DVD drive.", c.Name);
+                }
+
+                if (medium && !status.IsOff && !status.IsActive)
+                {
+                    throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; its medium changes only while it is off or running.", c.Name);
                 }
 
                 var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive ? Apply(other, medium) : other)] };

@@ -12,7 +12,7 @@ namespace Vireo.Commands.Firmware;
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a device does not belong to the machine, or the machine is of generation 1")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
-[CommandError("NotSupported", ErrorCategory.NotImplemented, "secure boot is switched on")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "secure boot is switched on, or another setting is not available")]
 [Example("Set-VMFirmware web1 -EnableSecureBoot Off", "Lets web1 start boot loaders that are not signed.")]
 public sealed class SetVMFirmware : ChangePartCommand
 {
@@ -55,6 +55,12 @@ public sealed class SetVMFirmware : ChangePartCommand
         if (EnableSecureBoot == OnOffState.On)
         {
             throw Errors.NotSupported("Secure boot is not available in this version; give -EnableSecureBoot Off.", nameof(EnableSecureBoot));
+        }
+
+        if (ConsoleMode is not (null or ConsoleModeType.Default) || PreferredNetworkBootProtocol is not (null or IPProtocolPreference.IPv4) || PauseAfterBootFailure == OnOffState.On)
+        {
+            throw Errors.NotSupported(
+                "Only -ConsoleMode Default, -PreferredNetworkBootProtocol IPv4 and -PauseAfterBootFailure Off are available in this version.", nameof(ConsoleMode));
         }
 
         return ChangeEachAsync(

@@ -67,7 +67,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
                 (c, status) =>
                 {
                     var (bus, controller, location) = DrivePlaces.ForNew(c, !status.IsOff, ControllerType, ControllerNumber, ControllerLocation);
-                    DrivePlaces.RequireHotPluggable(c, status.IsOff, bus);
+                    DrivePlaces.RequireHotPluggable(c, status, bus);
                     drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
                     var changed = c with { Drives = [.. c.Drives, drive] };
                     MachineValidator.Require(changed, facts);

@@ -30,7 +30,7 @@ public static class DrivePlaces
 
     /// <summary>The drive of the machine that an object stands for.</summary>
     public static DriveConfiguration OfObject(VirtualMachineConfiguration c, Drive drive) =>
-        c.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId())
+        c.Drives.FirstOrDefault(candidate => candidate.Id == drive.PartId() && candidate.Kind == (drive is DvdDrive ? DriveKind.Dvd : DriveKind.HardDisk))
         ?? throw Errors.Invalid($"The virtual machine '{c.Name}' has no drive '{drive.Name}' any more.", drive.Id);
 
     /// <summary>The bus of a controller type.</summary>
@@ -67,10 +67,18 @@ public static class DrivePlaces
         throw Errors.Invalid($"The virtual machine '{c.Name}' has no free place for another drive on that controller.", c.Name);
     }
 
-    /// <summary>Throws when a drive would be plugged into, moved on, or pulled from an IDE controller of a machine that is not off.</summary>
-    public static void RequireHotPluggable(VirtualMachineConfiguration c, bool isOff, DriveBus bus)
+    /// <summary>
+    /// Throws unless a drive can be plugged in or pulled now: any drive of a machine that is off, and drives on the SCSI controller of one
+    /// that runs. A saved machine's memory knows its disks; they must be there when it comes back.
+    /// </summary>
+    public static void RequireHotPluggable(VirtualMachineConfiguration c, Services.MachineStatus status, DriveBus bus)
     {
-        if (!isOff && bus == DriveBus.Ide)
+        if (!status.IsOff && !status.IsActive)
+        {
+            throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; its drives change only while it is off or running.", c.Name);
+        }
+
+        if (!status.IsOff && bus == DriveBus.Ide)
         {
             throw Errors.State($"The virtual machine '{c.Name}' is not off, and IDE drives are added and removed only when it is; use the SCSI controller.", c.Name);
         }

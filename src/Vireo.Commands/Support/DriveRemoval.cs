@@ -45,7 +45,7 @@ public abstract class DriveRemoval : MachineCommand
             machine.Id,
             (c, status) =>
             {
-                DrivePlaces.RequireHotPluggable(c, status.IsOff, drive.Bus);
+                DrivePlaces.RequireHotPluggable(c, status, drive.Bus);
                 return c with { Drives = [.. c.Drives.Where(other => other.Id != drive.Id)] };
             },
             context.Cancellation);

@@ -77,6 +77,10 @@ public abstract class MachineCommand : Command
         {
             context.WriteError(PlaneErrors.ToCommandError(refused));
         }
+        catch (Exception unforeseen) when (unforeseen is not OperationCanceledException)
+        {
+            context.WriteError(new CommandException("Unspecified", ErrorCategory.NotSpecified, unforeseen.Message, target: null, unforeseen));
+        }
     }
 
     /// <summary>Writes the machine as it is now.</summary>

@@ -31,6 +31,11 @@ internal static class ManagementAdapters
             }
 
             var changed = change(adapter);
+            if (changed is null)
+            {
+                SwitchRules.RequireNotDefault(on, "left by the management operating system");
+            }
+
             var after = await switches.ChangeAsync(
                 on.Id,
                 current => current with

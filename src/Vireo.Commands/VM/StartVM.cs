@@ -26,9 +26,14 @@ public sealed class StartVM : NamedMachineCommand
         ForEachAsync(context, Machines(context), "Start-VM", async machine =>
         {
             var machines = context.Service<IMachines>();
-            if (machines.StatusOf(machine.Id).State is VMState.Running)
+            var state = machines.StatusOf(machine.Id).State;
+            if (state is VMState.Running or VMState.RunningCritical)
             {
                 context.WriteWarning($"The virtual machine '{machine.Name}' is running already.");
+            }
+            else if (state is VMState.Paused or VMState.PausedCritical)
+            {
+                await machines.ResumeAsync(machine.Id, context.Cancellation);
             }
             else
             {

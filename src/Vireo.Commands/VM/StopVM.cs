@@ -42,7 +42,9 @@ public sealed class StopVM : NamedMachineCommand
         return ForEachAsync(context, Machines(context), "Stop-VM", async machine =>
         {
             var machines = context.Service<IMachines>();
-            if (machines.StatusOf(machine.Id).State is VMState.Off or VMState.Saved)
+            // Turning a saved machine off throws its saved state away.
+            var state = machines.StatusOf(machine.Id).State;
+            if (state == VMState.Off || (state == VMState.Saved && !TurnOff))
             {
                 context.WriteWarning($"The virtual machine '{machine.Name}' is off already.");
             }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Microsoft.Data.Sqlite;
 
 namespace Vireo.Host.History;
 
@@ -17,19 +18,21 @@ public sealed record JobInfo(
     Guid Id, string Command, string Caller, DateTimeOffset Started, DateTimeOffset? Ended, string Status, string? Error, string? Activity = null, int Percent = -1);
 
 /// <summary>The jobs of the host: those that run, which can be watched and cancelled, and those that ran.</summary>
-public sealed class JobLog
+public sealed partial class JobLog
 {
     private const int KeptJobs = 10_000;
     private readonly HistoryDatabase _database;
     private readonly TimeProvider _time;
+    private readonly ILogger<JobLog> _log;
     private readonly ConcurrentDictionary<Guid, RunningJob> _running = new();
 
     /// <summary>Marks what a host that died left unfinished.</summary>
-    public JobLog(HistoryDatabase database, TimeProvider time)
+    public JobLog(HistoryDatabase database, TimeProvider time, ILogger<JobLog> log)
     {
         ArgumentNullException.ThrowIfNull(database);
         _database = database;
         _time = time;
+        _log = log;
         database.Execute("UPDATE jobs SET status = 'Interrupted', ended = $0 WHERE status = 'Running'", Stamp(time.GetUtcNow()));
         database.Execute("DELETE FROM jobs WHERE id NOT IN (SELECT id FROM jobs ORDER BY started DESC LIMIT $0)", KeptJobs);
     }
@@ -38,10 +41,10 @@ public sealed class JobLog
     public RunningJob Begin(Guid id, string command, string caller, CancellationTokenSource cancel)
     {
         var job = new RunningJob(new JobInfo(id, command, caller, _time.GetUtcNow(), null, "Running", null), cancel);
-        _database.Execute(
+        _running[id] = job;
+        Keep(
             "INSERT INTO jobs(id, command, caller, started, status) VALUES($0, $1, $2, $3, 'Running')",
             id.ToString("D"), command, caller, Stamp(job.Info.Started));
-        _running[id] = job;
         return job;
     }
 
@@ -49,9 +52,25 @@ public sealed class JobLog
     public void End(RunningJob job, string status, string? error)
     {
         ArgumentNullException.ThrowIfNull(job);
-        _database.Execute("UPDATE jobs SET ended = $0, status = $1, error = $2 WHERE id = $3", Stamp(_time.GetUtcNow()), status, error, job.Info.Id.ToString("D"));
         _running.TryRemove(job.Info.Id, out _);
+        Keep("UPDATE jobs SET ended = $0, status = $1, error = $2 WHERE id = $3", Stamp(_time.GetUtcNow()), status, error, job.Info.Id.ToString("D"));
     }
+
+    // A full disk must not keep anybody from stopping a machine: history is lost, the command runs.
+    private void Keep(string sql, params ReadOnlySpan<object?> values)
+    {
+        try
+        {
+            _database.Execute(sql, values);
+        }
+        catch (SqliteException refused)
+        {
+            LogHistoryRefused(refused.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The history refused a job: {Reason}")]
+    private partial void LogHistoryRefused(string reason);
 
     /// <summary>Asks a job to stop; false when it does not run.</summary>
     public bool Cancel(Guid id)

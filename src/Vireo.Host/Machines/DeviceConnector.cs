@@ -72,18 +72,27 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         return new AdapterConnection(adapter.Id, socket, adapter.MacAddress);
     }
 
-    /// <summary>Closes everything of a machine that has no process.</summary>
+    /// <summary>Closes everything of a machine that has no process; what one plane refuses does not keep the other's open.</summary>
     public async Task CloseAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        foreach (var drive in machine.Drives)
+        ControlException? first = null;
+        foreach (var close in machine.Drives.Select(drive => (Func<Task>)(() => storage.CloseDiskAsync(drive.Id, cancellation)))
+            .Concat(machine.NetworkAdapters.Select(adapter => (Func<Task>)(() => switches.RemovePortAsync(adapter.Id, cancellation)))))
         {
-            await storage.CloseDiskAsync(drive.Id, cancellation);
+            try
+            {
+                await close();
+            }
+            catch (ControlException refused)
+            {
+                first ??= refused;
+            }
         }
 
-        foreach (var adapter in machine.NetworkAdapters)
+        if (first is not null)
         {
-            await switches.RemovePortAsync(adapter.Id, cancellation);
+            throw new ControlException(first.Error, first);
         }
     }
 }

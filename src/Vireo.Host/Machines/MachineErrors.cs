@@ -10,8 +10,19 @@ namespace Vireo.Host.Machines;
 /// <summary>Failures of the machine room and of the planes as errors of commands.</summary>
 internal static class MachineErrors
 {
+    // Ids that a failed start may carry; whatever else goes wrong is one kind of failure to scripts.
+    private static readonly HashSet<string> s_startIds = new(StringComparer.Ordinal) { "AccessDenied", "OutOfMemory", "InvalidState", "InvalidParameter" };
+
     /// <summary>The error to report, or null for an exception that is none of ours.</summary>
-    public static CommandException? Translate(Exception error, string operation, VirtualMachineConfiguration machine) => error switch
+    public static CommandException? Translate(Exception error, string operation, VirtualMachineConfiguration machine)
+    {
+        var translated = Translate(operation, machine, error);
+        return operation != "start" || translated is null || s_startIds.Contains(translated.ErrorId)
+            ? translated
+            : new CommandException("Unspecified", ErrorCategory.NotSpecified, translated.Message, translated.TargetObject, translated);
+    }
+
+    private static CommandException? Translate(string operation, VirtualMachineConfiguration machine, Exception error) => error switch
     {
         CommandException => null,
         MachineStateException state => new CommandException(

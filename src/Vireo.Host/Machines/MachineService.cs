@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Control.Storage;
+using Vireo.Control.Switching;
 using Vireo.Host.History;
 using Vireo.Host.Store;
 using Vireo.Machines;
@@ -17,21 +19,23 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
     private readonly MachineStore _store;
     private readonly IMachineDriver _driver;
     private readonly IStorageControl _storage;
+    private readonly ISwitchControl _switching;
     private readonly EventLog _events;
     private readonly UnitServices _services;
 
-    public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, IHostSettings settings, UnitServices services)
+    public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, ISwitchControl switching, IHostSettings settings, UnitServices services)
     {
         _store = store;
         _driver = driver;
         _storage = storage;
+        _switching = switching;
         _events = services.Events;
         _services = services with
         {
             Addresses = new MacAddressPool(settings, () => _units.Values.SelectMany(unit => unit.Configuration.NetworkAdapters).Select(adapter => adapter.MacAddress)),
-            OtherMachinesMemory = id => _units.Values
+            Memory = new MemoryPromises(id => _units.Values
                 .Where(unit => unit.Configuration.Id != id && unit.Status().MemoryAssignedBytes > 0)
-                .Sum(unit => unit.Configuration.Memory.StartupBytes),
+                .Sum(unit => unit.Configuration.Memory.StartupBytes)),
         };
     }
 
@@ -42,15 +46,77 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
     public async Task LoadAsync(CancellationToken cancellation)
     {
         var machines = _store.Load((id, reason) => _events.Write("MachineUnreadable", reason, id));
-        await Parallel.ForEachAsync(machines, cancellation, async (machine, token) => _units[machine.Id] = await OpenAsync(machine, token));
+        await Parallel.ForEachAsync(machines, cancellation, async (machine, token) =>
+        {
+            try
+            {
+                _units[machine.Id] = await OpenAsync(machine, token);
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                // One machine that cannot be understood must not take the others with it.
+                _events.Write("MachineUnreadable", $"The virtual machine '{machine.Name}' cannot be managed: {error.Message}", machine.Id);
+            }
+        });
     }
 
-    /// <summary>Makes the planes serve exactly what running machines need. Called once they answer.</summary>
-    public async Task ReconcileAsync(CancellationToken cancellation)
+    /// <summary>
+    /// Makes the planes serve exactly what running machines need. Every machine is tried by itself; the answer says what could not be done.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> ReconcileAsync(Func<Guid, bool> switchExists, CancellationToken cancellation)
     {
-        // Ports of no machine are left over from a host that died; disks may be somebody else's, who opened them by the plane's own API.
-        await Parallel.ForEachAsync(_units.Values, cancellation, async (unit, token) => await unit.ReconcileAsync(token));
+        var failures = new ConcurrentBag<string>();
+        await Parallel.ForEachAsync(_units.Values, cancellation, async (unit, token) =>
+        {
+            try
+            {
+                // A switch that was removed while the host died: its adapters are connected to nothing.
+                if (unit.Configuration.NetworkAdapters.Any(adapter => adapter.SwitchId is { } id && !switchExists(id)))
+                {
+                    await unit.ChangeAsync((machine, _) => Disconnect(machine, id => !switchExists(id)), token);
+                }
+
+                await unit.ReconcileAsync(token);
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                failures.Add($"{unit.Configuration.Name}: {error.Message}");
+            }
+        });
+        await CloseStrayAsync(cancellation);
+        return [.. failures.Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>
+    /// Closes disks and ports of no running machine, which a host that died left open. The socket's path tells that they are this host's:
+    /// others may use the planes by their own API.
+    /// </summary>
+    private async Task CloseStrayAsync(CancellationToken cancellation)
+    {
+        var running = _units.Values.Where(unit => unit.Status().MemoryAssignedBytes > 0).Select(unit => unit.Configuration).ToList();
+        var drives = running.SelectMany(machine => machine.Drives).Select(drive => drive.Id).ToHashSet();
+        foreach (var disk in await _storage.ListDisksAsync(cancellation))
+        {
+            var id = disk.Attachment.Id;
+            if (!drives.Contains(id) && disk.Attachment.SocketPath == _services.Paths.DiskSocket(id) && !IsStarting(machine => machine.Drives.Any(drive => drive.Id == id)))
+            {
+                await _storage.CloseDiskAsync(id, cancellation);
+            }
+        }
+
+        var adapters = running.SelectMany(machine => machine.NetworkAdapters).Select(adapter => adapter.Id).ToHashSet();
+        foreach (var port in await _switching.ListPortsAsync(cancellation))
+        {
+            var id = port.Port.Id;
+            if (port.Port.Kind == PortKind.VhostUser && !adapters.Contains(id) && port.Port.SocketPath == _services.Paths.PortSocket(id)
+                && !IsStarting(machine => machine.NetworkAdapters.Any(adapter => adapter.Id == id)))
+            {
+                await _switching.RemovePortAsync(id, cancellation);
+            }
+        }
+    }
+
+    private bool IsStarting(Func<VirtualMachineConfiguration, bool> owns) => _units.Values.Any(unit => owns(unit.Configuration) && unit.IsBusy);
 
     public VirtualMachineConfiguration? Find(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Configuration : null;
 
@@ -107,14 +173,22 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
     {
         foreach (var unit in _units.Values.Where(unit => unit.Configuration.NetworkAdapters.Any(adapter => adapter.SwitchId == switchId)))
         {
-            await unit.ChangeAsync(
-                (machine, _) => machine with
-                {
-                    NetworkAdapters = [.. machine.NetworkAdapters.Select(adapter => adapter.SwitchId == switchId ? adapter with { SwitchId = null } : adapter)],
-                },
-                CancellationToken.None);
+            try
+            {
+                await unit.ChangeAsync((machine, _) => Disconnect(machine, id => id == switchId), CancellationToken.None);
+            }
+            catch (CommandException refused)
+            {
+                // The machine is gone, or keeps a dead cable until its next change; the others must lose theirs all the same.
+                _events.Write("DisconnectFailed", refused.Message, unit.Configuration.Id);
+            }
         }
     }
+
+    private static VirtualMachineConfiguration Disconnect(VirtualMachineConfiguration machine, Func<Guid, bool> from) => machine with
+    {
+        NetworkAdapters = [.. machine.NetworkAdapters.Select(adapter => adapter.SwitchId is { } id && from(id) ? adapter with { SwitchId = null } : adapter)],
+    };
 
     public Task StartAsync(Guid id, Action<string, int> progress, CancellationToken cancellation) => Unit(id).StartAsync(progress, cancellation);
 

@@ -1,9 +1,9 @@
 using Vireo.Commands.Framework;
-using Vireo.Commands.Services;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
+using Vireo.Machines.States;
 using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 
@@ -42,13 +42,16 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public VirtualMachineConfiguration Configuration => _configuration;
 
+    /// <summary>An operation is under way.</summary>
+    public bool IsBusy => _gate.CurrentCount == 0;
+
     private string Name => _configuration.Name;
 
-    public MachineStatus Status()
+    public Vireo.Commands.Services.MachineStatus Status()
     {
         var status = _machine.Status;
         var active = status.ProcessId is not null;
-        return new MachineStatus(
+        return new Vireo.Commands.Services.MachineStatus(
             StateMapper.ToModel(status),
             status.CriticalReason ?? StateMapper.Describe(status.State),
             status.StartedAt is { } started ? Positive(_services.Time.GetUtcNow() - started) : TimeSpan.Zero,
@@ -69,13 +72,19 @@ internal sealed class MachineUnit : IAsyncDisposable
             if (_machine.Status.ProcessId is null)
             {
                 await _services.Connector.CloseAsync(_configuration, cancellation);
-                RememberSavedState(state == Vireo.Machines.States.MachineState.Saved);
+                RememberSavedState(state == MachineState.Saved);
             }
             else
             {
                 await _services.Connector.OpenDrivesAsync(_configuration, cancellation);
                 await _services.Connector.ConnectAdaptersAsync(_configuration, cancellation);
                 RememberSavedState(false);
+            }
+
+            if (state != MachineState.Saved)
+            {
+                // An old state must never meet newer disks: one that was left by a host that died is gone before the next save.
+                AtomicFile.Delete(MachineStore.SavedStateFile(_configuration));
             }
         }
         finally
@@ -86,8 +95,15 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("start", async () =>
     {
+        // Nothing below may touch the disks and ports of a guest that is in memory already.
+        if (_machine.Status.State is not (MachineState.Off or MachineState.Saved))
+        {
+            throw new MachineStateException(MachineOperation.Start, _machine.Status.State);
+        }
+
         progress("Checking", 5);
-        StartChecks.Require(_configuration, _services.OtherMachinesMemory(_configuration.Id));
+        StartChecks.RequireFiles(_configuration);
+        using var memory = _services.Memory.Reserve(_configuration);
         AssignAddresses();
         try
         {
@@ -121,25 +137,30 @@ internal sealed class MachineUnit : IAsyncDisposable
             throw;
         }
 
+        foreach (var adapter in _configuration.NetworkAdapters.Where(adapter => adapter.SwitchId is null))
+        {
+            await _machine.SetLinkAsync(adapter.Id, false, cancellation);
+        }
+
         CrashPoint.Hit("host.start.running");
         progress("Running", 100);
-    });
+    }, cancellation);
 
     public async Task TurnOffAsync(CancellationToken cancellation)
     {
         // A saved machine has no process: turning it off throws its saved state away, as in the original.
-        if (_machine.Status.State == Vireo.Machines.States.MachineState.Saved)
+        if (_machine.Status.State == MachineState.Saved)
         {
             await ExclusiveAsync("turn off", async () =>
             {
                 await ForgetSavedStateAsync(cancellation);
                 _machine.DiscardSavedState();
-            });
+            }, cancellation);
             return;
         }
 
         await TranslateAsync("turn off", () => _machine.TurnOffAsync(cancellation));
-        await ExclusiveAsync("turn off", CloseDevicesAsync);
+        await ExclusiveAsync("turn off", CloseDevicesAsync, CancellationToken.None);
     }
 
     public async Task ShutDownAsync(bool force, Action<string, int> progress, CancellationToken cancellation)
@@ -156,7 +177,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             {
                 await _machine.ShutDownAsync(force ? s_forcedShutDownPatience : s_shutDownPatience, cancellation);
                 await CloseDevicesAsync();
-            });
+            }, cancellation);
         }
         catch (CommandException timeout) when (force && timeout.InnerException is MachineException { Kind: MachineErrorKind.GuestTimeout })
         {
@@ -165,11 +186,11 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
     }
 
-    public Task PauseAsync(CancellationToken cancellation) => ExclusiveAsync("pause", () => _machine.PauseAsync(cancellation));
+    public Task PauseAsync(CancellationToken cancellation) => ExclusiveAsync("pause", () => _machine.PauseAsync(cancellation), cancellation);
 
-    public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", () => _machine.ResumeAsync(cancellation));
+    public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", () => _machine.ResumeAsync(cancellation), cancellation);
 
-    public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", () => _machine.ResetAsync(cancellation));
+    public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", () => _machine.ResetAsync(cancellation), cancellation);
 
     public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("save", async () =>
     {
@@ -185,10 +206,10 @@ internal sealed class MachineUnit : IAsyncDisposable
             cancellation);
         CrashPoint.Hit("host.save.saved");
         await CloseDevicesAsync();
-    });
+    }, cancellation);
 
     public async Task<VirtualMachineConfiguration> ChangeAsync(
-        Func<VirtualMachineConfiguration, MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation)
+        Func<VirtualMachineConfiguration, Vireo.Commands.Services.MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation)
     {
         await ExclusiveAsync("change", async () =>
         {
@@ -215,7 +236,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             }
 
             _machine.EnableHeartbeat(HeartbeatEnabled(after));
-        });
+        }, cancellation);
         return _configuration;
     }
 
@@ -253,7 +274,6 @@ internal sealed class MachineUnit : IAsyncDisposable
         await _watch.DisposeAsync();
         await _machine.DisposeAsync();
         _end.Dispose();
-        _gate.Dispose();
     }
 
     private static bool HeartbeatEnabled(VirtualMachineConfiguration configuration) =>
@@ -303,9 +323,9 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
     }
 
-    private async Task ExclusiveAsync(string operation, Func<Task> action)
+    private async Task ExclusiveAsync(string operation, Func<Task> action, CancellationToken cancellation = default)
     {
-        await _gate.WaitAsync(_end.Token);
+        await _gate.WaitAsync(cancellation);
         try
         {
             if (_removed)
@@ -376,7 +396,9 @@ internal sealed class MachineUnit : IAsyncDisposable
         _configuration = configuration;
     }
 
-    private Task CloseDevicesAsync() => _services.Connector.CloseAsync(_configuration, CancellationToken.None);
+    /// <summary>Closes what a guest needs, unless somebody has started it meanwhile.</summary>
+    private Task CloseDevicesAsync() =>
+        _machine.Status.ProcessId is null ? _services.Connector.CloseAsync(_configuration, CancellationToken.None) : Task.CompletedTask;
 
     private int ProcessorPercent()
     {

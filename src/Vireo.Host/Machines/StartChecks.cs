@@ -8,10 +8,8 @@ internal static class StartChecks
 {
     private const long ReserveBytes = 128L << 20;
 
-    /// <summary>Throws, naming the first thing that is missing.</summary>
-    /// <param name="machine">The machine.</param>
-    /// <param name="promisedBytes">Memory that other running machines were promised and may not have touched yet.</param>
-    public static void Require(VirtualMachineConfiguration machine, long promisedBytes)
+    /// <summary>Throws unless the files of the machine's drives are there.</summary>
+    public static void RequireFiles(VirtualMachineConfiguration machine)
     {
         foreach (var drive in machine.Drives.Where(drive => drive.Path is not null))
         {
@@ -23,9 +21,17 @@ internal static class StartChecks
             }
         }
 
+    }
+
+    /// <summary>Throws unless there is memory for the machine.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="runningBytes">Memory that other running machines may touch.</param>
+    /// <param name="startingBytes">Memory that other machines are about to take.</param>
+    public static void RequireMemory(VirtualMachineConfiguration machine, long runningBytes, long startingBytes)
+    {
         // Guests touch their memory over time: what is free now may be promised already.
         var (total, available) = MemoryInfo.Read();
-        var free = Math.Min(available, total - promisedBytes) - ReserveBytes;
+        var free = Math.Min(available - startingBytes, total - runningBytes - startingBytes) - ReserveBytes;
         if (machine.Memory.StartupBytes > free)
         {
             throw new CommandException(

@@ -12,7 +12,7 @@ namespace Vireo.Host.Machines;
 /// <param name="Time">Clock.</param>
 /// <param name="Accelerator">What guests run on.</param>
 /// <param name="User">User that QEMU runs as; null is ours.</param>
-/// <param name="OtherMachinesMemory">Memory in bytes that running machines other than the given one were promised.</param>
+/// <param name="Memory">Memory that is promised.</param>
 internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
-    Func<Guid, long> OtherMachinesMemory);
+    MemoryPromises Memory);

@@ -76,9 +76,9 @@ public sealed class MachineStore(string stateFolder)
                     machines.Add(machine);
                 }
             }
-            catch (StateFileException damage)
+            catch (Exception error) when (error is StateFileException or IOException or UnauthorizedAccessException)
             {
-                unreadable(id, damage.Message);
+                unreadable(id, error.Message);
             }
         }
 
@@ -96,9 +96,11 @@ public sealed class MachineStore(string stateFolder)
         var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
         JsonFile.Write(intent, new CreationIntent(configuration, diskFile), StoreJson.Default.CreationIntent);
         CrashPoint.Hit("host.create.intended");
+        var made = false;
         try
         {
             await makeDisk();
+            made = true;
             CrashPoint.Hit("host.create.disk");
             JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
             CrashPoint.Hit("host.create.configured");
@@ -106,6 +108,12 @@ public sealed class MachineStore(string stateFolder)
         }
         catch
         {
+            if (!made)
+            {
+                // The plane makes an image whole or not at all: what is there now under that name is somebody else's.
+                JsonFile.Write(intent, new CreationIntent(configuration, null), StoreJson.Default.CreationIntent);
+            }
+
             Undo(intent);
             throw;
         }

@@ -54,9 +54,26 @@ public sealed class SwitchService : ISwitches
     /// <inheritdoc/>
     public SwitchConfiguration? Find(Guid id) => _switches.GetValueOrDefault(id);
 
-    /// <summary>Brings the plane to what is stored: every switch and management adapter there, nothing else.</summary>
-    public async Task ReconcileAsync(CancellationToken cancellation)
+    /// <summary>
+    /// Brings the plane to what is stored: every switch and management adapter there, nothing else. Every switch is tried by itself; the
+    /// answer says what could not be done.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> ReconcileAsync(CancellationToken cancellation)
     {
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            return await ReconcileUnderGateAsync(cancellation);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> ReconcileUnderGateAsync(CancellationToken cancellation)
+    {
+        var failures = new List<string>();
         var wanted = _switches;
         foreach (var existing in await _plane.ListSwitchesAsync(cancellation))
         {
@@ -68,7 +85,14 @@ public sealed class SwitchService : ISwitches
 
         foreach (var configuration in wanted.Values)
         {
-            await ApplyAsync(null, configuration, cancellation);
+            try
+            {
+                await ApplyAsync(null, configuration, cancellation);
+            }
+            catch (Control.ControlException refused)
+            {
+                failures.Add($"{configuration.Name}: {refused.Message}");
+            }
         }
 
         var adapters = wanted.Values.SelectMany(one => one.ManagementAdapters).Select(adapter => adapter.Id).ToHashSet();
@@ -79,6 +103,8 @@ public sealed class SwitchService : ISwitches
                 await _plane.RemovePortAsync(port.Port.Id, cancellation);
             }
         }
+
+        return failures;
     }
 
     /// <inheritdoc/>
@@ -146,6 +172,8 @@ public sealed class SwitchService : ISwitches
         {
             if (Find(id) is not { } configuration)
             {
+                // Removed before, perhaps not by the plane.
+                await _plane.RemoveSwitchAsync(id, cancellation);
                 return;
             }
 
