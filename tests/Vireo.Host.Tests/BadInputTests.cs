@@ -29,7 +29,7 @@ public sealed class BadInputTests(HostFixture host) : IClassFixture<HostFixture>
         { "Get-VMFirmware", """{"VMName":"none"}""", "InvalidParameter" },
         { "Set-VMFirmware", """{"VMName":"none","EnableSecureBoot":"Off"}""", "ObjectNotFound" },
         { "Get-VMBios", """{"VMName":"none"}""", "InvalidParameter" },
-        { "Set-VMBios", """{"VMName":"none","EnableNumLock":true}""", "ObjectNotFound" },
+        { "Set-VMBios", """{"VMName":"none","DisableNumLock":true}""", "ObjectNotFound" },
         { "Get-VMComPort", """{"VMName":"none"}""", "InvalidParameter" },
         { "Set-VMComPort", """{"VMName":"none","Number":1,"Path":"/tmp/x"}""", "ObjectNotFound" },
         { "Get-VMIntegrationService", """{"VMName":"none"}""", "InvalidParameter" },
