@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests;
@@ -57,7 +58,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
         plane._process.BeginErrorReadLine();
         if (waitForSocket)
         {
-            await Wait.UntilAsync($"vireo-{name} to listen", () => File.Exists(socket) || plane.HasExited, TimeSpan.FromSeconds(60), () => plane.Log);
+            await Wait.UntilAsync($"vireo-{name} to listen", () => plane.HasExited || Answers(socket), TimeSpan.FromSeconds(60), () => plane.Log);
             Assert.False(plane.HasExited, plane.Log);
         }
 
@@ -79,6 +80,21 @@ internal sealed class PlaneProcess : IAsyncDisposable
     {
         await KillAsync();
         _process.Dispose();
+    }
+
+    // A socket that is bound does not listen yet: only a connection tells.
+    private static bool Answers(string socket)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(socket));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     private void Note(object sender, DataReceivedEventArgs line)
