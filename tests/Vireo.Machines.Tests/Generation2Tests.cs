@@ -51,5 +51,5 @@ public sealed class Generation2Tests
     }
 
     private static string[] Tried(IMachine machine) =>
-        [.. machine.ReadConsole(1, 100).Where(line => line.Contains("BdsDxe: loading", StringComparison.Ordinal) || line.Contains("BdsDxe: failed to load", StringComparison.Ordinal)).Distinct()];
+        [.. machine.ReadConsole(1, 100).Where(line => line.Contains("BdsDxe: failed to load", StringComparison.Ordinal) && line.Contains(": Not Found", StringComparison.Ordinal)).Distinct()];
 }

@@ -13,6 +13,12 @@ namespace Vireo.Disks.Files;
 /// </remarks>
 public static class ImageLock
 {
+    /// <summary>
+    /// A lock belongs to the open file, and a process that is being started holds copies of its parent's open files until it becomes its
+    /// program: an image that was just closed may be locked for that moment.
+    /// </summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
+
     private const int PermissionUsed = 100;
     private const int PermissionNotShared = 200;
     private const int ConsistentRead = 0;
@@ -27,11 +33,11 @@ public static class ImageLock
         {
             int[] used = exclusive ? [ConsistentRead, Write, Resize] : [ConsistentRead];
             int[] notShared = exclusive ? [ConsistentRead, Write, Resize] : [Write, Resize];
-            var granted = FileLock.TryLock(file, exclusive, 0, 1)
+            var granted = SpinWait.SpinUntil(() => FileLock.TryLock(file, exclusive, 0, 1)
                 && Array.TrueForAll(used, permission => FileLock.TryLock(file, exclusive: false, PermissionUsed + permission, 1))
                 && Array.TrueForAll(notShared, permission => FileLock.TryLock(file, exclusive: false, PermissionNotShared + permission, 1))
                 && Array.TrueForAll(used, permission => FileLock.WouldLock(file, exclusive: true, PermissionNotShared + permission, 1))
-                && Array.TrueForAll(notShared, permission => FileLock.WouldLock(file, exclusive: true, PermissionUsed + permission, 1));
+                && Array.TrueForAll(notShared, permission => FileLock.WouldLock(file, exclusive: true, PermissionUsed + permission, 1)), s_patience);
             if (!granted)
             {
                 throw new ImageException(

@@ -40,7 +40,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         await storage.OpenDiskAsync(
             new DiskAttachment(drive.Id, drive.Path!, readOnly, synthetic ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd, socket, queues, socketGroup),
             cancellation);
-        return new DriveConnection(drive.Id, synthetic ? DriveTransport.VhostUserBlock : DriveTransport.Nbd, socket, queues, readOnly);
+        return new DriveConnection(drive.Id, synthetic ? DriveTransport.VhostUserBlock : DriveTransport.Nbd, socket, queues, readOnly, PlatformAccess: synthetic);
     }
 
     /// <summary>Closes one drive.</summary>

@@ -32,7 +32,7 @@ internal static class DeviceOptions
         var device = DeviceNames.Drive(connection.DriveId);
         var option = new QemuOption("-device", "vhost-user-blk-pci").With("id", device).With("chardev", DeviceNames.DriveSocket(connection.DriveId));
         slots.Place(generation, device, option).With("num-queues", connection.Queues);
-        if (accelerator == AcceleratorKind.Tcg)
+        if (accelerator == AcceleratorKind.Tcg && connection.PlatformAccess)
         {
             // The translator does not see another process write programs into memory. A guest that maps its transfers (Linux with
             // swiotlb=force) copies what it reads itself, which the translator does see; src/Vireo.Vhost/README.md has the details.

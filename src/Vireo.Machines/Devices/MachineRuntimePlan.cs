@@ -19,7 +19,9 @@ public enum DriveTransport
 /// <param name="SocketPath">Unix socket of the server; it must be listening when the machine starts.</param>
 /// <param name="Queues">Virtqueues (vhost-user-blk).</param>
 /// <param name="ReadOnly">The guest may only read.</param>
-public sealed record DriveConnection(Guid DriveId, DriveTransport Transport, string SocketPath, int Queues = 1, bool ReadOnly = false);
+/// <param name="PlatformAccess">The server takes addresses that the guest mapped for the device (VIRTIO_F_ACCESS_PLATFORM).</param>
+public sealed record DriveConnection(
+    Guid DriveId, DriveTransport Transport, string SocketPath, int Queues = 1, bool ReadOnly = false, bool PlatformAccess = false);
 
 /// <summary>Where the port of one network adapter is served.</summary>
 /// <param name="AdapterId">The adapter of the configuration.</param>
