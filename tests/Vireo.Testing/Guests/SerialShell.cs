@@ -76,7 +76,7 @@ public sealed class SerialShell : IAsyncDisposable
             await ReadUntilAsync($"begin-{number}\r\n", limit ?? TimeSpan.FromSeconds(60));
             var output = await ReadUntilAsync($"end-{number}:", limit ?? TimeSpan.FromSeconds(60));
             var status = await ReadUntilAsync(":", TimeSpan.FromSeconds(30));
-            return new GuestResult(int.Parse(status, CultureInfo.InvariantCulture), output.Replace("\r\n", "\n", StringComparison.Ordinal));
+            return new GuestResult(int.Parse(status, CultureInfo.InvariantCulture), OfTheCommand(output.Replace("\r\n", "\n", StringComparison.Ordinal)));
         }
         finally
         {
@@ -103,6 +103,10 @@ public sealed class SerialShell : IAsyncDisposable
         _turn.Dispose();
         return ValueTask.CompletedTask;
     }
+
+    // The guest's own announcements ("vireo-guest address: ...") may come at any time on the same line.
+    private static string OfTheCommand(string output) =>
+        string.Join('\n', output.Split('\n').Where(line => !line.StartsWith("vireo-guest ", StringComparison.Ordinal)));
 
     private static string ReadLog(string path)
     {
