@@ -47,17 +47,6 @@ public sealed partial class DocumentTests
                 .Select(span => $"{document}:{span.Line}: {span.Text}")));
     }
 
-    [Fact]
-    public void NoFileSpeaksOfTheWorkshop() => Findings.None(
-        "Say what the thing is; where and by whom it was made is no part of it:",
-        SourceTree.Files.Where(IsText).SelectMany(file => SourceTree.Lines(file).Select((line, index) => (line, index))
-            .Where(pair => Workshop().IsMatch(pair.line)).Select(pair => $"{file}:{pair.index + 1}: {pair.line.Trim()}")));
-
-    private static bool IsText(string file) =>
-        !file.StartsWith("tests/Tidy/", StringComparison.Ordinal)
-        && (Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sh" or ".json" or ".yml" or "" or ".ps1xml")
-        && new FileInfo(Path.Combine(Repository.Root, file)).Length < 1 << 20;
-
     private static bool Exists(string document, string path)
     {
         path = path.TrimEnd('/', '.', ',');
@@ -94,7 +83,4 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"^[A-Z][A-Za-z0-9]+\.cs$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex FileName();
-
-    [GeneratedRegex(@"(/work/|\bwt-[a-z]+\b|\bworktrees?\b|\bsub-?agents?\b|\bCEO\b|\bLLM\b|\bClaude\b|\bGPT-\d|\bprompt engineering\b|\bissue #?\d+\b)", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
-    private static partial Regex Workshop();
 }
