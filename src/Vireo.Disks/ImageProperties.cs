@@ -34,15 +34,6 @@ public enum DiskKind
 /// <param name="FileSizeBytes">Length of the file now.</param>
 /// <param name="DiskId">The identity that the guest sees and a child refers to; empty for a raw image.</param>
 /// <param name="FragmentationPercent">Share of neighbouring allocated blocks that do not lie one behind the other in the file; null when nothing can be fragmented.</param>
+/// <param name="AlignmentBytes">0 when every payload block begins at a multiple of the physical sector, else by how much the first that does not is off.</param>
 public sealed record ImageProperties(
-    DiskFormat Format, DiskKind Kind, BlockGeometry Geometry, int BlockSizeBytes, long FileSizeBytes, Guid DiskId, double? FragmentationPercent);
-
-/// <summary>An open image file: a block device that knows what it is made of.</summary>
-public interface IDiskImage : IBlockDevice
-{
-    /// <summary>The file.</summary>
-    string Path { get; }
-
-    /// <summary>What the image says of itself now.</summary>
-    ImageProperties Properties { get; }
-}
+    DiskFormat Format, DiskKind Kind, BlockGeometry Geometry, int BlockSizeBytes, long FileSizeBytes, Guid DiskId, double? FragmentationPercent, int AlignmentBytes = 0);

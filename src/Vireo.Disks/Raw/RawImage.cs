@@ -31,6 +31,18 @@ public sealed class RawImage : IDiskImage
     public BlockCapabilities Capabilities { get; }
 
     /// <inheritdoc/>
+    public Guid Identity => Guid.Empty;
+
+    /// <inheritdoc/>
+    public ParentReference? ParentReference => null;
+
+    /// <inheritdoc/>
+    public IDiskImage? Parent { get; set; }
+
+    /// <inheritdoc/>
+    public IImageMaintenance? Maintenance => null;
+
+    /// <inheritdoc/>
     public ImageProperties Properties => new(DiskFormat.Raw, DiskKind.Fixed, Geometry, 0, _file.LengthBytes, Guid.Empty, null);
 
     /// <inheritdoc/>
@@ -78,6 +90,9 @@ public sealed class RawImage : IDiskImage
         var status = (options & WriteOptions.MayTrim) != 0 ? _file.Discard(offsetBytes, lengthBytes) : _file.Zero(offsetBytes, lengthBytes);
         return status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.RunAsync() : new(status);
     }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) => MapExtentsAsync(offsetBytes, lengthBytes, extents);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents)

@@ -49,6 +49,18 @@ public sealed class VhdxImage : IDiskImage
     public Guid DataWriteId => _headers.Current.DataWriteId;
 
     /// <inheritdoc/>
+    public Guid Identity => DataWriteId;
+
+    /// <inheritdoc/>
+    public ParentReference? ParentReference => null;
+
+    /// <inheritdoc/>
+    public IDiskImage? Parent { get; set; }
+
+    /// <inheritdoc/>
+    public IImageMaintenance? Maintenance => null;
+
+    /// <inheritdoc/>
     public ImageProperties Properties => new(
         DiskFormat.Vhdx,
         _metadata.LeaveBlocksAllocated ? DiskKind.Fixed : DiskKind.Dynamic,
@@ -161,6 +173,9 @@ public sealed class VhdxImage : IDiskImage
 
         return status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.RunAsync() : new(status);
     }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) => MapExtentsAsync(offsetBytes, lengthBytes, extents);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents)
