@@ -21,10 +21,18 @@ public sealed class SystemHost : IAsyncLifetime
     }
 }
 
-/// <summary>The tests of real guests run one after the other: an emulated guest takes a processor for itself.</summary>
+/// <summary>The tests that share a host run one after the other: an emulated guest takes a processor for itself.</summary>
 [CollectionDefinition(Name)]
 public sealed class SystemCollection : ICollectionFixture<SystemHost>
 {
     /// <summary>Name of the collection.</summary>
     public const string Name = "system";
+}
+
+/// <summary>The tests that kill planes have a host to themselves, so that the others can run beside them.</summary>
+[CollectionDefinition(Name)]
+public sealed class KillCollection : ICollectionFixture<SystemHost>
+{
+    /// <summary>Name of the collection.</summary>
+    public const string Name = "kill";
 }

@@ -4,7 +4,7 @@ using Vireo.Testing.Hosts;
 namespace Vireo.SystemTests.Scenarios;
 
 /// <summary>A guest that stands still keeps what it has: its disks while it is paused, its memory while it is saved.</summary>
-[Collection(SystemCollection.Name)]
+[Collection(KillCollection.Name)]
 public sealed class PausedAndSavedTests(SystemHost system)
 {
     [Fact]
