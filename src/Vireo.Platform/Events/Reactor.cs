@@ -21,6 +21,9 @@ public sealed class Reactor : IDisposable
 {
     private const ulong WakeKey = ulong.MaxValue;
 
+    [ThreadStatic]
+    private static Reactor? s_current;
+
     /// <summary>While tasks are busy the kernel is asked for events only this often.</summary>
     private const int RoundsBetweenLooks = 4;
 
@@ -51,8 +54,11 @@ public sealed class Reactor : IDisposable
         _thread.Start();
     }
 
+    /// <summary>The reactor whose thread the caller runs on; null on any other thread, which may wait for the disk or for a peer.</summary>
+    public static Reactor? Current => s_current;
+
     /// <summary>Whether the caller runs on this reactor's thread.</summary>
-    public bool IsCurrent => Thread.CurrentThread == _thread;
+    public bool IsCurrent => s_current == this;
 
     /// <summary>How often the thread went to sleep in the kernel; stands still while nothing happens.</summary>
     public long Sleeps { get; private set; }
@@ -157,7 +163,7 @@ public sealed class Reactor : IDisposable
 
         _stopping = true;
         _wake.Signal();
-        if (!IsCurrent)
+        if (Thread.CurrentThread != _thread)
         {
             _thread.Join();
         }
@@ -170,6 +176,7 @@ public sealed class Reactor : IDisposable
 
     private void Run()
     {
+        s_current = this;
         var rounds = 0;
         while (!_stopping)
         {

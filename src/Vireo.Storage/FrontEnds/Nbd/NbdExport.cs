@@ -12,7 +12,10 @@ internal sealed class NbdExport(DiskStack disk)
     public DiskStack Disk => disk;
 
     /// <summary>Size and sectors.</summary>
-    public BlockGeometry Geometry => disk.Geometry;
+    public BlockGeometry Geometry { get; } = disk.Geometry;
+
+    /// <summary>What a client may ask about ranges.</summary>
+    public IReadOnlyList<NbdMetaContext> Contexts { get; } = [new(NbdMetaContext.Allocation, disk.MapExtentsAsync)];
 
     /// <summary>What the client may ask. Several connections are one: they share the stack, so a flush on one covers all.</summary>
     public NbdExportFlags Flags(bool hasStructuredReplies) =>

@@ -1,6 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Vireo.Control.Storage;
+using Vireo.Platform;
+using Vireo.Platform.Events;
+using Vireo.Platform.Sockets;
 
 namespace Vireo.Storage.FrontEnds.Nbd;
 
@@ -15,19 +19,19 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     private readonly FrontEndContext _context;
     private readonly ILogger _logger;
     private readonly Socket _listener;
-    private readonly TransferBufferPool _buffers;
+    private readonly NbdFrontEndFactory _factory;
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _tracking = new();
     private readonly HashSet<Task> _serving = [];
     private readonly Task _accepting;
     private int _connections;
 
-    private NbdFrontEnd(FrontEndContext context, Socket listener, TransferBufferPool buffers)
+    private NbdFrontEnd(FrontEndContext context, Socket listener, NbdFrontEndFactory factory)
     {
         _context = context;
         _logger = context.Loggers.CreateLogger<NbdFrontEnd>();
         _listener = listener;
-        _buffers = buffers;
+        _factory = factory;
         _accepting = Task.Run(AcceptAsync);
     }
 
@@ -51,8 +55,8 @@ public sealed partial class NbdFrontEnd : IFrontEnd
         _closing.Dispose();
     }
 
-    internal static NbdFrontEnd Start(FrontEndContext context, TransferBufferPool buffers) =>
-        new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), buffers);
+    internal static NbdFrontEnd Start(FrontEndContext context, NbdFrontEndFactory factory) =>
+        new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), factory);
 
     private async Task AcceptAsync()
     {
@@ -97,21 +101,14 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     {
         try
         {
-            using (client)
+            if (await BeginAsync(client).ConfigureAwait(false) is { } connection)
             {
-                var export = new NbdExport(_context.Disk);
-                using var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time);
-                using var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token);
-                if (await new NbdHandshake(client, export).RunAsync(handshaking.Token).ConfigureAwait(false) is not { } session)
-                {
-                    return;
-                }
-
-                using var connection = new NbdConnection(client, export, session, _buffers);
-                await connection.RunAsync(_closing.Token).ConfigureAwait(false);
+                await connection.StartAsync().ConfigureAwait(false);
+                using var closing = _closing.Token.UnsafeRegister(static state => _ = ((NbdConnection)state!).StopAsync(), connection);
+                await connection.Finished.ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException)
+        catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException)
         {
             LogClientLost(_logger, _context.Attachment.SocketPath, exception.Message);
         }
@@ -126,6 +123,28 @@ public sealed partial class NbdFrontEnd : IFrontEnd
         }
     }
 
+    // The handshake may wait for its client, on a pool thread; what comes behind it belongs to a reactor.
+    private async Task<NbdConnection?> BeginAsync(Socket client)
+    {
+        using (client)
+        {
+            var export = new NbdExport(_context.Disk);
+            using var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time);
+            using var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token);
+            var stream = new NetworkStream(client, ownsSocket: false);
+            await using (stream.ConfigureAwait(false))
+            {
+                if (await new NbdHandshake(stream, export).RunAsync(handshaking.Token).ConfigureAwait(false) is not { } session)
+                {
+                    return null;
+                }
+
+                var (reactor, buffers) = _factory.Next();
+                return new NbdConnection(reactor, buffers, StreamSocket.Adopt(Descriptor.DuplicateOf(client.SafeHandle)), export, session);
+            }
+        }
+    }
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "A connection to '{SocketPath}' could not be accepted: {Reason}")]
     private static partial void LogAcceptFailed(ILogger logger, string socketPath, string reason);
 
@@ -136,14 +155,23 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     private static partial void LogClientLost(ILogger logger, string socketPath, string reason);
 }
 
-/// <summary>Makes NBD servers; they share one pool of buffers.</summary>
-public sealed class NbdFrontEndFactory : IFrontEndFactory
+/// <summary>Makes NBD servers. Their connections are spread over the reactors of one pool.</summary>
+/// <param name="reactors">The pool; the process's own when null.</param>
+public sealed class NbdFrontEndFactory(ReactorPool? reactors = null) : IFrontEndFactory
 {
-    private readonly TransferBufferPool _buffers = new();
+    private readonly ReactorPool _reactors = reactors ?? ReactorPool.Shared;
+    private readonly ConcurrentDictionary<Reactor, NbdBufferPool> _buffers = new();
 
     /// <inheritdoc/>
     public FrontEndKind Kind => FrontEndKind.Nbd;
 
     /// <inheritdoc/>
-    public IFrontEnd Start(FrontEndContext context) => NbdFrontEnd.Start(context, _buffers);
+    public IFrontEnd Start(FrontEndContext context) => NbdFrontEnd.Start(context, this);
+
+    /// <summary>A reactor for the next connection, and the buffers that belong to it.</summary>
+    internal (Reactor Reactor, NbdBufferPool Buffers) Next()
+    {
+        var reactor = _reactors.Next();
+        return (reactor, _buffers.GetOrAdd(reactor, static _ => new NbdBufferPool()));
+    }
 }

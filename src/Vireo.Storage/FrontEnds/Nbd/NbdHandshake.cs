@@ -1,24 +1,23 @@
 using System.Buffers.Binary;
-using System.Net.Sockets;
 using System.Text;
 
 namespace Vireo.Storage.FrontEnds.Nbd;
 
 /// <summary>What a handshake settled.</summary>
 /// <param name="HasStructuredReplies">Replies come in chunks that say their kind.</param>
-/// <param name="HasAllocationContext">Block status may be asked for.</param>
-internal readonly record struct NbdSession(bool HasStructuredReplies, bool HasAllocationContext);
+/// <param name="Contexts">What may be asked about ranges.</param>
+internal sealed record NbdSession(bool HasStructuredReplies, IReadOnlyList<NbdMetaContext> Contexts);
 
 /// <summary>
 /// The fixed newstyle handshake. There is one export, whose name is empty. An option that is not known, or whose payload lies, is
 /// refused and the client may go on; one that is too long ends the connection. NBD "Newstyle negotiation".
 /// </summary>
-internal sealed class NbdHandshake(Socket socket, NbdExport export)
+internal sealed class NbdHandshake(Stream stream, NbdExport export)
 {
     private const int MaximumOptions = 256;
     private const int OptionHeadBytes = 16;
     private bool _structuredReplies;
-    private bool _allocationContext;
+    private List<NbdMetaContext> _contexts = [];
 
     /// <summary>Runs to the start of transmission; null when the client leaves or cannot be understood.</summary>
     public async Task<NbdSession?> RunAsync(CancellationToken cancellationToken)
@@ -27,9 +26,9 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         BinaryPrimitives.WriteUInt64BigEndian(greeting, NbdProtocol.ServerMagic);
         BinaryPrimitives.WriteUInt64BigEndian(greeting.AsSpan(8), NbdProtocol.OptionMagic);
         BinaryPrimitives.WriteUInt16BigEndian(greeting.AsSpan(16), NbdProtocol.FixedNewstyle | NbdProtocol.NoZeroes);
-        await socket.SendAllAsync(greeting, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(greeting, cancellationToken).ConfigureAwait(false);
         var flags = new byte[4];
-        if (!await socket.ReceiveAllAsync(flags, cancellationToken).ConfigureAwait(false))
+        if (!await stream.TryFillAsync(flags, cancellationToken).ConfigureAwait(false))
         {
             return null;
         }
@@ -43,7 +42,7 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         var head = new byte[OptionHeadBytes];
         for (var i = 0; i < MaximumOptions; i++)
         {
-            if (!await socket.ReceiveAllAsync(head, cancellationToken).ConfigureAwait(false)
+            if (!await stream.TryFillAsync(head, cancellationToken).ConfigureAwait(false)
                 || BinaryPrimitives.ReadUInt64BigEndian(head) != NbdProtocol.OptionMagic)
             {
                 return null;
@@ -58,7 +57,7 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
             }
 
             var payload = new byte[length];
-            if (!await socket.ReceiveAllAsync(payload, cancellationToken).ConfigureAwait(false))
+            if (!await stream.TryFillAsync(payload, cancellationToken).ConfigureAwait(false))
             {
                 return null;
             }
@@ -85,7 +84,7 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         return null;
     }
 
-    private NbdSession Session => new(_structuredReplies, _allocationContext);
+    private NbdSession Session => new(_structuredReplies, _contexts);
 
     private async Task AnswerAsync(NbdOption option, byte[] payload, CancellationToken cancellationToken)
     {
@@ -119,7 +118,7 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         var answer = new byte[noZeroes ? 10 : 134];
         BinaryPrimitives.WriteInt64BigEndian(answer, export.Geometry.SizeBytes);
         BinaryPrimitives.WriteUInt16BigEndian(answer.AsSpan(8), (ushort)export.Flags(_structuredReplies));
-        await socket.SendAllAsync(answer, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(answer, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
@@ -157,7 +156,7 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         var isSet = option == NbdOption.SetMetaContext;
         if (isSet)
         {
-            _allocationContext = false;
+            _contexts = [];
         }
 
         if (NbdContextRequest.TryParse(payload) is not { } request || (isSet && !_structuredReplies))
@@ -172,17 +171,25 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
             return;
         }
 
-        // Listing without a query lists everything, and "base:" lists the namespace; setting takes exact names alone.
-        var isWanted = request.Queries.Contains(NbdProtocol.AllocationContext, StringComparer.Ordinal)
-            || (!isSet && (request.Queries.Count == 0 || request.Queries.Contains("base:", StringComparer.Ordinal)));
-        if (isWanted)
+        foreach (var context in export.Contexts)
         {
-            var name = Encoding.UTF8.GetBytes(NbdProtocol.AllocationContext);
+            // Listing without a query lists everything, and "base:" lists the namespace; setting takes exact names alone.
+            var isWanted = request.Queries.Contains(context.Name, StringComparer.Ordinal)
+                || (!isSet && (request.Queries.Count == 0 || request.Queries.Contains(context.Name[..(context.Name.IndexOf(':', StringComparison.Ordinal) + 1)], StringComparer.Ordinal)));
+            if (!isWanted)
+            {
+                continue;
+            }
+
+            var name = Encoding.UTF8.GetBytes(context.Name);
             var answer = new byte[4 + name.Length];
-            BinaryPrimitives.WriteUInt32BigEndian(answer, isSet ? NbdProtocol.AllocationContextId : 0);
+            BinaryPrimitives.WriteInt32BigEndian(answer, isSet ? NbdMetaContext.IdOf(_contexts.Count) : 0);
             name.CopyTo(answer, 4);
             await ReplyAsync(option, NbdOptionReply.MetaContext, answer, cancellationToken).ConfigureAwait(false);
-            _allocationContext |= isSet;
+            if (isSet)
+            {
+                _contexts.Add(context);
+            }
         }
 
         await ReplyAsync(option, NbdOptionReply.Ack, default, cancellationToken).ConfigureAwait(false);
@@ -196,6 +203,6 @@ internal sealed class NbdHandshake(Socket socket, NbdExport export)
         BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(12), (uint)reply);
         BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(16), payload.Length);
         payload.CopyTo(message.AsMemory(20));
-        await socket.SendAllAsync(message, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -32,12 +32,6 @@ internal static class NbdProtocol
 
     /// <summary>Longest option; the longest sensible one holds a name of 4096 bytes and a few queries.</summary>
     public const int MaximumOptionBytes = 64 << 10;
-
-    /// <summary>The one metadata context there is.</summary>
-    public const string AllocationContext = "base:allocation";
-
-    /// <summary>Number under which the context is reported.</summary>
-    public const uint AllocationContextId = 1;
 }
 
 /// <summary>NBD_OPT_*.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Platform.Events;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.FrontEnds.Nbd;
 using Vireo.Storage.Stacks;
@@ -13,11 +14,11 @@ internal sealed class NbdServer : IAsyncDisposable
 {
     private readonly IFrontEnd _frontEnd;
 
-    public NbdServer(TempFolder folder, IBlockDevice device)
+    public NbdServer(TempFolder folder, IBlockDevice device, ReactorPool? reactors = null)
     {
         SocketPath = folder["nbd.sock"];
         Stack = new DiskStack(device, "test", violation => Assert.Fail(violation.Message));
-        _frontEnd = new NbdFrontEndFactory().Start(new FrontEndContext(
+        _frontEnd = new NbdFrontEndFactory(reactors).Start(new FrontEndContext(
             new DiskAttachment(Guid.NewGuid(), "test", ReadOnly: false, FrontEndKind.Nbd, SocketPath), Stack, NullLoggerFactory.Instance, TimeProvider.System));
     }
 
