@@ -4,13 +4,18 @@ using System.Text.Json.Nodes;
 using Vireo.Bench;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark()];
+if (args is [ServedPair.Verb, .. var sockets])
+{
+    return await ServedPair.RunAsync(sockets);
+}
+
 if (args.Length == 0 || benchmarks.FirstOrDefault(candidate => candidate.Name == args[0]) is not { } benchmark)
 {
     Console.Error.WriteLine("Usage: ./bench NAME [ARGUMENTS]");
     foreach (var one in benchmarks)
     {
-        Console.Error.WriteLine($"  {one.Name,-10} {one.Summary}");
+        Console.Error.WriteLine($"  {one.Name,-14} {one.Summary}");
     }
 
     return 2;

@@ -30,6 +30,15 @@ public struct Frame
     /// <summary>The bytes belong to the batch that the frame came in with, and other receivers see them too.</summary>
     internal bool Shared { get; set; }
 
+    /// <summary>
+    /// Where the bytes behind the first <see cref="HeadBytes"/> still lie in the sender's memory, or zero when all are in the batch. The
+    /// sender can change them, so nothing may be decided by them before <see cref="FrameBatch.Bytes"/> has copied them.
+    /// </summary>
+    internal nint Rest { get; set; }
+
+    /// <summary>How many bytes are in the batch while <see cref="Rest"/> is not zero.</summary>
+    internal int HeadBytes { get; set; }
+
     /// <summary>Nobody else receives the shared bytes, so they may be changed in place.</summary>
     internal bool SoleReceiver { get; set; }
 }

@@ -22,6 +22,12 @@ public sealed class FrameBatch
     private const int Alignment = 64;
     private const int Headroom = 16;
 
+    /// <summary>
+    /// How much of a frame is copied when it enters: Ethernet, two tags and the headers that stages look at. What is behind is copied from
+    /// sender to receiver, or here when somebody wants to see it.
+    /// </summary>
+    internal const int HeadBytesMax = 256;
+
     private readonly Frame[] _frames = new Frame[FramesMax];
     private readonly ushort[] _live = new ushort[FramesMax];
     private readonly byte[] _memory = GC.AllocateUninitializedArray<byte>(MemoryBytes, pinned: true);
@@ -29,6 +35,7 @@ public sealed class FrameBatch
     private int _liveCount;
     private int _count;
     private int _used;
+    private bool _hasVerdicts;
 
     /// <summary>The frames that have not been dropped; each number is an index for <see cref="this"/> and <see cref="Bytes"/>.</summary>
     public ReadOnlySpan<ushort> Live => _live.AsSpan(0, _liveCount);
@@ -39,10 +46,25 @@ public sealed class FrameBatch
     /// <summary>A frame's description.</summary>
     public ref Frame this[int index] => ref _frames[index];
 
+    /// <summary>
+    /// The first bytes of a frame, for reading: all of a short one, at least 248 of a long one, which is enough for the headers of nearly every
+    /// frame. They are private to the switch. Stages look here first; <see cref="Bytes"/> may cost a copy.
+    /// </summary>
+    public ReadOnlySpan<byte> Head(int index)
+    {
+        ref var frame = ref _frames[index];
+        return (frame.Shared ? _sharedMemory : _memory).AsSpan(frame.Offset, frame.Rest == 0 ? frame.Length : frame.HeadBytes);
+    }
+
     /// <summary>A frame's bytes, for reading. They are private to the switch: the sender cannot change them any more.</summary>
     public ReadOnlySpan<byte> Bytes(int index)
     {
         ref var frame = ref _frames[index];
+        if (frame.Rest != 0)
+        {
+            CopyRest(ref frame);
+        }
+
         return (frame.Shared ? _sharedMemory : _memory).AsSpan(frame.Offset, frame.Length);
     }
 
@@ -53,6 +75,11 @@ public sealed class FrameBatch
     public Span<byte> WritableBytes(int index)
     {
         ref var frame = ref _frames[index];
+        if (frame.Rest != 0)
+        {
+            CopyRest(ref frame);
+        }
+
         if (frame.Shared && frame.SoleReceiver)
         {
             return _sharedMemory.AsSpan(frame.Offset, frame.Length);
@@ -74,10 +101,14 @@ public sealed class FrameBatch
     }
 
     /// <summary>The frame goes no further than this stage.</summary>
-    public void Drop(int index, DropReason reason) => _frames[index].Verdict = reason;
+    public void Drop(int index, DropReason reason)
+    {
+        _frames[index].Verdict = reason;
+        _hasVerdicts = true;
+    }
 
     /// <summary>The stage has copied the frame and will give it back; the frame is neither dropped nor counted.</summary>
-    public void Hold(int index) => _frames[index].Verdict = DropReason.Held;
+    public void Hold(int index) => Drop(index, DropReason.Held);
 
     /// <summary>Adds a copy of <paramref name="bytes"/>; used by stages that release or inject frames.</summary>
     /// <returns>The index, or -1 when the batch is full or the frame too long.</returns>
@@ -115,9 +146,33 @@ public sealed class FrameBatch
         return _count++;
     }
 
+    /// <summary>
+    /// Makes the room reserved last a frame whose first bytes were copied there; the rest stays with the sender until the batch is cleared.
+    /// </summary>
+    /// <param name="length">Of the whole frame, for which there is room.</param>
+    /// <param name="head">How many bytes were copied, <see cref="HeadBytesMax"/>.</param>
+    /// <param name="rest">The byte behind them, mapped and unmoved until the batch is cleared.</param>
+    /// <param name="offload">What the sender left to us.</param>
+    internal int CommitHead(int length, int head, nint rest, FrameOffload offload)
+    {
+        var index = Commit(length, offload);
+        ref var frame = ref _frames[index];
+        frame.Rest = rest;
+        frame.HeadBytes = head;
+        return index;
+    }
+
+    /// <summary>Has <see cref="Live"/> be just <paramref name="indices"/>; one that has a verdict is not among them.</summary>
+    internal void Select(ReadOnlySpan<ushort> indices)
+    {
+        indices.CopyTo(_live);
+        _liveCount = indices.Length;
+    }
+
     /// <summary>Empties the batch.</summary>
     internal void Clear()
     {
+        _hasVerdicts = false;
         _count = 0;
         _liveCount = 0;
         _used = 0;
@@ -140,6 +195,12 @@ public sealed class FrameBatch
     /// <summary>Takes the frames with a verdict out of <see cref="Live"/> and counts them by reason.</summary>
     internal void Compact(long[] dropped)
     {
+        if (!_hasVerdicts)
+        {
+            return;
+        }
+
+        _hasVerdicts = false;
         var kept = 0;
         for (var i = 0; i < _liveCount; i++)
         {
@@ -162,10 +223,11 @@ public sealed class FrameBatch
     internal void PopTag(int index)
     {
         ref var frame = ref _frames[index];
-        var bytes = _memory.AsSpan(frame.Offset, frame.Length);
+        var bytes = _memory.AsSpan(frame.Offset, frame.Rest == 0 ? frame.Length : frame.HeadBytes);
         bytes[..12].CopyTo(bytes[FrameParser.TagBytes..]);
         frame.Offset += FrameParser.TagBytes;
         frame.Length -= FrameParser.TagBytes;
+        frame.HeadBytes -= FrameParser.TagBytes;
         var headers = frame.Headers;
         frame.VlanId = (ushort)(headers.OuterTag & 0xFFF);
         frame.Priority = (byte)(headers.OuterTag >> 13);
@@ -194,6 +256,7 @@ public sealed class FrameBatch
         {
             // Every frame has room in front of it for a tag, and only the two addresses have to move.
             frame.Offset -= FrameParser.TagBytes;
+            frame.HeadBytes += FrameParser.TagBytes;
             to = (frame.Shared ? _sharedMemory : _memory).AsSpan(frame.Offset, length);
             to.Slice(FrameParser.TagBytes, 12).CopyTo(to);
         }
@@ -229,7 +292,20 @@ public sealed class FrameBatch
     internal nint Address(int index)
     {
         ref var frame = ref _frames[index];
+        if (frame.Rest != 0)
+        {
+            CopyRest(ref frame);
+        }
+
         return System.Runtime.InteropServices.Marshal.UnsafeAddrOfPinnedArrayElement((frame.Shared ? _sharedMemory : _memory)!, frame.Offset);
+    }
+
+    /// <summary>Brings the rest of a frame here, behind its head, where the room for it is. From now on the sender cannot change it.</summary>
+    private void CopyRest(ref Frame frame)
+    {
+        var memory = (frame.Shared ? _sharedMemory : _memory)!;
+        System.Runtime.InteropServices.Marshal.Copy(frame.Rest, memory, frame.Offset + frame.HeadBytes, frame.Length - frame.HeadBytes);
+        frame.Rest = 0;
     }
 
     private static FrameHeaders Shift(FrameHeaders headers, int bytes)

@@ -42,6 +42,9 @@ public struct FrameHeaders
     /// <summary>First byte behind the IP packet; the rest of the frame is padding. Zero when not parsed.</summary>
     public int NetworkEnd { get; internal set; }
 
+    /// <summary>The headers go on behind the bytes that were at hand, so the whole frame must be parsed.</summary>
+    internal bool IsCutShort { get; set; }
+
     /// <summary>Whether <paramref name="flag"/> is set.</summary>
     public readonly bool Has(FrameFlags flag) => (Flags & flag) != 0;
 }

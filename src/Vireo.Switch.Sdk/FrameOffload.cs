@@ -27,4 +27,8 @@ public enum SegmentationKind : byte
 /// <param name="SegmentBytes">Payload bytes per segment.</param>
 /// <param name="ChecksumValid">The receiver need not check: the checksum was found right, or the frame never left this machine.</param>
 public readonly record struct FrameOffload(
-    bool NeedsChecksum, ushort ChecksumStart, ushort ChecksumOffset, SegmentationKind Segmentation, ushort SegmentBytes, bool ChecksumValid = false);
+    bool NeedsChecksum, ushort ChecksumStart, ushort ChecksumOffset, SegmentationKind Segmentation, ushort SegmentBytes, bool ChecksumValid = false)
+{
+    /// <summary>Whether anything is left to do.</summary>
+    public bool IsWork => NeedsChecksum || Segmentation != SegmentationKind.None;
+}

@@ -25,12 +25,24 @@ public static class FrameParser
     private const int IPv4HeaderBytesMin = 20;
     private const int IPv6HeaderBytes = 40;
 
+    /// <summary>The longest TCP header (RFC 9293 3.1).</summary>
+    private const int TransportBytesMax = 60;
+
     /// <summary>RFC 8200 4.1 names six extension headers, one of them twice; a longer chain is an attack.</summary>
     private const int ExtensionHeadersMax = 8;
 
     /// <summary>Parses <paramref name="frame"/> as deep as <paramref name="depth"/>.</summary>
     /// <returns>False when the frame has no complete Ethernet header; nothing else makes a frame unfit for switching.</returns>
-    public static bool TryParse(ReadOnlySpan<byte> frame, HeaderDepth depth, out FrameHeaders headers)
+    public static bool TryParse(ReadOnlySpan<byte> frame, HeaderDepth depth, out FrameHeaders headers) =>
+        TryParse(frame, frame.Length, depth, out headers);
+
+    /// <summary>Parses a frame of which only the beginning is at hand.</summary>
+    /// <param name="frame">The beginning: all of the frame, or at least 248 bytes.</param>
+    /// <param name="length">Of the whole frame.</param>
+    /// <param name="depth">How deep to look.</param>
+    /// <param name="headers">What was found; <see cref="FrameHeaders.IsCutShort"/> says that the headers go on behind the beginning.</param>
+    /// <returns>As the other one.</returns>
+    internal static bool TryParse(ReadOnlySpan<byte> frame, int length, HeaderDepth depth, out FrameHeaders headers)
     {
         headers = default;
         if (frame.Length < EthernetHeaderBytes)
@@ -74,20 +86,21 @@ public static class FrameParser
         if (depth >= HeaderDepth.Network)
         {
             headers.Depth = HeaderDepth.Network;
-            ParseNetwork(frame, ref headers);
+            ParseNetwork(frame, length, ref headers);
         }
 
         return true;
     }
 
-    private static void ParseNetwork(ReadOnlySpan<byte> frame, ref FrameHeaders headers)
+    private static void ParseNetwork(ReadOnlySpan<byte> frame, int length, ref FrameHeaders headers)
     {
         var packet = frame[headers.NetworkOffset..];
+        length -= headers.NetworkOffset;
         var good = headers.EtherType switch
         {
             0x0806 => ParseArp(packet, ref headers),
-            0x0800 => ParseIPv4(packet, ref headers),
-            0x86DD => ParseIPv6(packet, ref headers),
+            0x0800 => ParseIPv4(packet, length, ref headers),
+            0x86DD => ParseIPv6(packet, length, ref headers),
             _ => true,
         };
         if (!good)
@@ -109,7 +122,7 @@ public static class FrameParser
         return true;
     }
 
-    private static bool ParseIPv4(ReadOnlySpan<byte> packet, ref FrameHeaders headers)
+    private static bool ParseIPv4(ReadOnlySpan<byte> packet, int length, ref FrameHeaders headers)
     {
         // RFC 791 3.1
         if (packet.Length < IPv4HeaderBytesMin || packet[0] >> 4 != 4)
@@ -119,7 +132,7 @@ public static class FrameParser
 
         var headerBytes = (packet[0] & 0xF) * 4;
         var totalBytes = BinaryPrimitives.ReadUInt16BigEndian(packet[2..]);
-        if (headerBytes < IPv4HeaderBytesMin || totalBytes < headerBytes || totalBytes > packet.Length)
+        if (headerBytes < IPv4HeaderBytesMin || totalBytes < headerBytes || totalBytes > length)
         {
             return false;
         }
@@ -139,7 +152,7 @@ public static class FrameParser
         return true;
     }
 
-    private static bool ParseIPv6(ReadOnlySpan<byte> packet, ref FrameHeaders headers)
+    private static bool ParseIPv6(ReadOnlySpan<byte> packet, int length, ref FrameHeaders headers)
     {
         // RFC 8200 3
         if (packet.Length < IPv6HeaderBytes || packet[0] >> 4 != 6)
@@ -148,7 +161,7 @@ public static class FrameParser
         }
 
         var end = IPv6HeaderBytes + BinaryPrimitives.ReadUInt16BigEndian(packet[4..]);
-        if (end > packet.Length)
+        if (end > length)
         {
             return false;
         }
@@ -162,8 +175,14 @@ public static class FrameParser
                 return false;
             }
 
-            var extension = packet[offset..end];
-            var length = next switch
+            if (offset + 8 > packet.Length)
+            {
+                headers.IsCutShort = true;
+                return true;
+            }
+
+            var extension = packet[offset..];
+            var extensionBytes = next switch
             {
                 44 => 8,
                 51 => (extension[1] + 2) * 4, // authentication header, RFC 4302 2.2
@@ -176,7 +195,7 @@ public static class FrameParser
             }
 
             next = extension[0];
-            offset += length;
+            offset += extensionBytes;
             if (offset > end)
             {
                 return false;
@@ -193,6 +212,7 @@ public static class FrameParser
         headers.NetworkEnd = headers.NetworkOffset + end;
         headers.TransportProtocol = next;
         SetTransport(offset, end, ref headers);
+        headers.IsCutShort = offset + TransportBytesMax > packet.Length && end > packet.Length;
         return true;
     }
 

@@ -19,16 +19,20 @@ internal static class NetworkHeader
 
     /// <summary>Reads what a sender asks for. The fields are checked against the frame later (<see cref="OffloadRules"/>).</summary>
     /// <returns>False for a kind of segmentation that was never offered.</returns>
-    public static bool TryDecode(ReadOnlySpan<byte> header, out FrameOffload offload)
+    public static bool TryDecode(ReadOnlySpan<byte> header, out FrameOffload offload) => TryDecode(
+        BinaryPrimitives.ReadUInt64LittleEndian(header), BinaryPrimitives.ReadUInt16LittleEndian(header[8..]), out offload);
+
+    /// <summary>As the other, from the first eight bytes and the two behind them.</summary>
+    public static bool TryDecode(ulong start, ushort checksumOffset, out FrameOffload offload)
     {
-        var kind = (SegmentationKind)(header[1] & ~CongestionNotification);
+        var kind = (SegmentationKind)((byte)(start >> 8) & unchecked((byte)~CongestionNotification));
         offload = new FrameOffload(
-            (header[0] & NeedsChecksum) != 0,
-            BinaryPrimitives.ReadUInt16LittleEndian(header[6..]),
-            BinaryPrimitives.ReadUInt16LittleEndian(header[8..]),
+            (start & NeedsChecksum) != 0,
+            (ushort)(start >> 48),
+            checksumOffset,
             kind,
-            BinaryPrimitives.ReadUInt16LittleEndian(header[4..]),
-            (header[0] & DataValid) != 0);
+            (ushort)(start >> 32),
+            (start & DataValid) != 0);
         return kind is SegmentationKind.None or SegmentationKind.Tcp4 or SegmentationKind.Tcp6 or SegmentationKind.Udp;
     }
 

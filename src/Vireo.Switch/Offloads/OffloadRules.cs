@@ -28,12 +28,19 @@ internal static class OffloadRules
     /// Whether a checksum is completed although the receiver would take it as it is: DHCP clients read from raw sockets, behind which
     /// nobody completes it, and many refuse an answer whose checksum is wrong.
     /// </summary>
-    public static bool MustBeComplete(in FrameOffload offload, ReadOnlySpan<byte> frame)
+    public static bool MustBeComplete(in FrameOffload offload, FrameBatch batch, int index)
     {
         const int udpChecksumOffset = 6;
         const int dhcpClient = 68;
         const int dhcp6Client = 546;
-        return offload is { NeedsChecksum: true, ChecksumOffset: udpChecksumOffset, Segmentation: SegmentationKind.None }
-            && BinaryPrimitives.ReadUInt16BigEndian(frame[(offload.ChecksumStart + 2)..]) is dhcpClient or dhcp6Client;
+        if (offload is not { NeedsChecksum: true, ChecksumOffset: udpChecksumOffset, Segmentation: SegmentationKind.None })
+        {
+            return false;
+        }
+
+        var port = offload.ChecksumStart + 2;
+        var bytes = batch.Head(index);
+        bytes = port + 2 <= bytes.Length ? bytes : batch.Bytes(index);
+        return BinaryPrimitives.ReadUInt16BigEndian(bytes[port..]) is dhcpClient or dhcp6Client;
     }
 }

@@ -92,33 +92,45 @@ internal sealed class Forwarder(TimeProvider clock)
             }
 
             Reparse(_egress, policy.Depth, port.Dropped);
-            RunEgress(port, policy, index - 1);
+            RunEgress(port, policy, _egress, index - 1);
             _egress.Clear();
         }
     }
 
     private static void ParseArrived(PortState source, PortPolicy policy, FrameBatch batch)
     {
+        var depth = policy.Depth;
+        long bytes = 0;
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
-            source.FramesIn++;
-            source.BytesIn += frame.Length;
-            var good = FrameParser.TryParse(batch.Bytes(index), policy.Depth, out var headers);
-            frame.Headers = headers;
-            if (!good || !OffloadRules.AreSound(frame))
+            bytes += frame.Length;
+            if (!TryParse(batch, index, depth) || (frame.Offload.IsWork && !OffloadRules.AreSound(frame)))
             {
                 batch.Drop(index, DropReason.Malformed);
-                continue;
             }
-
-            if (headers.OuterTagProtocol == FrameParser.CustomerTagProtocol)
+            else if (frame.Headers.OuterTagProtocol == FrameParser.CustomerTagProtocol)
             {
                 batch.PopTag(index);
             }
         }
 
+        source.FramesIn += batch.Live.Length;
+        source.BytesIn += bytes;
         batch.Compact(source.Dropped);
+    }
+
+    private static bool TryParse(FrameBatch batch, int index, HeaderDepth depth)
+    {
+        ref var frame = ref batch[index];
+        var good = FrameParser.TryParse(batch.Head(index), frame.Length, depth, out var headers);
+        if (headers.IsCutShort)
+        {
+            good = FrameParser.TryParse(batch.Bytes(index), depth, out headers);
+        }
+
+        frame.Headers = headers;
+        return good;
     }
 
     private void RunIngress(PortState source, PortPolicy policy, FrameBatch batch, int firstStage)
@@ -155,32 +167,46 @@ internal sealed class Forwarder(TimeProvider clock)
     private void LookUp(PortState source, SwitchState home, FrameBatch batch)
     {
         var now = Now;
+        var table = home.Addresses;
+
+        // Frames come in runs to the same station; what was found for the last one holds until the table changes.
+        ulong lastKey = 0;
+        uint lastVersion = 0;
+        PortState? last = null;
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
-            var bytes = batch.Bytes(index);
-            var destination = MacAddress.Read(bytes);
-            var sender = MacAddress.Read(bytes[6..]);
+            var head = batch.Head(index);
+            var destination = MacAddress.Read(head);
+            var sender = MacAddress.Read(head[6..]);
             if (sender.IsGroup || sender.Value == 0)
             {
                 batch.Drop(index, DropReason.InvalidSource);
                 continue;
             }
 
-            home.Addresses.Learn(sender, frame.VlanId, source.Slot, now);
+            Learn(source, table, sender, frame.VlanId, now);
             if (!destination.IsGroup)
             {
-                var slot = home.Addresses.Find(destination, frame.VlanId, now);
-                if (slot >= 0 && home.At(slot) is { } receiver)
+                var key = MacTable.KeyOf(destination, frame.VlanId);
+                if (key != lastKey || table.Version != lastVersion)
                 {
-                    if (receiver == source)
+                    var slot = table.Find(destination, frame.VlanId, now);
+                    last = slot < 0 ? null : home.At(slot);
+                    lastKey = key;
+                    lastVersion = table.Version;
+                }
+
+                if (last is not null)
+                {
+                    if (last == source)
                     {
                         batch.Drop(index, DropReason.SamePort);
                         continue;
                     }
 
                     frame.SoleReceiver = true;
-                    Send(index, receiver);
+                    Send(index, last);
                     continue;
                 }
             }
@@ -194,6 +220,19 @@ internal sealed class Forwarder(TimeProvider clock)
         }
     }
 
+    private static void Learn(PortState source, MacTable table, MacAddress sender, ushort vlan, uint now)
+    {
+        // A port mostly sends in one name, which the table hears of once a second.
+        var key = MacTable.KeyOf(sender, vlan);
+        if (key != source.LearnedKey || table.Version != source.LearnedVersion || now != source.LearnedAt)
+        {
+            table.Learn(sender, vlan, source.Slot, now);
+            source.LearnedKey = key;
+            source.LearnedVersion = table.Version;
+            source.LearnedAt = now;
+        }
+    }
+
     private void Flood(ushort index, ushort vlan, PortState source, SwitchState home)
     {
         foreach (var port in home.Ports)
@@ -201,6 +240,7 @@ internal sealed class Forwarder(TimeProvider clock)
             if (port != source && port.BackEnd.IsConnected && port.Policy.Vlans.Contains(vlan))
             {
                 Send(index, port);
+                port.IsPendingShared = true;
             }
         }
     }
@@ -216,6 +256,7 @@ internal sealed class Forwarder(TimeProvider clock)
             }
 
             _receivers[_receiverCount++] = receiver;
+            receiver.IsPendingShared = false;
         }
 
         receiver.Pending[receiver.PendingCount++] = index;
@@ -226,24 +267,37 @@ internal sealed class Forwarder(TimeProvider clock)
         for (var i = 0; i < _receiverCount; i++)
         {
             var receiver = _receivers[i];
-            foreach (var index in receiver.Pending.AsSpan(0, receiver.PendingCount))
+            var pending = receiver.Pending.AsSpan(0, receiver.PendingCount);
+            var policy = receiver.Policy;
+            receiver.PendingCount = 0;
+            if (!receiver.IsPendingShared)
+            {
+                // Nobody else gets any of these, so they go on as they are.
+                batch.Select(pending);
+                Deliver(receiver, policy, batch);
+                continue;
+            }
+
+            foreach (var index in pending)
             {
                 _egress.AddShared(batch, index);
             }
 
-            receiver.PendingCount = 0;
-            var policy = receiver.Policy;
-            Reparse(_egress, policy.Depth, receiver.Dropped);
-            RunEgress(receiver, policy, policy.Stages.Length - 1);
+            Deliver(receiver, policy, _egress);
             _egress.Clear();
         }
 
         _receiverCount = 0;
     }
 
-    private void RunEgress(PortState receiver, PortPolicy policy, int firstStage)
+    private void Deliver(PortState receiver, PortPolicy policy, FrameBatch batch)
     {
-        var batch = _egress;
+        Reparse(batch, policy.Depth, receiver.Dropped);
+        RunEgress(receiver, policy, batch, policy.Stages.Length - 1);
+    }
+
+    private void RunEgress(PortState receiver, PortPolicy policy, FrameBatch batch, int firstStage)
+    {
         var stages = policy.Stages;
         for (var stage = firstStage; stage >= 0 && !batch.Live.IsEmpty; stage--)
         {
@@ -256,6 +310,7 @@ internal sealed class Forwarder(TimeProvider clock)
             Timer?.Note(receiver);
         }
 
+        var mustCut = false;
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
@@ -263,35 +318,9 @@ internal sealed class Forwarder(TimeProvider clock)
             {
                 batch.Drop(index, DropReason.TooLong);
             }
-        }
-
-        batch.Compact(receiver.Dropped);
-        if (!batch.Live.IsEmpty)
-        {
-            HandOver(receiver, batch);
-        }
-    }
-
-    /// <summary>Does what the receiver cannot, and transmits.</summary>
-    private void HandOver(PortState receiver, FrameBatch batch)
-    {
-        var capabilities = receiver.BackEnd.Capabilities;
-        var mustCut = false;
-        foreach (var index in batch.Live)
-        {
-            ref var frame = ref batch[index];
-            if (capabilities.Take(frame.Offload) && !OffloadRules.MustBeComplete(frame.Offload, batch.Bytes(index)))
+            else if (frame.Offload.IsWork)
             {
-                continue;
-            }
-
-            if (frame.Offload.Segmentation != SegmentationKind.None)
-            {
-                mustCut = true;
-            }
-            else if (!Checksum.TryComplete(batch, index))
-            {
-                batch.Drop(index, DropReason.TooLong);
+                mustCut |= DoWork(receiver, batch, index);
             }
         }
 
@@ -304,6 +333,29 @@ internal sealed class Forwarder(TimeProvider clock)
         {
             Transmit(receiver, batch);
         }
+    }
+
+    /// <summary>Does what the receiver cannot.</summary>
+    /// <returns>Whether the frame has to be cut.</returns>
+    private static bool DoWork(PortState receiver, FrameBatch batch, ushort index)
+    {
+        ref var frame = ref batch[index];
+        if (receiver.BackEnd.Capabilities.Take(frame.Offload) && !OffloadRules.MustBeComplete(frame.Offload, batch, index))
+        {
+            return false;
+        }
+
+        if (frame.Offload.Segmentation != SegmentationKind.None)
+        {
+            return true;
+        }
+
+        if (!Checksum.TryComplete(batch, index))
+        {
+            batch.Drop(index, DropReason.TooLong);
+        }
+
+        return false;
     }
 
     private void CutAndTransmit(PortState receiver, FrameBatch batch)
@@ -342,11 +394,14 @@ internal sealed class Forwarder(TimeProvider clock)
 
         receiver.BackEnd.Transmit(batch);
         batch.Compact(receiver.Dropped);
+        long bytes = 0;
         foreach (var index in batch.Live)
         {
-            receiver.FramesOut++;
-            receiver.BytesOut += batch[index].Length;
+            bytes += batch[index].Length;
         }
+
+        receiver.FramesOut += batch.Live.Length;
+        receiver.BytesOut += bytes;
     }
 
     private static void Reparse(FrameBatch batch, HeaderDepth depth, long[] dropped)
@@ -354,14 +409,9 @@ internal sealed class Forwarder(TimeProvider clock)
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
-            if (frame.Headers.NetworkOffset == 0 || frame.Headers.Depth < depth)
+            if ((frame.Headers.NetworkOffset == 0 || frame.Headers.Depth < depth) && !TryParse(batch, index, depth))
             {
-                if (!FrameParser.TryParse(batch.Bytes(index), depth, out var headers))
-                {
-                    batch.Drop(index, DropReason.Malformed);
-                }
-
-                frame.Headers = headers;
+                batch.Drop(index, DropReason.Malformed);
             }
         }
 

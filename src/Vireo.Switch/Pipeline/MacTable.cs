@@ -40,6 +40,9 @@ internal sealed class MacTable
         _shift = 64 - int.Log2(capacity);
     }
 
+    /// <summary>Changes whenever a station is found elsewhere than before, or not at all; not when one is merely heard of again.</summary>
+    public uint Version { get; private set; }
+
     /// <summary>Stations that could not be learned because their window was full of other ports' entries.</summary>
     public long NotLearned { get; private set; }
 
@@ -72,6 +75,11 @@ internal sealed class MacTable
         {
             if (_keys[index] == key)
             {
+                if (_ports[index] != port || now - _seen[index] > _ageingSeconds)
+                {
+                    Version++;
+                }
+
                 _ports[index] = port;
                 _seen[index] = now;
                 return;
@@ -95,6 +103,7 @@ internal sealed class MacTable
             return;
         }
 
+        Version++;
         _keys[victim] = key;
         _ports[victim] = port;
         _seen[victim] = now;
@@ -103,6 +112,7 @@ internal sealed class MacTable
     /// <summary>Forgets every station behind <paramref name="port"/>.</summary>
     public void Forget(ushort port)
     {
+        Version++;
         for (var index = 0; index < _keys.Length; index++)
         {
             if (_keys[index] != 0 && _ports[index] == port)
@@ -127,7 +137,8 @@ internal sealed class MacTable
         return count;
     }
 
-    private static ulong KeyOf(MacAddress address, ushort vlan) => Used | ((ulong)vlan << 48) | address.Value;
+    /// <summary>A station in a VLAN as one number other than zero.</summary>
+    public static ulong KeyOf(MacAddress address, ushort vlan) => Used | ((ulong)vlan << 48) | address.Value;
 
     // Multiply and take the high bits; the rotation brings the vendor part of the address into play once more.
     private int IndexOf(ulong key) => (int)(((key ^ ulong.RotateRight(key ^ _hashKey, 29)) * _hashKey * 0x9E3779B97F4A7C15) >> _shift);

@@ -44,6 +44,18 @@ internal sealed class PortState
     /// <summary>How many are pending.</summary>
     public int PendingCount { get; set; }
 
+    /// <summary>Some of the pending frames go to other ports too.</summary>
+    public bool IsPendingShared { get; set; }
+
+    /// <summary>The station that was learned last, see <see cref="MacTable.KeyOf"/>.</summary>
+    public ulong LearnedKey { get; set; }
+
+    /// <summary><see cref="MacTable.Version"/> after that.</summary>
+    public uint LearnedVersion { get; set; }
+
+    /// <summary>Second of that.</summary>
+    public uint LearnedAt { get; set; }
+
     /// <summary>Frames that came from the port, dropped ones included.</summary>
     public long FramesIn { get; set; }
 

@@ -12,9 +12,10 @@ namespace Vireo.Switch.Ports;
 
 /// <summary>
 /// A guest's network adapter, served over vhost-user (virtio 1.2 5.1 Network Device). Even queues carry frames to the guest, odd ones
-/// from it. Frames are copied out of guest memory before anything looks at them, so a guest that changes them later changes nothing.
+/// from it. The headers of a frame are copied out of guest memory before anything looks at them, so a guest that changes them later changes
+/// nothing; what is behind them is copied once, to the receiver.
 /// </summary>
-internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDevice
+internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDevice
 {
     // virtio 1.2 5.1.3 Feature bits
     private const ulong DeviceChecksum = 1UL << 0;
@@ -120,7 +121,12 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
         var worked = false;
         for (var turn = 0; turn < BatchesPerTurn; turn++)
         {
-            var taken = TakeBatch(queue, port);
+            var taken = TakeRuns(queue, port);
+            if (taken == 0)
+            {
+                taken = TakeBatch(queue, port);
+            }
+
             worked |= taken > 0;
             if (taken < FrameBatch.FramesMax)
             {
@@ -144,7 +150,7 @@ internal sealed class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDev
             return;
         }
 
-        foreach (var index in batch.Live)
+        foreach (var index in batch.Live[GiveRuns(queue, batch)..])
         {
             var reason = Give(queue, batch, index);
             if (reason != DropReason.None)

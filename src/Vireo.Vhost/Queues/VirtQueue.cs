@@ -14,7 +14,7 @@ namespace Vireo.Vhost.Queues;
 /// Everything here runs on the reactor that owns the queue. Nothing allocates, except that a chain grows once to the driver's longest.
 /// What a hostile driver writes breaks the queue, see <see cref="Fault"/>, and nothing else.
 /// </remarks>
-public sealed unsafe class VirtQueue
+public sealed unsafe partial class VirtQueue
 {
     /// <summary>virtio 1.2 2.7: the largest split queue.</summary>
     public const int SizeMax = 32768;
@@ -353,20 +353,9 @@ public sealed unsafe class VirtQueue
     private bool TryTakeHead(out ushort head)
     {
         head = 0;
-        if (_nextAvailable == _seenAvailable)
+        if (_nextAvailable == _seenAvailable && !TrySeeMore())
         {
-            // SAFETY: the session keeps the rings mapped while the queue runs. Acquired: the entries are read after the index.
-            _seenAvailable = Volatile.Read(ref *(ushort*)(_addresses.Available + 2));
-            if (_nextAvailable == _seenAvailable)
-            {
-                return false;
-            }
-
-            if ((ushort)(_seenAvailable - _nextAvailable) > Size)
-            {
-                Break(VirtQueueFault.AvailableIndexJump);
-                return false;
-            }
+            return false;
         }
 
         if (InFlight >= Size)
@@ -385,6 +374,26 @@ public sealed unsafe class VirtQueue
 
         _nextAvailable++;
         _inflight?.Begin(head);
+        return true;
+    }
+
+    /// <summary>Reads the available ring's index again.</summary>
+    /// <returns>False when nothing is available, or the index makes no sense and broke the queue.</returns>
+    private bool TrySeeMore()
+    {
+        // SAFETY: the session keeps the rings mapped while the queue runs. Acquired: the entries are read after the index.
+        _seenAvailable = Volatile.Read(ref *(ushort*)(_addresses.Available + 2));
+        if (_nextAvailable == _seenAvailable)
+        {
+            return false;
+        }
+
+        if ((ushort)(_seenAvailable - _nextAvailable) > Size)
+        {
+            Break(VirtQueueFault.AvailableIndexJump);
+            return false;
+        }
+
         return true;
     }
 

@@ -41,6 +41,43 @@ public sealed class FrameParserFuzz
         }
     }
 
+    [Fact]
+    public void The_beginning_of_a_frame_tells_what_the_whole_would_or_that_it_cannot()
+    {
+        var seed = Environment.TickCount;
+        Console.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var whole = new byte[1500];
+        var cutShort = 0;
+        for (var round = 0; round < 200_000; round++)
+        {
+            var built = Build(random);
+            var frame = whole.AsSpan(0, random.Next(300, 1500));
+            random.NextBytes(frame);
+            built.AsSpan(0, Math.Min(built.Length, frame.Length)).CopyTo(frame);
+            WritePacket(frame[14..], random);
+            if (random.Next(2) == 0)
+            {
+                BinaryPrimitives.WriteUInt16BigEndian(frame[12..], random.Next(4) == 0 ? (ushort)0x0800 : (ushort)0x86DD);
+            }
+
+            var right = FrameParser.TryParse(frame, HeaderDepth.Network, out var expected);
+            var good = FrameParser.TryParse(frame[..random.Next(248, 257)], frame.Length, HeaderDepth.Network, out var headers);
+            Assert.Equal(right, good);
+            Assert.False(expected.IsCutShort);
+            if (headers.IsCutShort)
+            {
+                cutShort++;
+            }
+            else
+            {
+                Assert.Equal(expected, headers);
+            }
+        }
+
+        Assert.True(cutShort > 0);
+    }
+
     private static byte[] Build(Random random)
     {
         var frame = new byte[random.Next(4) == 0 ? random.Next(0, 60) : random.Next(14, 200)];
@@ -88,7 +125,7 @@ public sealed class FrameParserFuzz
         for (var offset = 40; offset + 8 <= packet.Length; offset += 8)
         {
             packet[offset] = s_nextHeaders[random.Next(s_nextHeaders.Length)];
-            packet[offset + 1] = (byte)random.Next(0, 3);
+            packet[offset + 1] = (byte)random.Next(0, random.Next(4) == 0 ? 30 : 3);
         }
     }
 }

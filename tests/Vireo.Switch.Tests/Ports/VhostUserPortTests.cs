@@ -59,6 +59,40 @@ public sealed class VhostUserPortTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SW-14")]
+    public async Task Frames_in_one_buffer_reach_one_receiver_or_several_whole()
+    {
+        var (socketA, portA) = await AddPortAsync();
+        var (socketB, portB) = await AddPortAsync();
+        var (socketC, portC) = await AddPortAsync();
+        using var a = new MockNetworkGuest(socketA);
+        using var b = new MockNetworkGuest(socketB);
+        using var c = new MockNetworkGuest(socketC, features: 0, bufferBytes: 1600);
+        b.Send(Ethernet(MacAddress.Broadcast, Station(2)));
+        a.Receive();
+        c.Receive();
+        foreach (var length in new[] { 14, 60, 255, 256, 257, 1514, 1525, 9014, 65_000 })
+        {
+            var payload = new byte[length - 14];
+            new Random(length).NextBytes(payload);
+            var one = Ethernet(Station(2), Station(1), length: length, payload: payload);
+            a.SendRaw([.. new byte[12], .. one]);
+            Assert.Equal(one, b.Receive().Bytes);
+            var all = Ethernet(MacAddress.Broadcast, Station(1), length: length, payload: payload);
+            a.SendRaw([.. new byte[12], .. all]);
+            Assert.Equal(all, b.Receive().Bytes);
+            if (length <= 1588)
+            {
+                Assert.Equal(all, c.Receive().Bytes);
+            }
+        }
+
+        Assert.Equal(18, portA.FramesIn);
+        Assert.Equal(0, portA.Dropped.Sum() + portB.Dropped.Sum());
+        Assert.Equal(2, portC.Dropped[DropReason.TooLong.Id]);
+    }
+
+    [Fact]
     [Requirement("SW-13")]
     public async Task A_receiver_without_room_loses_frames_and_they_are_counted()
     {

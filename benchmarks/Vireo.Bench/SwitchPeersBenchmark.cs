@@ -1,0 +1,79 @@
+using System.Globalization;
+
+namespace Vireo.Bench;
+
+/// <summary>
+/// Guest to guest through a switch on one processor, the guests being dpdk-testpmd on another one, beside Open vSwitch with DPDK. The two
+/// take turns in one run.
+/// </summary>
+internal sealed class SwitchPeersBenchmark : IBenchmark
+{
+    private const string HugePages = "/sys/kernel/mm/hugepages/hugepages-2048kB";
+    private const int PagesWanted = 900;
+    private const int SwitchProcessor = 0;
+    private const int GuestProcessor = 1;
+
+    /// <inheritdoc/>
+    public string Name => "switch-peers";
+
+    /// <inheritdoc/>
+    public string Summary => "guest to guest by vhost-user, one processor (arguments: rounds, default 3)";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Command, string Package)> Needs =>
+    [
+        ("dpdk-testpmd", "dpdk-dev librte-mempool-ring23 librte-net-virtio23"), ("ovsdb-server", "openvswitch-switch openvswitch-switch-dpdk"), ("taskset", "util-linux"),
+    ];
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<Comparison>> RunAsync(IReadOnlyList<string> arguments)
+    {
+        var rounds = arguments.Count > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 3;
+        int[] sizes = [64, 1500];
+        var vireo = sizes.ToDictionary(size => size, _ => new List<double>());
+        var ovs = sizes.ToDictionary(size => size, _ => new List<double>());
+        var pages = int.Parse(await File.ReadAllTextAsync($"{HugePages}/nr_hugepages"), CultureInfo.InvariantCulture);
+        var free = int.Parse(await File.ReadAllTextAsync($"{HugePages}/free_hugepages"), CultureInfo.InvariantCulture);
+        await File.WriteAllTextAsync($"{HugePages}/nr_hugepages", (pages + Math.Max(0, PagesWanted - free)).ToString(CultureInfo.InvariantCulture));
+        try
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                await MeasureAsync(vireo, (children, _, sockets) =>
+                {
+                    children.Start(
+                        "taskset", ["-c", SwitchProcessor.ToString(CultureInfo.InvariantCulture), "dotnet", Environment.GetCommandLineArgs()[0], ServedPair.Verb, .. sockets], Console.Error.WriteLine);
+                    return Task.CompletedTask;
+                });
+                await MeasureAsync(ovs, async (children, folder, sockets) => await OvsDpdk.StartAsync(children, folder, SwitchProcessor, sockets));
+            }
+        }
+        finally
+        {
+            await File.WriteAllTextAsync($"{HugePages}/nr_hugepages", pages.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return [.. sizes.Select(size => new Comparison($"{size} B, guest to guest", "Mpps", Tool.Median(vireo[size]), "OVS-DPDK, NORMAL", Tool.Median(ovs[size]), LessIsBetter: false))];
+    }
+
+    private static async Task MeasureAsync(Dictionary<int, List<double>> figures, Func<Children, string, IReadOnlyList<string>, Task> connect)
+    {
+        var folder = Directory.CreateTempSubdirectory("vireo-bench-").FullName;
+        try
+        {
+            using var children = new Children();
+            var guests = new TestPmd(children, folder, SwitchProcessor, GuestProcessor);
+            await connect(children, folder, guests.Sockets);
+            guests.Begin();
+            foreach (var (size, values) in figures)
+            {
+                values.Add(guests.Measure(size, TimeSpan.FromSeconds(3)));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size} B: {values[^1]:0.00} Mpps"));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
