@@ -122,7 +122,7 @@ public sealed class InflightTests
 
     [Theory]
     [InlineData(8, 2)] // version
-    [InlineData(10, 32)] // desc_num
+    [InlineData(10, 2048)] // desc_num
     public async Task ARegionOfAnotherKindIsRefused(int offset, ushort value)
     {
         await using var fixture = await EchoFixture.CreateAsync();
@@ -138,6 +138,34 @@ public sealed class InflightTests
 
         Assert.False(frontEnd.SetInflight(inflight));
         inflight.File.Dispose();
+    }
+
+    [Fact]
+    public async Task ADriverMayChooseALargerQueueThanTheFrontEndAskedFor()
+    {
+        // As the firmware does under QEMU 10: the front end asks for 16 descriptors, the driver takes 64.
+        await using var dead = await EchoFixture.CreateAsync();
+        await using var next = await EchoFixture.CreateAsync(memory: dead.Memory);
+        using var queue = new MockQueue(dead.Memory, 0, 64);
+        using var first = dead.Connect();
+        var inflight = first.GetInflight(1, 16);
+        Assert.True(first.SetInflight(inflight));
+        first.Start(dead.Memory, queue);
+        dead.Device.Hold = true;
+        var heads = Enumerable.Range(0, 24).Select(_ => queue.Add(dead.Message([2]))).ToArray();
+        queue.Kick();
+        await QueueTests.WaitFor(() => dead.Device.Held.Count == heads.Length);
+        Assert.True(heads.Max() >= 16);
+
+        using var second = next.Connect();
+        Assert.True(second.SetInflight(inflight));
+        second.Start(next.Memory, queue, queue.UsedIndex);
+        Assert.Equal(heads, Enumerable.Range(0, heads.Length).Select(_ => queue.WaitUsed().Head));
+        inflight.File.Dispose();
+
+        first.Dispose();
+        await QueueTests.WaitFor(() => dead.Device.Calls.Contains("stopping 0"));
+        await dead.Reactor.InvokeAsync(dead.Device.Abandon);
     }
 
     [Fact]

@@ -32,8 +32,8 @@ internal sealed unsafe class InflightQueue
         _size = size;
     }
 
-    /// <summary>Whether the region was made for queues of this size by this version. A region full of zeros is a new one.</summary>
-    public bool IsUsable => _header->Version == 0 || (_header->Version == Version && _header->DescriptorCount == _size);
+    /// <summary>Whether this version wrote the region, for a queue of at most this size. A region full of zeros is a new one.</summary>
+    public bool IsUsable => _header->Version == 0 || (_header->Version == Version && _header->DescriptorCount <= _size);
 
     /// <summary>Bytes that one queue of <paramref name="size"/> descriptors takes.</summary>
     public static int StrideBytes(int size) => (HeaderBytes + (size * EntryBytes) + Alignment - 1) & ~(Alignment - 1);
@@ -45,9 +45,10 @@ internal sealed unsafe class InflightQueue
     /// <returns>Heads to be redone, in the order in which they were begun.</returns>
     public ushort[] Recover(ushort usedIndex)
     {
+        // A driver that starts anew may choose another size; it has left nothing in flight then.
+        _header->DescriptorCount = (ushort)_size;
         if (_header->Version == 0)
         {
-            _header->DescriptorCount = (ushort)_size;
             _header->UsedIndex = usedIndex;
             Volatile.Write(ref _header->Version, Version);
         }

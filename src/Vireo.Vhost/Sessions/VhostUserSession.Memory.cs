@@ -226,7 +226,7 @@ internal sealed partial class VhostUserSession
             return "the inflight region cannot change while queues are started";
         }
 
-        var inflight = InflightMemory.TryMap(description, _descriptors[0], out reason);
+        var inflight = InflightMemory.TryMap(description, _device, _descriptors[0], out reason);
         if (inflight is not null)
         {
             _inflight?.Dispose();

@@ -239,7 +239,7 @@ internal sealed partial class VhostUserSession
             return $"{wanted.QueueCount} queues of {wanted.QueueSize} descriptors cannot be tracked";
         }
 
-        var length = InflightMemory.LengthBytes(wanted);
+        var length = InflightMemory.LengthBytes(wanted, _device);
         using var file = MemoryFile.CreateSealed("vhost-inflight", length);
         Reply(VhostUserRequest.GetInflightDescriptor, wanted with { LengthBytes = (ulong)length, FileOffset = 0 }, [file]);
         return null;

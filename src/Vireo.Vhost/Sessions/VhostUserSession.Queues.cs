@@ -208,10 +208,10 @@ internal sealed partial class VhostUserSession
         {
             if (!_inflight.Covers(queue.Index, queue.Size))
             {
-                return $"the inflight region has no room for queue {queue.Index}";
+                return $"the inflight region is {_inflight}, which has no room for queue {queue.Index} of {queue.Size} descriptors";
             }
 
-            inflight = _inflight.Queue(queue.Index);
+            inflight = _inflight.Queue(queue.Index, queue.Size);
         }
 
         queue.Start(new QueueSetup(queue.Size, features, queue.Base, _memory, addresses, inflight), ActiveLog);
