@@ -3,7 +3,7 @@ using Vireo.Disks.Files;
 namespace Vireo.Disks.Raw;
 
 /// <summary>An image that is nothing but the disk's bytes, also an ISO 9660 file or a block device. A last sector that the file does not fill reads as zeros behind its end.</summary>
-public sealed class RawImage : IDiskImage
+public sealed class RawImage : IDiskImage, IPartialReader
 {
     private const int SectorBytes = 512;
     private readonly IImageFile _file;
@@ -47,6 +47,10 @@ public sealed class RawImage : IDiskImage
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => _file.ReadAsync(offsetBytes, buffers, 0, buffers.LengthBytes);
+
+    /// <inheritdoc/>
+    ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        _file.ReadAsync(offsetBytes, buffers, start, lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)

@@ -12,7 +12,7 @@ public enum VhdxBlockState : byte
     /// <summary>All zeros. The file offset must be 0.</summary>
     Zero = 2,
 
-    /// <summary>Given up by a trim; reads as zeros here. The file offset may still be reserved for the block.</summary>
+    /// <summary>Given up by a trim; reads as zeros here, also in a differencing file. The file offset may still be reserved for the block.</summary>
     Unmapped = 3,
 
     /// <summary>All in this file.</summary>
@@ -41,6 +41,9 @@ public readonly record struct VhdxBatEntry(ulong Value)
 
     /// <summary>The state; may be a reserved value in a hostile file.</summary>
     public VhdxBlockState State => (VhdxBlockState)(Value & StateMask);
+
+    /// <summary>Whether the state says that the block's content is in the file.</summary>
+    public bool HasPlace => State is VhdxBlockState.FullyPresent or VhdxBlockState.PartiallyPresent;
 
     /// <summary>Place of the block in the file; not bounded in a hostile file, hence unsigned.</summary>
     public ulong RawOffsetBytes => Value & OffsetMask;

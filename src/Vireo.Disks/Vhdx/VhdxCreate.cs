@@ -17,12 +17,36 @@ namespace Vireo.Disks.Vhdx;
 public sealed record VhdxCreate(
     long SizeBytes, bool IsFixed, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0, string Creator = "Vireo 0.1")
 {
+    // A child of a differencing disk has smaller blocks: the first write to one costs a bitmap, and many are written only in part.
     private const int DefaultBlockBytes = 32 << 20;
+    private const int DefaultChildBlockBytes = 2 << 20;
     private const long LogOffset = VhdxLimits.Megabyte;
     private const long LogBytes = VhdxLimits.Megabyte;
     private const long MetadataOffset = LogOffset + LogBytes;
     private const long MetadataBytes = VhdxLimits.Megabyte;
     private const long TableOffset = MetadataOffset + MetadataBytes;
+
+    /// <summary>What a differencing image takes over from its parent; null for one that stands alone.</summary>
+    public VhdxParent? Parent { get; init; }
+
+    /// <summary>A differencing image on top of <paramref name="parent"/>: of its size, sectors and identity as the guest sees it.</summary>
+    /// <param name="parent">The parent, open.</param>
+    /// <param name="path">Where the child will be: the parent is found relative to it.</param>
+    /// <param name="blockSizeBytes">0 for the parent's, or 2 MB when the parent has no blocks.</param>
+    public static VhdxCreate ForParent(IDiskImage parent, string path, int blockSizeBytes = 0)
+    {
+        var geometry = parent.Geometry;
+        var parentBlockBytes = parent.Properties.BlockSizeBytes;
+        return new VhdxCreate(
+            geometry.SizeBytes,
+            IsFixed: false,
+            blockSizeBytes != 0 ? blockSizeBytes : parentBlockBytes >= VhdxLimits.MinimumBlockBytes && BitOperations.IsPow2(parentBlockBytes) ? parentBlockBytes : DefaultChildBlockBytes,
+            geometry.LogicalSectorBytes,
+            geometry.PhysicalSectorBytes)
+        {
+            Parent = VhdxParent.Of(parent, path),
+        };
+    }
 
     /// <summary>Writes the image into the empty <paramref name="file"/>, durably.</summary>
     /// <exception cref="ImageException">A parameter is out of range, or the storage failed; the caller removes the file.</exception>
@@ -32,7 +56,7 @@ public sealed record VhdxCreate(
         var logicalBytes = LogicalSectorBytes == 0 ? 512 : LogicalSectorBytes;
         var physicalBytes = PhysicalSectorBytes == 0 ? 4096 : PhysicalSectorBytes;
         Check(file.Path, blockBytes, logicalBytes, physicalBytes);
-        var layout = new VhdxLayout(SizeBytes, blockBytes, logicalBytes);
+        var layout = new VhdxLayout(SizeBytes, blockBytes, logicalBytes, Parent is not null);
         var tableBytes = RoundUp(layout.EntryCount * VhdxBatEntry.LengthBytes, VhdxLimits.Megabyte);
         var payloadOffset = TableOffset + tableBytes;
         var lengthBytes = payloadOffset + (IsFixed ? layout.BlockCount * blockBytes : 0);
@@ -45,7 +69,7 @@ public sealed record VhdxCreate(
             WriteFixedTable(file, layout, payloadOffset);
         }
 
-        WriteMetadata(file, blockBytes, logicalBytes, physicalBytes, newId());
+        WriteMetadata(file, blockBytes, logicalBytes, physicalBytes, Parent?.DiskId ?? newId());
         WriteRegions(file, tableBytes);
         WriteHeaders(file, newId);
 
@@ -84,6 +108,11 @@ public sealed record VhdxCreate(
             throw Wrong(path, $"the block size {blockBytes} must be a power of two from 1 MB to 256 MB");
         }
 
+        if (Parent is not null && IsFixed)
+        {
+            throw Wrong(path, "a differencing disk cannot be fixed");
+        }
+
         if (SizeBytes is < VhdxLimits.MinimumSizeBytes or > VhdxLimits.MaximumSizeBytes || SizeBytes % logicalBytes != 0)
         {
             throw Wrong(path, $"the size {SizeBytes} must be from 3 MB to 64 TB and a multiple of the logical sector size {logicalBytes}");
@@ -115,24 +144,27 @@ public sealed record VhdxCreate(
 
     private void WriteMetadata(IImageFile file, int blockBytes, int logicalBytes, int physicalBytes, Guid diskId)
     {
-        const int firstItem = VhdxMetadataTable.LengthBytes;
-        VhdxMetadataEntry[] entries =
-        [
-            new(VhdxMetadata.FileParametersItem, firstItem, 8, IsUser: false, IsVirtualDisk: false, IsRequired: true),
-            new(VhdxMetadata.DiskSizeItem, firstItem + 8, 8, IsUser: false, IsVirtualDisk: true, IsRequired: true),
-            new(VhdxMetadata.DiskIdItem, firstItem + 16, 16, IsUser: false, IsVirtualDisk: true, IsRequired: true),
-            new(VhdxMetadata.LogicalSectorItem, firstItem + 32, 4, IsUser: false, IsVirtualDisk: true, IsRequired: true),
-            new(VhdxMetadata.PhysicalSectorItem, firstItem + 36, 4, IsUser: false, IsVirtualDisk: true, IsRequired: true),
-        ];
-        var region = new byte[firstItem + 40];
-        VhdxMetadataTable.Write(region, entries);
-        var items = region.AsSpan(firstItem);
-        BinaryPrimitives.WriteInt32LittleEndian(items, blockBytes);
-        BinaryPrimitives.WriteUInt32LittleEndian(items[4..], IsFixed ? VhdxMetadata.LeaveBlocksAllocatedFlag : 0);
-        BinaryPrimitives.WriteInt64LittleEndian(items[8..], SizeBytes);
-        diskId.TryWriteBytes(items[16..]);
-        BinaryPrimitives.WriteInt32LittleEndian(items[32..], logicalBytes);
-        BinaryPrimitives.WriteInt32LittleEndian(items[36..], physicalBytes);
+        var items = new VhdxMetadataItems();
+        var parameters = new byte[8];
+        BinaryPrimitives.WriteInt32LittleEndian(parameters, blockBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            parameters.AsSpan(4), (IsFixed ? VhdxMetadata.LeaveBlocksAllocatedFlag : 0) | (Parent is null ? 0 : VhdxMetadata.HasParentFlag));
+        items.Add(VhdxMetadata.FileParametersItem, parameters, isUser: false, isVirtualDisk: false, isRequired: true);
+        items.Add(VhdxMetadata.DiskSizeItem, BitConverter.GetBytes(SizeBytes), isUser: false, isVirtualDisk: true, isRequired: true);
+        items.Add(VhdxMetadata.DiskIdItem, diskId.ToByteArray(), isUser: false, isVirtualDisk: true, isRequired: true);
+        items.Add(VhdxMetadata.LogicalSectorItem, BitConverter.GetBytes(logicalBytes), isUser: false, isVirtualDisk: true, isRequired: true);
+        items.Add(VhdxMetadata.PhysicalSectorItem, BitConverter.GetBytes(physicalBytes), isUser: false, isVirtualDisk: true, isRequired: true);
+        if (Parent is not null)
+        {
+            items.Add(VhdxMetadata.ParentLocatorItem, VhdxParentLocator.Of(Parent.Reference).ToBytes(), isUser: false, isVirtualDisk: false, isRequired: true);
+            foreach (var (id, content) in Parent.Items)
+            {
+                items.Add(id, content, isUser: true, isVirtualDisk: true, isRequired: false);
+            }
+        }
+
+        var region = items.ToRegion(MetadataBytes)
+            ?? throw Wrong(file.Path, "the metadata that the parent hands down do not fit; remove some of the parent's user metadata");
         Require(file.Write(MetadataOffset, region), file.Path);
     }
 

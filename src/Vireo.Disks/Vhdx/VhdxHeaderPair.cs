@@ -110,10 +110,10 @@ internal sealed class VhdxHeaderPair
                 file.Path, offsetBytes, $"the header places the log at {header.LogOffsetBytes}+{header.LogLengthBytes}, which must be positive multiples of 1048576");
         }
 
-        if (header.LogLengthBytes > VhdxLimits.MaximumLogBytes)
+        if (header.LogId != Guid.Empty && header.LogLengthBytes > VhdxLimits.MaximumLogBytes)
         {
             throw new ImageException(
-                ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' has a log of {header.LogLengthBytes} bytes; up to {VhdxLimits.MaximumLogBytes} are supported.");
+                ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' has a log of {header.LogLengthBytes} bytes that must be replayed; up to {VhdxLimits.MaximumLogBytes} are supported.");
         }
 
         if (header.LogOffsetBytes > (ulong)(VhdxLimits.MaximumFileBytes - header.LogLengthBytes))

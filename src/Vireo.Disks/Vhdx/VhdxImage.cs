@@ -5,42 +5,42 @@ using Vireo.Platform.Memory;
 namespace Vireo.Disks.Vhdx;
 
 /// <summary>
-/// An open VHDX file without a parent, fixed or dynamic. [MS-VHDX]. Reads look the block up in memory and go straight from the file into
-/// the caller's buffers; a write to a block that has no place yet gives it one, which becomes durable with the next flush.
+/// An open VHDX file: fixed, dynamic or differencing. [MS-VHDX]. Reads look the block up in memory and go straight from the file, or from
+/// the parent's, into the caller's buffers; a write to a block that has no place yet gives it one, which becomes durable with the next flush.
 /// </summary>
-public sealed class VhdxImage : IDiskImage
+public sealed class VhdxImage : IDiskImage, IPartialReader
 {
     private readonly IImageFile _file;
-    private readonly VhdxHeaderPair _headers;
-    private readonly VhdxMetadata _metadata;
-    private readonly VhdxLayout _layout;
-    private readonly VhdxBlockTable _table;
-    private readonly VhdxAllocator _allocator;
-    private readonly VhdxMetadataLog _log;
+    private VhdxHeaderPair _headers;
+    private readonly Func<Guid> _newId;
+    private readonly Action<Action> _background;
     private readonly FlushRunner _flush;
+    private readonly FlushGroup _barrier;
     private readonly Lock _starting = new();
+    private VhdxParts _parts;
+    private ParentWindow? _parent;
     private volatile bool _isWriting;
 
-    private VhdxImage(IImageFile file, VhdxHeaderPair headers, VhdxMetadata metadata, VhdxLayout layout, VhdxBlockTable table, long endBytes, Func<Guid> newId)
+    private VhdxImage(IImageFile file, VhdxOpening opened, Func<Guid> newId, Action<Action> background)
     {
         _file = file;
-        _headers = headers;
-        _metadata = metadata;
-        _layout = layout;
-        _table = table;
-        _log = new VhdxMetadataLog(file, headers, table, newId);
-        _flush = new FlushRunner(_log.Flush);
-        _allocator = new VhdxAllocator(file, table, layout, _log, endBytes);
+        _headers = opened.Headers;
+        _newId = newId;
+        _background = background;
+        _parts = new VhdxParts(file, opened, newId, background);
+        _flush = new FlushRunner(() => _parts.Log.Flush());
+        _barrier = new FlushGroup(file.Flush, background);
+        UserItems = new VhdxUserItems(file, this);
         Capabilities = file.IsReadOnly
             ? new(ReadOnly: true, Capability.None, Capability.None, Capability.Native)
-            : new(ReadOnly: false, metadata.LeaveBlocksAllocated ? Capability.None : Capability.Native, Capability.Native, Capability.Native);
+            : new(ReadOnly: false, opened.Metadata.LeaveBlocksAllocated ? Capability.None : Capability.Native, Capability.Native, Capability.Native);
     }
 
     /// <inheritdoc/>
     public string Path => _file.Path;
 
     /// <inheritdoc/>
-    public BlockGeometry Geometry => _metadata.Geometry;
+    public BlockGeometry Geometry => _parts.Metadata.Geometry;
 
     /// <inheritdoc/>
     public BlockCapabilities Capabilities { get; }
@@ -52,10 +52,23 @@ public sealed class VhdxImage : IDiskImage
     public Guid Identity => DataWriteId;
 
     /// <inheritdoc/>
-    public ParentReference? ParentReference => null;
+    public ParentReference? ParentReference => _parts.Metadata.Parent?.TryGetReference();
 
     /// <inheritdoc/>
-    public IDiskImage? Parent { get; set; }
+    /// <exception cref="ImageException">The image would become its own ancestor, or it stands alone.</exception>
+    public IDiskImage? Parent
+    {
+        get => _parent?.Image;
+        set
+        {
+            if (value is not null && !_parts.Layout.HasParent)
+            {
+                throw new ImageException(ImageErrorKind.InvalidParameter, Path, $"The image '{Path}' is not a differencing disk and cannot have '{value.Path}' as its parent.");
+            }
+
+            _parent = value is null ? null : new ParentWindow(this, value);
+        }
+    }
 
     /// <inheritdoc/>
     public IImageMaintenance? Maintenance => null;
@@ -63,47 +76,46 @@ public sealed class VhdxImage : IDiskImage
     /// <inheritdoc/>
     public ImageProperties Properties => new(
         DiskFormat.Vhdx,
-        _metadata.LeaveBlocksAllocated ? DiskKind.Fixed : DiskKind.Dynamic,
+        _parts.Layout.HasParent ? DiskKind.Differencing : _parts.Metadata.LeaveBlocksAllocated ? DiskKind.Fixed : DiskKind.Dynamic,
         Geometry,
-        _metadata.BlockSizeBytes,
+        _parts.Metadata.BlockSizeBytes,
         _file.LengthBytes,
-        _metadata.DiskId,
-        MeasureFragmentation());
+        _parts.Metadata.DiskId,
+        VhdxFragmentation.Measure(_parts));
+
+    /// <summary>Metadata that users keep with the image.</summary>
+    public VhdxUserItems UserItems { get; }
+
+    /// <summary>What the image is made of now.</summary>
+    internal VhdxParts Parts => _parts;
 
     /// <summary>
     /// Opens the image in <paramref name="file"/>. Everything is checked, with the log replayed in memory, before anything is written; a
-    /// writable file then gets the replay on disk.
+    /// writable file then gets the replay on disk. A differencing image waits for its <see cref="Parent"/>.
     /// </summary>
     /// <param name="file">Owned by the image when the call succeeds.</param>
     /// <param name="newId">Source of fresh ids.</param>
-    /// <exception cref="ImageException">Damaged, truncated, of another version, or a differencing disk.</exception>
-    public static VhdxImage Open(IImageFile file, Func<Guid> newId)
+    /// <param name="background">Runs work later, somewhere else; null for the thread pool.</param>
+    /// <exception cref="ImageException">Damaged, truncated, or of another version.</exception>
+    public static VhdxImage Open(IImageFile file, Func<Guid> newId, Action<Action>? background = null)
     {
+        background ??= static work => ThreadPool.UnsafeQueueUserWorkItem(static action => action(), work, preferLocal: false);
         var opened = VhdxOpening.Read(file);
-        if (opened.Replay is null)
+        if (opened.Replay is not null && file.IsReadOnly)
         {
-            return new VhdxImage(file, opened.Headers, opened.Metadata, opened.Layout, opened.Table, opened.EndBytes, newId);
+            return new VhdxImage(new VhdxReplayedFile(file, opened.Replay), opened, newId, background);
         }
 
-        if (file.IsReadOnly)
-        {
-            return new VhdxImage(
-                new VhdxReplayedFile(file, opened.Replay), opened.Headers, opened.Metadata, opened.Layout, opened.Table, opened.EndBytes, newId);
-        }
-
-        var status = opened.Replay.ApplyTo(file);
-        if (status == BlockStatus.Ok)
-        {
-            status = opened.Headers.Update(header => header with { LogId = Guid.Empty, FileWriteId = newId() });
-        }
-
-        return status == BlockStatus.Ok
-            ? new VhdxImage(file, opened.Headers, opened.Metadata, opened.Layout, opened.Table, opened.EndBytes, newId)
-            : throw ImageException.Failed(file.Path, "replay the log of", status);
+        Replay(file, opened, newId);
+        return new VhdxImage(file, opened, newId, background);
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => ReadFrom(offsetBytes, buffers, 0);
+    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => ReadFrom(offsetBytes, buffers, 0, buffers.LengthBytes);
+
+    /// <inheritdoc/>
+    ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        ReadFrom(offsetBytes, buffers, start, start + lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)
@@ -125,160 +137,193 @@ public sealed class VhdxImage : IDiskImage
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
     {
         var status = BeginWriting();
-        var end = offsetBytes + lengthBytes;
-        var (firstWhole, lastWhole) = (long.MaxValue, -1L);
-        while (offsetBytes < end && status == BlockStatus.Ok && !_metadata.LeaveBlocksAllocated)
-        {
-            var pieceBytes = PieceAt(offsetBytes, end, out var block, out var position);
-            if (IsWholeBlock(offsetBytes, pieceBytes, position))
-            {
-                firstWhole = Math.Min(firstWhole, block);
-                lastWhole = block;
-            }
-            else if (_table[_layout.EntryOf(block)] is { State: VhdxBlockState.FullyPresent } entry)
-            {
-                status = _file.Discard(entry.OffsetBytes + position, pieceBytes);
-            }
-
-            offsetBytes += pieceBytes;
-        }
-
-        if (status == BlockStatus.Ok && firstWhole <= lastWhole)
-        {
-            status = _allocator.Unmap(firstWhole, lastWhole);
-        }
-
-        return new(status);
+        return new(status != BlockStatus.Ok || _parts.Metadata.LeaveBlocksAllocated ? status : VhdxTrim.Run(_file, _parts, offsetBytes, lengthBytes));
     }
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteZeroesAsync(long offsetBytes, long lengthBytes, WriteOptions options)
     {
         var status = BeginWriting();
-        var end = offsetBytes + lengthBytes;
-        while (offsetBytes < end && status == BlockStatus.Ok)
+        if (status != BlockStatus.Ok)
         {
-            var pieceBytes = PieceAt(offsetBytes, end, out var block, out var position);
-            var entry = _table[_layout.EntryOf(block)];
-            status = entry.State switch
-            {
-                VhdxBlockState.FullyPresent when (options & WriteOptions.MayTrim) != 0 && !_metadata.LeaveBlocksAllocated =>
-                    _file.Discard(entry.OffsetBytes + position, pieceBytes),
-                VhdxBlockState.FullyPresent => _file.Zero(entry.OffsetBytes + position, pieceBytes),
-                VhdxBlockState.Undefined or VhdxBlockState.Unmapped => _allocator.DefineAsZero(block),
-                _ => BlockStatus.Ok,
-            };
-            offsetBytes += pieceBytes;
+            return new(status);
         }
 
-        return status == BlockStatus.Ok && (options & WriteOptions.ForceUnitAccess) != 0 ? _flush.RunAsync() : new(status);
+        var write = ZeroFrom(offsetBytes, offsetBytes + lengthBytes, (options & WriteOptions.MayTrim) != 0 && !_parts.Metadata.LeaveBlocksAllocated);
+        return (options & WriteOptions.ForceUnitAccess) == 0 ? write : FlushAfterAsync(write);
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) => MapExtentsAsync(offsetBytes, lengthBytes, extents);
+    public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
+        VhdxExtentMap.RunAsync(_file, _parts, parent: null, offsetBytes, lengthBytes, extents);
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents)
-    {
-        var map = new VhdxExtentMap(_file, Geometry.LogicalSectorBytes, extents);
-        var end = offsetBytes + lengthBytes;
-        while (offsetBytes < end && !map.IsFull)
-        {
-            var pieceBytes = PieceAt(offsetBytes, end, out var block, out var position);
-            var entry = _table[_layout.EntryOf(block)];
-            if (entry.State == VhdxBlockState.FullyPresent)
-            {
-                map.AddPresent(offsetBytes, pieceBytes, entry.OffsetBytes + position);
-            }
-            else
-            {
-                map.Add(offsetBytes, pieceBytes, ExtentKind.Hole | ExtentKind.Zero);
-            }
+    public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
+        VhdxExtentMap.RunAsync(_file, _parts, _parent, offsetBytes, lengthBytes, extents);
 
-            offsetBytes += pieceBytes;
-        }
-
-        return new(BlockStatus.Ok);
-    }
-
-    /// <summary>Makes everything durable, leaves a clean image (no log to replay), and closes the file.</summary>
+    /// <summary>Makes everything durable, leaves a clean image (no log to replay), and closes the file and the parent.</summary>
     /// <exception cref="ImageException">The storage failed; what was flushed before is safe, and the next open replays the log.</exception>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        var status = _isWriting ? _log.Close() : BlockStatus.Ok;
+        var status = EndWriting();
         _file.Dispose();
-        return status == BlockStatus.Ok ? ValueTask.CompletedTask : ValueTask.FromException(ImageException.Failed(Path, "close", status));
+        if (_parent is { } parent)
+        {
+            await parent.Image.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (status != BlockStatus.Ok)
+        {
+            throw ImageException.Failed(Path, "close", status);
+        }
     }
 
-    private ValueTask<BlockStatus> ReadFrom(long offsetBytes, IoVector buffers, int start)
+    /// <summary>What the block table says of a payload block, for whoever looks into the image.</summary>
+    /// <exception cref="ImageException">The entry is damaged, or cannot be read.</exception>
+    public VhdxBatEntry FindBlock(long block)
     {
-        while (start < buffers.LengthBytes)
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((ulong)block, (ulong)_parts.Layout.BlockCount, nameof(block));
+        return Found(_parts.Table.Get(block, out var entry), entry);
+    }
+
+    /// <summary>What the block table of a differencing image says of a chunk's sector bitmap.</summary>
+    /// <exception cref="ImageException">The entry is damaged, or cannot be read.</exception>
+    public VhdxBatEntry FindBitmap(long chunk)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((ulong)chunk, _parts.Layout.HasParent ? (ulong)_parts.Layout.ChunkCount : 0, nameof(chunk));
+        return Found(_parts.Table.GetBitmap(chunk, out var entry), entry);
+    }
+
+    /// <summary>
+    /// Runs a change of the file as a whole, while no request is inside: on a clean file, and with the image made of what the file is afterwards.
+    /// </summary>
+    /// <exception cref="ImageException">The storage failed, or whatever <paramref name="change"/> threw; the image is whole in either case.</exception>
+    internal async Task MaintainAsync(Func<VhdxParts, VhdxHeaderPair, Task> change)
+    {
+        var status = EndWriting();
+        if (status != BlockStatus.Ok)
         {
-            var pieceBytes = PieceAt(offsetBytes, offsetBytes + buffers.LengthBytes - start, out var block, out var position);
-            var entry = _table[_layout.EntryOf(block)];
-            if (entry.State == VhdxBlockState.FullyPresent)
+            throw ImageException.Failed(Path, "write", status);
+        }
+
+        try
+        {
+            await change(_parts, _headers).ConfigureAwait(false);
+        }
+        finally
+        {
+            var opened = VhdxOpening.Read(_file);
+            Replay(_file, opened, _newId);
+            _headers = opened.Headers;
+            _parts = new VhdxParts(_file, opened, _newId, _background);
+        }
+    }
+
+    private VhdxBatEntry Found(BlockStatus status, VhdxBatEntry entry) => status switch
+    {
+        BlockStatus.Ok => entry,
+        BlockStatus.Corrupt => throw ImageException.Corrupt(Path, _parts.Table.RegionOffset, "the block table has an entry that the format does not allow"),
+        _ => throw ImageException.Failed(Path, "read the block table of", status),
+    };
+
+    private static void Replay(IImageFile file, VhdxOpening opened, Func<Guid> newId)
+    {
+        if (opened.Replay is null)
+        {
+            return;
+        }
+
+        var status = opened.Replay.ApplyTo(file);
+        if (status == BlockStatus.Ok)
+        {
+            status = opened.Headers.Update(header => header with { LogId = Guid.Empty, FileWriteId = newId() });
+        }
+
+        if (status != BlockStatus.Ok)
+        {
+            throw ImageException.Failed(file.Path, "replay the log of", status);
+        }
+    }
+
+    private ValueTask<BlockStatus> ReadFrom(long offsetBytes, IoVector buffers, int start, int end)
+    {
+        var parts = _parts;
+        while (start < end)
+        {
+            var status = parts.Find(offsetBytes, end - start, out var run);
+            if (status == BlockStatus.Ok && run.Source == VhdxSource.Zeros)
             {
-                var read = _file.ReadAsync(entry.OffsetBytes + position, buffers, start, pieceBytes);
+                SegmentWindow.Clear(buffers.Segments, start, run.LengthBytes);
+            }
+            else if (status == BlockStatus.Ok)
+            {
+                var read = run.Source == VhdxSource.File ? _file.ReadAsync(run.FileOffset, buffers, start, run.LengthBytes)
+                    : _parent is { } parent ? parent.ReadPartAsync(offsetBytes, buffers, start, run.LengthBytes)
+                    : new(BlockStatus.Unsupported);
                 if (!read.IsCompletedSuccessfully)
                 {
-                    return ReadOnAsync(read, offsetBytes + pieceBytes, buffers, start + pieceBytes);
+                    return ReadOnAsync(read, offsetBytes + run.LengthBytes, buffers, start + run.LengthBytes, end);
                 }
 
-                var status = read.Result;
-                if (status != BlockStatus.Ok)
-                {
-                    return new(status);
-                }
+                status = read.Result;
             }
-            else
+
+            if (status != BlockStatus.Ok)
             {
-                SegmentWindow.Clear(buffers.Segments, start, pieceBytes);
+                return new(status);
             }
 
-            offsetBytes += pieceBytes;
-            start += pieceBytes;
+            offsetBytes += run.LengthBytes;
+            start += run.LengthBytes;
         }
 
         return new(BlockStatus.Ok);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<BlockStatus> ReadOnAsync(ValueTask<BlockStatus> pending, long offsetBytes, IoVector buffers, int start)
+    private async ValueTask<BlockStatus> ReadOnAsync(ValueTask<BlockStatus> pending, long offsetBytes, IoVector buffers, int start, int end)
     {
         var status = await pending.ConfigureAwait(false);
-        return status == BlockStatus.Ok ? await ReadFrom(offsetBytes, buffers, start).ConfigureAwait(false) : status;
+        return status == BlockStatus.Ok ? await ReadFrom(offsetBytes, buffers, start, end).ConfigureAwait(false) : status;
     }
 
     private ValueTask<BlockStatus> WriteFrom(long offsetBytes, IoVector buffers, int start)
     {
+        var parts = _parts;
         while (start < buffers.LengthBytes)
         {
-            var pieceBytes = PieceAt(offsetBytes, offsetBytes + buffers.LengthBytes - start, out var block, out var position);
-            var entry = _table[_layout.EntryOf(block)];
-            var place = entry.OffsetBytes;
-            if (entry.State != VhdxBlockState.FullyPresent)
+            var status = parts.Find(offsetBytes, buffers.LengthBytes - start, out var run);
+            if (status == BlockStatus.Ok && run.Source == VhdxSource.Parent)
             {
-                var allocated = _allocator.Allocate(block, out place);
-                if (allocated != BlockStatus.Ok)
+                return WriteOverParentAsync(offsetBytes, buffers, start);
+            }
+
+            if (status == BlockStatus.Ok && run.Source == VhdxSource.Zeros)
+            {
+                var block = parts.Layout.BlockOf(offsetBytes);
+                var position = parts.Layout.PositionInBlock(offsetBytes);
+                status = parts.Allocator.Allocate(block, out var place);
+                run = new VhdxRun(VhdxSource.File, place + position, Math.Min(run.LengthBytes, parts.Layout.BlockSizeBytes - position));
+            }
+
+            if (status == BlockStatus.Ok)
+            {
+                var write = _file.WriteAsync(run.FileOffset, buffers, start, run.LengthBytes);
+                if (!write.IsCompletedSuccessfully)
                 {
-                    return new(allocated);
+                    return WriteOnAsync(write, offsetBytes + run.LengthBytes, buffers, start + run.LengthBytes);
                 }
+
+                status = write.Result;
             }
 
-            var write = _file.WriteAsync(place + position, buffers, start, pieceBytes);
-            if (!write.IsCompletedSuccessfully)
-            {
-                return WriteOnAsync(write, offsetBytes + pieceBytes, buffers, start + pieceBytes);
-            }
-
-            var status = write.Result;
             if (status != BlockStatus.Ok)
             {
                 return new(status);
             }
 
-            offsetBytes += pieceBytes;
-            start += pieceBytes;
+            offsetBytes += run.LengthBytes;
+            start += run.LengthBytes;
         }
 
         return new(BlockStatus.Ok);
@@ -289,6 +334,142 @@ public sealed class VhdxImage : IDiskImage
     {
         var status = await pending.ConfigureAwait(false);
         return status == BlockStatus.Ok ? await WriteFrom(offsetBytes, buffers, start).ConfigureAwait(false) : status;
+    }
+
+    // The first write over what the parent holds. The new sectors go to their place, unseen, and are made durable; then the log says that they
+    // are there. Without that order a power cut could leave sectors that hold neither what was written nor what the parent has.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> WriteOverParentAsync(long offsetBytes, IoVector buffers, int start)
+    {
+        var parts = _parts;
+        var (firstOffset, firstStart) = (offsetBytes, start);
+        var status = BlockStatus.Ok;
+        while (start < buffers.LengthBytes && status == BlockStatus.Ok)
+        {
+            var block = parts.Layout.BlockOf(offsetBytes);
+            var (prepared, isOver) = await PrepareOverParentAsync(block).ConfigureAwait(false);
+            status = prepared;
+            if (status != BlockStatus.Ok || !isOver)
+            {
+                break;
+            }
+
+            var position = parts.Layout.PositionInBlock(offsetBytes);
+            var pieceBytes = Math.Min(buffers.LengthBytes - start, parts.Layout.BlockSizeBytes - position);
+            status = parts.Allocator.Reserve(block, out var place);
+            status = status == BlockStatus.Ok ? await _file.WriteAsync(place + position, buffers, start, pieceBytes).ConfigureAwait(false) : status;
+            offsetBytes += pieceBytes;
+            start += pieceBytes;
+        }
+
+        if (status == BlockStatus.Ok && start > firstStart)
+        {
+            status = await RevealAsync(firstOffset, offsetBytes).ConfigureAwait(false);
+        }
+
+        return status == BlockStatus.Ok && start < buffers.LengthBytes ? await WriteFrom(offsetBytes, buffers, start).ConfigureAwait(false) : status;
+    }
+
+    // Whether writes to the block go over what the parent holds. They do not when it holds nothing: then the block is zeros, and becomes present.
+    private async ValueTask<(BlockStatus Status, bool IsOver)> PrepareOverParentAsync(long block)
+    {
+        var parts = _parts;
+        var status = parts.Table.Get(block, out var entry);
+        if (status != BlockStatus.Ok || entry.State is not (VhdxBlockState.NotPresent or VhdxBlockState.PartiallyPresent))
+        {
+            return (status, false);
+        }
+
+        if (entry.State == VhdxBlockState.PartiallyPresent)
+        {
+            return (BlockStatus.Ok, true);
+        }
+
+        if (_parent is not { } parent)
+        {
+            return (BlockStatus.Unsupported, false);
+        }
+
+        var (asked, isZero) = await parent.IsZeroAsync(parts.Layout.StartOf(block), parts.Layout.UsedBytesOf(block)).ConfigureAwait(false);
+        return asked != BlockStatus.Ok || !isZero ? (asked, true) : (parts.Allocator.Allocate(block, out _), false);
+    }
+
+    private async ValueTask<BlockStatus> RevealAsync(long offsetBytes, long endBytes)
+    {
+        var parts = _parts;
+        var status = await _barrier.RunAsync().ConfigureAwait(false);
+        while (offsetBytes < endBytes && status == BlockStatus.Ok)
+        {
+            var position = parts.Layout.PositionInBlock(offsetBytes);
+            var pieceBytes = (int)Math.Min(endBytes - offsetBytes, parts.Layout.BlockSizeBytes - position);
+            status = parts.Allocator.Reveal(parts.Layout.BlockOf(offsetBytes), position, pieceBytes);
+            offsetBytes += pieceBytes;
+        }
+
+        return status;
+    }
+
+    private ValueTask<BlockStatus> ZeroFrom(long offsetBytes, long end, bool mayTrim)
+    {
+        var parts = _parts;
+        while (offsetBytes < end)
+        {
+            var block = parts.Layout.BlockOf(offsetBytes);
+            var position = parts.Layout.PositionInBlock(offsetBytes);
+            var pieceBytes = (int)Math.Min(end - offsetBytes, parts.Layout.BlockSizeBytes - position);
+            var status = parts.Table.Get(block, out var entry);
+            if (status == BlockStatus.Ok)
+            {
+                switch (entry.State)
+                {
+                    case VhdxBlockState.FullyPresent when mayTrim:
+                        status = _file.Discard(entry.OffsetBytes + position, pieceBytes);
+                        break;
+                    case VhdxBlockState.FullyPresent:
+                        status = _file.Zero(entry.OffsetBytes + position, pieceBytes);
+                        break;
+                    case VhdxBlockState.Undefined or VhdxBlockState.Unmapped:
+                    case VhdxBlockState.NotPresent when parts.Layout.HasParent && pieceBytes == parts.Layout.UsedBytesOf(block):
+                        status = parts.Allocator.DefineAsZero(block);
+                        break;
+                    case VhdxBlockState.PartiallyPresent:
+                    case VhdxBlockState.NotPresent when parts.Layout.HasParent:
+                        return ZeroOverParentAsync(offsetBytes, end, pieceBytes, mayTrim);
+                }
+            }
+
+            if (status != BlockStatus.Ok)
+            {
+                return new(status);
+            }
+
+            offsetBytes += pieceBytes;
+        }
+
+        return new(BlockStatus.Ok);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> ZeroOverParentAsync(long offsetBytes, long end, int pieceBytes, bool mayTrim)
+    {
+        var parts = _parts;
+        var block = parts.Layout.BlockOf(offsetBytes);
+        var (status, isOver) = await PrepareOverParentAsync(block).ConfigureAwait(false);
+        if (status == BlockStatus.Ok && isOver)
+        {
+            status = parts.Allocator.Reserve(block, out var place);
+            if (status == BlockStatus.Ok)
+            {
+                place += parts.Layout.PositionInBlock(offsetBytes);
+                status = mayTrim ? _file.Discard(place, pieceBytes) : _file.Zero(place, pieceBytes);
+            }
+
+            status = status == BlockStatus.Ok ? await RevealAsync(offsetBytes, offsetBytes + pieceBytes).ConfigureAwait(false) : status;
+            offsetBytes += pieceBytes;
+        }
+
+        // A block that was found to be something else meanwhile has its turn again.
+        return status == BlockStatus.Ok ? await ZeroFrom(offsetBytes, end, mayTrim).ConfigureAwait(false) : status;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -317,38 +498,28 @@ public sealed class VhdxImage : IDiskImage
                 return BlockStatus.Ok;
             }
 
-            var status = _log.Start();
+            var status = _parts.Allocator.CleanFreeSpace();
+            status = status == BlockStatus.Ok ? _parts.Log.Start(_parts.Table.RegionOffset, _parts.Allocator.EndBytes) : status;
             _isWriting = status == BlockStatus.Ok;
             return status;
         }
     }
 
-    private int PieceAt(long offsetBytes, long endBytes, out long block, out int position)
+    // Cuts off what the file was extended by in advance, once nothing in the log speaks of it.
+    private BlockStatus EndWriting()
     {
-        block = _layout.BlockOf(offsetBytes);
-        position = _layout.PositionInBlock(offsetBytes);
-        return (int)Math.Min(endBytes - offsetBytes, _layout.BlockSizeBytes - position);
-    }
-
-    private bool IsWholeBlock(long offsetBytes, int pieceBytes, int position) =>
-        position == 0 && (pieceBytes == _layout.BlockSizeBytes || offsetBytes + pieceBytes == Geometry.SizeBytes);
-
-    private double? MeasureFragmentation()
-    {
-        var (present, jumps, last) = (0L, 0L, 0L);
-        for (var block = 0L; block < _layout.BlockCount; block++)
+        if (!_isWriting)
         {
-            var entry = _table[_layout.EntryOf(block)];
-            if (entry.State != VhdxBlockState.FullyPresent)
-            {
-                continue;
-            }
-
-            present++;
-            jumps += last != 0 && entry.OffsetBytes != last + _layout.BlockSizeBytes ? 1 : 0;
-            last = entry.OffsetBytes;
+            return BlockStatus.Ok;
         }
 
-        return present < 2 ? 0 : Math.Round(100.0 * jumps / (present - 1), 1);
+        var status = _parts.Log.Close();
+        if (status == BlockStatus.Ok && _file.LengthBytes > _parts.Allocator.EndBytes)
+        {
+            status = _file.SetLength(_parts.Allocator.EndBytes);
+        }
+
+        _isWriting = status != BlockStatus.Ok;
+        return status;
     }
 }

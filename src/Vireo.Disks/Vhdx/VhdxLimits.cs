@@ -34,8 +34,8 @@ public static class VhdxLimits
     public const long SecondRegionTableOffset = 256 << 10;
 
     /// <summary>
-    /// Largest log that is opened. The format allows 4 GB; every known writer uses 1 MB, and a log is read as a whole, so a larger one is
-    /// refused before it costs memory.
+    /// Largest log that is replayed. The format allows 4 GB; every known writer uses 1 MB, and a log is read as a whole, so a larger one is
+    /// refused before it costs memory. Of a larger one that is empty the beginning is used.
     /// </summary>
     public const long MaximumLogBytes = 64L << 20;
 

@@ -27,7 +27,7 @@ internal sealed class VhdxLogWriter
     private readonly long _ringOffset;
     private readonly long _ringBytes;
     private readonly Guid _logId;
-    private readonly byte[] _entry = new byte[MaximumEntryBytes];
+    private byte[] _entry = new byte[2 * PageBytes];
     private ulong _sequenceNumber;
     private long _tail;
     private long _durableTail;
@@ -39,12 +39,20 @@ internal sealed class VhdxLogWriter
         Platform.Invariant.Check(header.LogLengthBytes >= 4 * MaximumEntryBytes);
         _file = file;
         _ringOffset = (long)header.LogOffsetBytes;
-        _ringBytes = header.LogLengthBytes;
+
+        // A log is read as a whole when it must be replayed; of one that is larger than that is worth, only the beginning is used.
+        _ringBytes = Math.Min(header.LogLengthBytes, VhdxLimits.MaximumLogBytes);
         _logId = logId;
     }
 
     /// <summary>Names the entries of this session.</summary>
     public Guid LogId => _logId;
+
+    /// <summary>Length of the log, from now on.</summary>
+    public long LengthBytes => _ringBytes;
+
+    /// <summary>Whether it is time to make room.</summary>
+    public bool IsHalfFull => Appended - _durableTail > _ringBytes / 2;
 
     /// <summary>Bytes appended since the session began: the place behind the newest entry.</summary>
     public long Appended { get; private set; }
@@ -59,24 +67,30 @@ internal sealed class VhdxLogWriter
     public bool HasRoomForMark => Appended + MarkBytes - _durableTail <= _ringBytes;
 
     /// <summary>Writes one entry. It is durable with the next flush of the file.</summary>
-    /// <param name="pages">File offset and content of each 4096-byte page; at most <see cref="MaximumPages"/>.</param>
+    /// <param name="change">The pages, at most <see cref="MaximumPages"/>.</param>
     /// <param name="durableFileBytes">Length of the file that is known to be durable.</param>
     /// <param name="fileBytes">Length the file has with the changes.</param>
-    public BlockStatus Append(IReadOnlyList<(long OffsetBytes, byte[] Content)> pages, long durableFileBytes, long fileBytes)
+    public BlockStatus Append(VhdxChange change, long durableFileBytes, long fileBytes)
     {
-        var entryBytes = (1 + pages.Count) * PageBytes;
+        Platform.Invariant.Check(change.Count is > 0 and <= MaximumPages);
+        var entryBytes = (1 + change.Count) * PageBytes;
         Platform.Invariant.Check(Appended + entryBytes - _durableTail <= _ringBytes);
+        if (_entry.Length < entryBytes)
+        {
+            _entry = new byte[Math.Min(2 * entryBytes, MaximumEntryBytes)];
+        }
+
         var sequenceNumber = _sequenceNumber + 1;
         var entry = _entry.AsSpan(0, entryBytes);
         entry[..PageBytes].Clear();
-        for (var i = 0; i < pages.Count; i++)
+        for (var i = 0; i < change.Count; i++)
         {
-            var descriptor = VhdxLogDataSector.Pack(pages[i].Content, pages[i].OffsetBytes, sequenceNumber, entry.Slice((1 + i) * PageBytes, PageBytes));
+            var descriptor = VhdxLogDataSector.Pack(change.BytesOf(i), change.OffsetOf(i), sequenceNumber, entry.Slice((1 + i) * PageBytes, PageBytes));
             descriptor.WriteData(entry[(VhdxLogEntryHeader.LengthBytes + (i * VhdxLogDescriptor.LengthBytes))..], sequenceNumber);
         }
 
         new VhdxLogEntryHeader(
-            entryBytes, (int)(_tail % _ringBytes), sequenceNumber, pages.Count, _logId, durableFileBytes, fileBytes).WriteAndSeal(entry);
+            entryBytes, (int)(_tail % _ringBytes), sequenceNumber, change.Count, _logId, durableFileBytes, fileBytes).WriteAndSeal(entry);
         var position = Appended % _ringBytes;
         var first = (int)Math.Min(entryBytes, _ringBytes - position);
         var status = _file.Write(_ringOffset + position, entry[..first]);

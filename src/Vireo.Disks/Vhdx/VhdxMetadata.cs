@@ -7,10 +7,12 @@ namespace Vireo.Disks.Vhdx;
 /// <summary>The known metadata items, checked. [MS-VHDX] 2.6.2 Known Metadata Items.</summary>
 /// <param name="Geometry">Virtual disk size and sector sizes.</param>
 /// <param name="BlockSizeBytes">1 MB to 256 MB, a power of two.</param>
-/// <param name="LeaveBlocksAllocated">Set in a fixed file.</param>
+/// <param name="LeaveBlocksAllocated">Set in a fixed file; means nothing in a differencing one.</param>
 /// <param name="DiskId">Identity of the virtual disk (SCSI page 83).</param>
-/// <param name="UserItems">Items kept for the user.</param>
-public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bool LeaveBlocksAllocated, Guid DiskId, IReadOnlyList<VhdxMetadataEntry> UserItems)
+/// <param name="Parent">Of a differencing file.</param>
+/// <param name="Items">All items that the table lists.</param>
+public sealed record VhdxMetadata(
+    BlockGeometry Geometry, int BlockSizeBytes, bool LeaveBlocksAllocated, Guid DiskId, VhdxParentLocator? Parent, IReadOnlyList<VhdxMetadataEntry> Items)
 {
     /// <summary>File parameters: block size and flags (2.6.2.1).</summary>
     public static Guid FileParametersItem { get; } = new("CAA16737-FA36-4D43-B3B6-33F0AA44E76B");
@@ -37,7 +39,7 @@ public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bo
     public const uint HasParentFlag = 2;
 
     /// <summary>Reads the metadata region.</summary>
-    /// <exception cref="ImageException">An item is missing, outside its range, required and unknown; or the file is a differencing one.</exception>
+    /// <exception cref="ImageException">An item is missing, outside its range, or required and unknown.</exception>
     public static VhdxMetadata Read(IImageFile file, VhdxRegion region)
     {
         var table = new byte[VhdxMetadataTable.LengthBytes];
@@ -52,13 +54,7 @@ public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bo
         var parameters = reader.Read(FileParametersItem, "file parameters", 8);
         var blockSize = BinaryPrimitives.ReadUInt32LittleEndian(parameters);
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(parameters.AsSpan(4));
-        if ((flags & HasParentFlag) != 0)
-        {
-            var parent = reader.ReadParent()?.Path ?? "unknown";
-            throw new ImageException(
-                ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' is a differencing disk of the parent '{parent}'; differencing disks are not supported yet.");
-        }
-
+        var hasParent = (flags & HasParentFlag) != 0;
         if (!BitOperations.IsPow2(blockSize) || blockSize is < VhdxLimits.MinimumBlockBytes or > VhdxLimits.MaximumBlockBytes)
         {
             throw reader.Wrong(FileParametersItem, $"the block size is {blockSize}, which must be a power of two from 1 MB to 256 MB");
@@ -75,14 +71,15 @@ public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bo
         return new VhdxMetadata(
             new BlockGeometry((long)size, logical, physical),
             (int)blockSize,
-            (flags & LeaveBlocksAllocatedFlag) != 0,
+            (flags & LeaveBlocksAllocatedFlag) != 0 && !hasParent,
             new Guid(reader.Read(DiskIdItem, "virtual disk id", 16)),
-            reader.UserItems);
+            hasParent ? reader.ReadParent() : null,
+            reader.Entries);
     }
 
     private sealed class ItemReader(IImageFile file, VhdxRegion region, List<VhdxMetadataEntry> entries)
     {
-        public List<VhdxMetadataEntry> UserItems => entries.FindAll(entry => entry.IsUser);
+        public List<VhdxMetadataEntry> Entries => entries;
 
         public void RefuseUnknown()
         {
@@ -108,10 +105,26 @@ public sealed record VhdxMetadata(BlockGeometry Geometry, int BlockSizeBytes, bo
             return Read(entry, lengthBytes);
         }
 
-        public VhdxParentLocator? ReadParent()
+        public VhdxParentLocator ReadParent()
         {
             var entry = Find(ParentLocatorItem);
-            return entry.LengthBytes == 0 ? null : VhdxParentLocator.TryRead(Read(entry, entry.LengthBytes));
+            if (entry.LengthBytes == 0)
+            {
+                throw ImageException.Corrupt(file.Path, region.OffsetBytes, "the image is a differencing disk, but has no parent locator");
+            }
+
+            var item = Read(entry, entry.LengthBytes);
+            var locator = VhdxParentLocator.TryRead(item)
+                ?? throw Wrong(ParentLocatorItem, "the parent locator's keys and values lie outside of it, or a key is there twice");
+            if (locator.Type != VhdxParentLocator.VhdxType)
+            {
+                throw new ImageException(
+                    ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' has a parent of the unknown kind {locator.Type}; only parents in VHDX files are supported.");
+            }
+
+            return locator.TryGetReference() is null
+                ? throw Wrong(ParentLocatorItem, "the parent locator names no parent: an id (parent_linkage) and at least one path are needed")
+                : locator;
         }
 
         public int ReadSectorSize(Guid id, string name)

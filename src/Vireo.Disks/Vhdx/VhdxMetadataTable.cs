@@ -17,11 +17,17 @@ public static class VhdxMetadataTable
     /// <summary>Length in the file; items lie behind it.</summary>
     public const int LengthBytes = 64 << 10;
 
+    /// <summary>Items at most.</summary>
+    public const int MaximumEntries = 2047;
+
+    /// <summary>User items at most.</summary>
+    public const int MaximumUserEntries = 1024;
+
+    /// <summary>Length of an item at most.</summary>
+    public const int MaximumItemBytes = 1 << 20;
+
     private const int HeaderBytes = 32;
     private const int EntryBytes = 32;
-    private const int MaximumEntries = 2047;
-    private const int MaximumUserEntries = 1024;
-    private const int MaximumItemBytes = 1 << 20;
     private const uint UserFlag = 1;
     private const uint VirtualDiskFlag = 2;
     private const uint RequiredFlag = 4;

@@ -5,15 +5,16 @@ namespace Vireo.Disks.Vhdx;
 /// <summary>Everything that is read and checked when a VHDX file is opened; nothing is written.</summary>
 /// <param name="Headers">Both headers.</param>
 /// <param name="Replay">Changes that the log still has to make, or null; the other parts are read as if it had.</param>
+/// <param name="Regions">Where the parts of the file are.</param>
 /// <param name="Metadata">Known metadata items.</param>
 /// <param name="Layout">Of the virtual disk.</param>
-/// <param name="Table">Checked block table.</param>
-/// <param name="EndBytes">Where the last region or block ends.</param>
+/// <param name="Taken">The regions and the log.</param>
+/// <param name="Space">What the block table uses.</param>
 internal sealed record VhdxOpening(
-    VhdxHeaderPair Headers, VhdxReplay? Replay, VhdxMetadata Metadata, VhdxLayout Layout, VhdxBlockTable Table, long EndBytes)
+    VhdxHeaderPair Headers, VhdxReplay? Replay, VhdxRegions Regions, VhdxMetadata Metadata, VhdxLayout Layout, IReadOnlyList<VhdxTakenRange> Taken, VhdxSpace Space)
 {
     /// <summary>Reads and checks <paramref name="file"/>.</summary>
-    /// <exception cref="ImageException">Damaged, truncated, of another version, or a differencing disk.</exception>
+    /// <exception cref="ImageException">Damaged, truncated, or of another version.</exception>
     public static VhdxOpening Read(IImageFile file)
     {
         var path = file.Path;
@@ -30,17 +31,17 @@ internal sealed record VhdxOpening(
         }
 
         var headers = VhdxHeaderPair.Read(file);
-        var log = (Offset: (long)headers.Current.LogOffsetBytes, Length: (long)headers.Current.LogLengthBytes, Name: "the log");
-        if (log.Offset + log.Length > file.LengthBytes)
+        var log = new VhdxTakenRange((long)headers.Current.LogOffsetBytes, headers.Current.LogLengthBytes, "the log");
+        if (log.EndBytes > file.LengthBytes)
         {
-            throw ImageException.Corrupt(path, log.Offset, $"the log of {log.Length} bytes ends behind the end of the file ({file.LengthBytes}): the file is truncated");
+            throw ImageException.Corrupt(path, log.OffsetBytes, $"the log of {log.LengthBytes} bytes ends behind the end of the file ({file.LengthBytes}): the file is truncated");
         }
 
         var replay = headers.Current.LogId == Guid.Empty ? null : VhdxLogReader.Read(file, headers.Current);
         var view = replay is null ? file : new VhdxReplayedFile(file, replay);
-        var regions = ReadRegions(view);
-        List<(long Offset, long Length, string Name)> taken = [log];
-        foreach (var region in regions)
+        var regions = VhdxRegions.Read(view);
+        List<VhdxTakenRange> taken = [log];
+        foreach (var region in regions.All)
         {
             if (region.OffsetBytes + region.LengthBytes > view.LengthBytes)
             {
@@ -48,44 +49,25 @@ internal sealed record VhdxOpening(
                     path, region.OffsetBytes, $"region {region.Id} of {region.LengthBytes} bytes ends behind the end of the file ({view.LengthBytes}): the file is truncated");
             }
 
-            if (region.OffsetBytes < log.Offset + log.Length && log.Offset < region.OffsetBytes + region.LengthBytes)
+            if (region.OffsetBytes < log.EndBytes && log.OffsetBytes < region.OffsetBytes + region.LengthBytes)
             {
-                throw ImageException.Corrupt(path, region.OffsetBytes, $"region {region.Id} lies over the log at {log.Offset}+{log.Length}");
+                throw ImageException.Corrupt(path, region.OffsetBytes, $"region {region.Id} lies over the log at {log.OffsetBytes}+{log.LengthBytes}");
             }
 
-            taken.Add((region.OffsetBytes, region.LengthBytes, $"region {region.Id}"));
+            taken.Add(new VhdxTakenRange(region.OffsetBytes, region.LengthBytes, $"region {region.Id}"));
         }
 
-        var metadata = VhdxMetadata.Read(view, Find(regions, VhdxRegionTable.MetadataRegion, "metadata", path));
-        var layout = new VhdxLayout(metadata.Geometry.SizeBytes, metadata.BlockSizeBytes, metadata.Geometry.LogicalSectorBytes);
-        var tableRegion = Find(regions, VhdxRegionTable.BlockTableRegion, "block allocation table", path);
-        var table = VhdxBlockTable.Read(view, tableRegion, layout.EntryCount);
-        var check = new VhdxBlockTableCheck();
-        check.Run(view, table, layout, tableRegion.OffsetBytes, taken);
-        return new VhdxOpening(headers, replay, metadata, layout, table, check.EndBytes);
-    }
-
-    private static List<VhdxRegion> ReadRegions(IImageFile file)
-    {
-        var table = new byte[VhdxRegionTable.LengthBytes];
-        foreach (var offset in (ReadOnlySpan<long>)[VhdxLimits.FirstRegionTableOffset, VhdxLimits.SecondRegionTableOffset])
+        var metadata = VhdxMetadata.Read(view, regions.Metadata);
+        var layout = new VhdxLayout(metadata.Geometry.SizeBytes, metadata.BlockSizeBytes, metadata.Geometry.LogicalSectorBytes, metadata.Parent is not null);
+        var table = regions.BlockTable;
+        if (layout.TableBytes > table.LengthBytes)
         {
-            Require(file.Read(offset, table), file.Path);
-            if (VhdxRegionTable.IsValid(table))
-            {
-                return VhdxRegionTable.Read(table, file.Path, offset);
-            }
+            throw ImageException.Corrupt(
+                path, table.OffsetBytes, $"the block allocation table needs {layout.TableBytes} bytes, but its region has {table.LengthBytes}");
         }
 
-        throw ImageException.Corrupt(file.Path, VhdxLimits.FirstRegionTableOffset, "neither of the two region tables has a valid signature and checksum");
-    }
-
-    private static VhdxRegion Find(List<VhdxRegion> regions, Guid id, string name, string path)
-    {
-        var index = regions.FindIndex(region => region.Id == id);
-        return index >= 0
-            ? regions[index]
-            : throw ImageException.Corrupt(path, VhdxLimits.FirstRegionTableOffset, $"the region table does not list the {name} region");
+        var space = VhdxSpace.Scan(view, layout, table.OffsetBytes, new VhdxEntryCheck(layout, view, taken), taken);
+        return new VhdxOpening(headers, replay, regions, metadata, layout, taken, space);
     }
 
     private static void Require(BlockStatus status, string path)

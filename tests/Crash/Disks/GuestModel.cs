@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Vireo.Crash.Tests.Disks;
 
@@ -83,25 +83,11 @@ internal sealed class GuestModel(long sectors)
         }
     }
 
-    private static void Fill(Span<byte> sector, int version)
-    {
-        for (var i = 0; i < SectorBytes; i += sizeof(int))
-        {
-            BinaryPrimitives.WriteInt32LittleEndian(sector[i..], version);
-        }
-    }
+    private static void Fill(Span<byte> sector, int version) => MemoryMarshal.Cast<byte, int>(sector).Fill(version);
 
     private static int Version(ReadOnlySpan<byte> sector)
     {
-        var version = BinaryPrimitives.ReadInt32LittleEndian(sector);
-        for (var i = 0; i < SectorBytes; i += sizeof(int))
-        {
-            if (BinaryPrimitives.ReadInt32LittleEndian(sector[i..]) != version)
-            {
-                return -1;
-            }
-        }
-
-        return version;
+        var words = MemoryMarshal.Cast<byte, int>(sector);
+        return words.IndexOfAnyExcept(words[0]) < 0 ? words[0] : -1;
     }
 }

@@ -2,35 +2,39 @@ namespace Vireo.Crash.Tests.Disks;
 
 /// <summary>
 /// What a disk can hold after the power went between two changes: everything before the last flush, and of what came later any choice, sector
-/// by sector: torn, reordered, lost.
+/// by sector: torn, reordered, lost. Lengths arrive in their order, as a file system's journal keeps it, as far as they arrive.
 /// </summary>
-internal static class PowerCut
+/// <param name="disk">What happened.</param>
+internal sealed class PowerCut(SimulatedDisk disk)
 {
     private const int SectorBytes = 512;
+    private readonly SparseBytes _durable = disk.Start.Clone();
+    private int _durableCount;
 
     /// <summary>The disk when everything before change <paramref name="count"/> reached it: what a killed process leaves.</summary>
-    public static byte[] Kill(SimulatedDisk disk, int count)
+    public static SparseBytes Kill(SimulatedDisk disk, int count)
     {
-        var content = new Content(disk.Start);
-        foreach (var change in disk.History.Take(count))
+        var content = disk.Start.Clone();
+        for (var i = 0; i < count; i++)
         {
-            content.Apply(change);
+            Apply(content, disk.History[i]);
         }
 
-        return content.Finish();
+        return content;
     }
 
-    /// <summary>One disk out of those that a power cut before change <paramref name="count"/> can leave.</summary>
-    public static byte[] Cut(SimulatedDisk disk, int count, Random random)
+    /// <summary>One disk out of those that a power cut before change <paramref name="count"/> can leave. Cheap when the counts that are asked for grow.</summary>
+    public SparseBytes Cut(int count, Random random)
     {
         var lastFlush = count == 0 ? -1 : disk.History.FindLastIndex(count - 1, count, change => change.Kind == ChangeKind.Flush);
-        var content = new Content(disk.Start);
-        foreach (var change in disk.History.Take(lastFlush + 1))
+        Assert.True(_durableCount <= lastFlush + 1, "cuts are asked for in order");
+        for (; _durableCount <= lastFlush; _durableCount++)
         {
-            content.Apply(change);
+            Apply(_durable, disk.History[_durableCount]);
         }
 
         // Which share of the unflushed arrives; none and all are the corners.
+        var content = _durable.Clone();
         var share = random.Next(4) switch
         {
             0 => 0,
@@ -38,23 +42,8 @@ internal static class PowerCut
             _ => random.NextDouble(),
         };
         var whole = random.Next(2) == 0;
-        var late = disk.History.Skip(lastFlush + 1).Take(count - lastFlush - 1).ToArray();
-        var length = content.Length;
-        // A file system may keep the new length back although it wrote the new bytes of older places.
-        var losesLength = random.Next(3) == 0;
-        foreach (var change in losesLength ? [] : late)
-        {
-            if (change.Kind == ChangeKind.Length && random.NextDouble() < share)
-            {
-                length = Math.Max(length, change.Length);
-            }
-            else if (change.Kind == ChangeKind.Write && change.Offset + change.Length > length && random.NextDouble() < share)
-            {
-                length = Math.Max(length, change.Offset + change.Length);
-            }
-        }
-
-        content.SetLength(length);
+        var late = disk.History.GetRange(lastFlush + 1, count - lastFlush - 1).ToArray();
+        SetLength(content, late, random.Next(3) == 0 ? random.Next(late.Length + 1) : late.Length);
         random.Shuffle(late);
         foreach (var change in late.Where(change => change.Kind is ChangeKind.Write or ChangeKind.Zero))
         {
@@ -67,63 +56,57 @@ internal static class PowerCut
             {
                 if (whole || random.NextDouble() < share)
                 {
-                    content.ApplyPart(change, offset, Math.Min(SectorBytes, change.Length - offset));
+                    // What lies behind the end of the file when its length did not arrive is lost.
+                    var length = Math.Min(Math.Min(SectorBytes, change.Length - offset), content.Length - change.Offset - offset);
+                    ApplyPart(content, change, offset, length);
                 }
             }
         }
 
-        return content.Finish();
+        return content;
     }
 
-    private sealed class Content(byte[] start)
+    private static void SetLength(SparseBytes content, RecordedChange[] late, int count)
     {
-        private byte[] _bytes = (byte[])start.Clone();
-
-        public long Length { get; private set; } = start.Length;
-
-        public void SetLength(long length)
+        for (var i = 0; i < count; i++)
         {
-            if (length > _bytes.Length)
+            if (late[i].Kind == ChangeKind.Length)
             {
-                Array.Resize(ref _bytes, (int)length);
+                content.SetLength(late[i].Length);
             }
-
-            Length = Math.Max(Length, length);
-        }
-
-        public void Apply(RecordedChange change)
-        {
-            if (change.Kind == ChangeKind.Length)
+            else if (late[i].Kind == ChangeKind.Write && late[i].Offset + late[i].Length > content.Length)
             {
-                SetLength(change.Length);
-            }
-            else if (change.Kind is ChangeKind.Write or ChangeKind.Zero)
-            {
-                SetLength(change.Offset + change.Length);
-                ApplyPart(change, 0, change.Length);
+                content.SetLength(late[i].Offset + late[i].Length);
             }
         }
+    }
 
-        // What lies behind the end of the file when its length did not arrive is lost.
-        public void ApplyPart(RecordedChange change, long start, long length)
+    private static void Apply(SparseBytes content, RecordedChange change)
+    {
+        if (change.Kind == ChangeKind.Length)
         {
-            length = Math.Min(length, Length - change.Offset - start);
-            if (length <= 0)
-            {
-                return;
-            }
+            content.SetLength(change.Length);
+        }
+        else if (change.Kind is ChangeKind.Write or ChangeKind.Zero)
+        {
+            ApplyPart(content, change, 0, change.Length);
+        }
+    }
 
-            var target = _bytes.AsSpan((int)(change.Offset + start), (int)length);
-            if (change.Content is null)
-            {
-                target.Clear();
-            }
-            else
-            {
-                change.Content.AsSpan((int)start, (int)length).CopyTo(target);
-            }
+    private static void ApplyPart(SparseBytes content, RecordedChange change, long start, long length)
+    {
+        if (length <= 0)
+        {
+            return;
         }
 
-        public byte[] Finish() => _bytes.AsSpan(0, (int)Length).ToArray();
+        if (change.Content is null)
+        {
+            content.Clear(change.Offset + start, length);
+        }
+        else
+        {
+            content.Write(change.Offset + start, change.Content.AsSpan((int)start, (int)length));
+        }
     }
 }

@@ -7,47 +7,45 @@ namespace Vireo.Crash.Tests.Disks;
 /// <summary>An image file in memory that records every change and flush, so that a test can cut the power anywhere in their history.</summary>
 internal sealed class SimulatedDisk : IImageFile
 {
-    private byte[] _bytes;
-    private long _length;
+    private readonly SparseBytes _bytes;
 
     public SimulatedDisk(byte[] content, bool isReadOnly = false)
+        : this(new SparseBytes(content), isReadOnly)
     {
-        Start = (byte[])content.Clone();
-        _bytes = (byte[])content.Clone();
-        _length = content.Length;
+    }
+
+    public SimulatedDisk(SparseBytes content, bool isReadOnly = false)
+    {
+        _bytes = content.Clone();
+        Start = content.Clone();
         IsReadOnly = isReadOnly;
     }
 
     /// <summary>The content before the first change.</summary>
-    public byte[] Start { get; }
+    public SparseBytes Start { get; }
 
     /// <summary>All changes and flushes so far.</summary>
     public List<RecordedChange> History { get; } = [];
 
-    public string Path => "simulated.vhdx";
+    public string Path { get; init; } = "simulated.vhdx";
 
     public bool IsReadOnly { get; }
 
-    public long LengthBytes => _length;
+    public long LengthBytes => _bytes.Length;
+
+    /// <summary>The content now.</summary>
+    public SparseBytes Now => _bytes.Clone();
 
     public BlockStatus Read(long offsetBytes, Span<byte> target)
     {
-        target.Clear();
-        if (offsetBytes < _length)
-        {
-            var count = (int)Math.Min(target.Length, _length - offsetBytes);
-            _bytes.AsSpan((int)offsetBytes, count).CopyTo(target);
-        }
-
+        _bytes.Read(offsetBytes, target);
         return BlockStatus.Ok;
     }
 
     public BlockStatus Write(long offsetBytes, ReadOnlySpan<byte> source)
     {
         Assert.False(IsReadOnly, "a read-only file was written");
-        Grow(offsetBytes + source.Length);
-        source.CopyTo(_bytes.AsSpan((int)offsetBytes));
-        _length = Math.Max(_length, offsetBytes + source.Length);
+        _bytes.Write(offsetBytes, source);
         History.Add(new RecordedChange(ChangeKind.Write, offsetBytes, source.Length, source.ToArray()));
         return BlockStatus.Ok;
     }
@@ -76,21 +74,22 @@ internal sealed class SimulatedDisk : IImageFile
 
     public BlockStatus SetLength(long lengthBytes)
     {
-        Assert.True(lengthBytes >= _length, "nothing here makes an image shorter");
-        Grow(lengthBytes);
-        _length = lengthBytes;
+        Assert.False(IsReadOnly, "a read-only file was made longer or shorter");
+        _bytes.SetLength(lengthBytes);
         History.Add(new RecordedChange(ChangeKind.Length, 0, lengthBytes));
         return BlockStatus.Ok;
     }
 
-    public BlockStatus Reserve(long offsetBytes, long lengthBytes) => SetLength(Math.Max(_length, offsetBytes + lengthBytes));
+    public BlockStatus Reserve(long offsetBytes, long lengthBytes) =>
+        offsetBytes + lengthBytes > LengthBytes ? SetLength(offsetBytes + lengthBytes) : BlockStatus.Ok;
 
     public BlockStatus Discard(long offsetBytes, long lengthBytes) => Zero(offsetBytes, lengthBytes);
 
     public BlockStatus Zero(long offsetBytes, long lengthBytes)
     {
-        Assert.True(offsetBytes + lengthBytes <= _length, "zeros behind the end of the file");
-        _bytes.AsSpan((int)offsetBytes, (int)lengthBytes).Clear();
+        Assert.False(IsReadOnly, "a read-only file was changed");
+        Assert.True(offsetBytes + lengthBytes <= LengthBytes, "zeros behind the end of the file");
+        _bytes.Clear(offsetBytes, lengthBytes);
         History.Add(new RecordedChange(ChangeKind.Zero, offsetBytes, lengthBytes));
         return BlockStatus.Ok;
     }
@@ -104,13 +103,5 @@ internal sealed class SimulatedDisk : IImageFile
     public void Dispose()
     {
         // The memory belongs to the collector.
-    }
-
-    private void Grow(long length)
-    {
-        if (length > _bytes.Length)
-        {
-            Array.Resize(ref _bytes, (int)length);
-        }
     }
 }

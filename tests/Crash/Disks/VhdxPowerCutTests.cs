@@ -24,6 +24,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var (disk, models) = await RunGuestAsync(random, megabytes, steps, flushPercent);
+        var cut = new PowerCut(disk);
         for (var count = 0; count <= disk.History.Count; count++)
         {
             if (random.Next(100) >= cutsPerHundred)
@@ -33,7 +34,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
 
             var when = $"seed {seed}, cut before change {count} of {disk.History.Count}";
             var model = ModelAt(models, count);
-            var left = PowerCut.Cut(disk, count, random);
+            var left = cut.Cut(count, random);
             model.Possible.CheckPossible(await ReadAllAsync(left, isReadOnly: true, when), when + ", read-only");
 
             // Opening for writing replays the log on disk; the power may go again while it does.
@@ -43,7 +44,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
                 Assert.Equal(megabytes << 20, image.Geometry.SizeBytes);
             }
 
-            var again = PowerCut.Cut(second, random.Next(second.History.Count + 1), random);
+            var again = new PowerCut(second).Cut(random.Next(second.History.Count + 1), random);
             model.Possible.CheckPossible(await ReadAllAsync(again, isReadOnly: false, when), when + ", cut again during replay");
         }
     }
@@ -168,7 +169,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task<byte[]> ReadAllAsync(byte[] content, bool isReadOnly, string when)
+    private static async Task<byte[]> ReadAllAsync(SparseBytes content, bool isReadOnly, string when)
     {
         await using var image = Open(new SimulatedDisk(content, isReadOnly), when);
         using var buffer = new NativeBuffer((int)image.Geometry.SizeBytes);
