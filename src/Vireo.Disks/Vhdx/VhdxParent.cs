@@ -15,13 +15,14 @@ public sealed record VhdxParent(ParentReference Reference, Guid DiskId, IReadOnl
     }
 
     /// <summary>
-    /// How an image at <paramref name="childPath"/> names <paramref name="parent"/>: relative to itself, with the separators that the standard
-    /// asks for, and absolutely, as this system writes paths.
+    /// How an image at <paramref name="childPath"/> names <paramref name="parent"/>: relative to itself and absolutely, both with the separators
+    /// that the standard asks for and other programs look for: <c>.\parent.vhdx</c>, <c>\srv\disks\parent.vhdx</c>.
     /// </summary>
     public static ParentReference ReferenceTo(IDiskImage parent, string childPath)
     {
         var absolute = Path.GetFullPath(parent.Path);
         var relative = Path.GetRelativePath(Path.GetDirectoryName(Path.GetFullPath(childPath))!, absolute).Replace('/', '\\');
-        return new ParentReference([relative.StartsWith("..", StringComparison.Ordinal) ? relative : $@".\{relative}", absolute], parent.Identity);
+        return new ParentReference(
+            [relative.StartsWith("..", StringComparison.Ordinal) ? relative : $@".\{relative}", absolute.Replace('/', '\\')], parent.Identity);
     }
 }

@@ -119,7 +119,7 @@ public sealed record VhdxParentLocator(Guid Type, IReadOnlyDictionary<string, st
 
     private static string KeyOf(string path) =>
         path.StartsWith(@"\\?\Volume{", StringComparison.OrdinalIgnoreCase) ? VolumePathKey
-        : path.StartsWith('/') || path.StartsWith(@"\\", StringComparison.Ordinal) || (path.Length > 1 && path[1] == ':') ? AbsolutePathKey
+        : path.StartsWith('/') || path.StartsWith('\\') || (path.Length > 1 && path[1] == ':') ? AbsolutePathKey
         : RelativePathKey;
 
     private static string? ReadText(ReadOnlySpan<byte> item, uint offset, ushort lengthBytes) =>

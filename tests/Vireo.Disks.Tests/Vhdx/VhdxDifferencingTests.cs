@@ -104,7 +104,7 @@ public sealed class VhdxDifferencingTests(ITestOutputHelper output) : IDisposabl
         Assert.Equal(parent.Properties.DiskId, child.Properties.DiskId);
         Assert.Equal(4 << 20, child.Properties.BlockSizeBytes);
         Assert.Equal(parent.Identity, child.ParentReference!.Identity);
-        Assert.Equal([@".\0.vhdx", VhdxChain.Name(_folder, 0)], child.ParentReference.Paths);
+        Assert.Equal([@".\0.vhdx", VhdxChain.Name(_folder, 0).Replace('/', '\\')], child.ParentReference.Paths);
     }
 
     [Fact]

@@ -85,4 +85,43 @@ public sealed class VhdxForOthersTests
         Assert.Equal(new BlockGeometry(12 << 20, 4096, 4096), image.Geometry);
         Assert.Contains("12582912", Peer.Run("vhdiinfo", folder["a.vhdx"]), StringComparison.Ordinal);
     }
+
+    [Fact]
+    [Requirement("VD-1")]
+    public async Task DifferencingChain_IsFoundAndReadByLibvhdi()
+    {
+        using var folder = new TempFolder();
+        var random = new Random(7);
+        ImageFile.Create(VhdxChain.Name(folder, 0), new VhdxCreate(32 << 20, IsFixed: false, 1 << 20));
+        for (var depth = 0; depth < 3; depth++)
+        {
+            if (depth > 0)
+            {
+                await VhdxChain.AddAsync(folder, depth);
+            }
+
+            await using var image = VhdxChain.Open(folder, depth);
+            for (var i = 0; i < 40; i++)
+            {
+                var content = Enumerable.Repeat((byte)random.Next(256), random.Next(1, 400) * 512).ToArray();
+                Assert.Equal(BlockStatus.Ok, await image.WriteBytesAsync(random.Next(((32 << 20) - content.Length) / 512) * 512L, content));
+            }
+        }
+
+        Assert.Contains("Differential", Peer.Run("vhdiinfo", VhdxChain.Name(folder, 2)), StringComparison.Ordinal);
+        var mount = Directory.CreateDirectory(folder["mount"]).FullName;
+        Peer.Run("vhdimount", VhdxChain.Name(folder, 2), mount);
+        try
+        {
+            for (var depth = 0; depth < 3; depth++)
+            {
+                await using var image = VhdxChain.Open(folder, depth, readOnly: true);
+                Assert.Equal(await image.ReadBytesAsync(0, 32 << 20), await File.ReadAllBytesAsync(Path.Combine(mount, $"vhdi{depth + 1}")));
+            }
+        }
+        finally
+        {
+            Peer.Run("umount", mount);
+        }
+    }
 }
