@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using Vireo.Testing;
 
@@ -74,6 +75,15 @@ internal sealed class PlaneProcess : IAsyncDisposable
         }
 
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Asks it to end, as <c>vireo down</c> does; returns its exit status.</summary>
+    public async Task<int> StopAsync()
+    {
+        Peer.Run("kill", "-TERM", Id.ToString(CultureInfo.InvariantCulture));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        await _process.WaitForExitAsync(limit.Token);
+        return _process.ExitCode;
     }
 
     public async ValueTask DisposeAsync()

@@ -215,11 +215,15 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
     /// <summary>Command line of the last start, for people.</summary>
     public string? CommandLine(Guid id) => Unit(id).CommandLine;
 
+    // The host ends it, and so does the container that hands it out to commands.
     public async ValueTask DisposeAsync()
     {
-        foreach (var unit in _units.Values)
+        foreach (var id in _units.Keys)
         {
-            await unit.DisposeAsync();
+            if (_units.TryRemove(id, out var unit))
+            {
+                await unit.DisposeAsync();
+            }
         }
     }
 
