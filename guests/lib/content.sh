@@ -105,6 +105,6 @@ make_content() {
     mkdir -p "$work/boot"
     cp "$(find "$work/debs/boot" -name "vmlinuz-$release" | head -n 1)" "$work/boot/vmlinuz"
     (cd "$work/initramfs" && find . -print0 | sort -z | cpio --quiet --null --create --format=newc --reproducible --owner=0:0) | gzip -n -1 >"$work/boot/initrd"
-    # swiotlb=force: the guest copies what a disk reads, which an emulated processor must see (src/Vireo.Vhost/README.md).
-    cmdline="root=LABEL=vireo-root rw console=tty0 console=ttyS0,115200 loglevel=4 mitigations=off no_timer_check random.trust_cpu=on rcupdate.rcu_expedited=1 panic=10 swiotlb=8192,force"
+    cmdline="root=LABEL=vireo-root rw console=tty0 console=ttyS0,115200 loglevel=4 mitigations=off no_timer_check random.trust_cpu=on rcupdate.rcu_expedited=1 panic=10"
+    [ "$bounce" = 0 ] || cmdline="$cmdline swiotlb=8192,force"
 }

@@ -92,7 +92,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
         var jobs = new JobLog(database, time, application.Services.GetRequiredService<ILogger<JobLog>>());
-        var connector = new DeviceConnector(storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId);
+        var connector = new DeviceConnector(
+            storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId, DiskTransports.Choose(accelerator, Environment.GetEnvironmentVariable(DiskTransports.Variable)));
         machines = new MachineService(
             new MachineStore(paths.State), driver, storage, switching, settings,
             new UnitServices(paths, connector, null!, events, time, accelerator, user, null!));

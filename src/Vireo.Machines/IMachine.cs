@@ -89,17 +89,27 @@ public interface IMachine : IAsyncDisposable
     /// <summary>Saved to off. The file is the caller's to delete, before.</summary>
     void DiscardSavedState();
 
-    /// <summary>Changes the disk in a DVD drive; null ejects.</summary>
-    Task ChangeMediumAsync(Guid driveId, DriveConnection? medium, CancellationToken cancellationToken = default);
+    /// <summary>
+    /// What the process has now: as it was started, and as it was changed since. Written down with the process, so that a host that died
+    /// during a change knows at its next start how far it came. Null without a process.
+    /// </summary>
+    RunningMachine? Running { get; }
 
-    /// <summary>Adds a hard disk on the SCSI bus to the running machine.</summary>
+    /// <summary>Puts the disk that <paramref name="drive"/> names into its DVD drive; without a path it is ejected. Asking again finishes what was cut short.</summary>
+    Task ChangeMediumAsync(DriveConfiguration drive, DriveConnection? medium, CancellationToken cancellationToken = default);
+
+    /// <summary>Adds a hard disk on the SCSI bus to the running machine. Asking again finishes what was cut short.</summary>
     Task AddDriveAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken = default);
 
     /// <summary>Removes a hard disk on the SCSI bus from the running machine; the guest has to agree.</summary>
+    /// <exception cref="MachineException">It did not in time. It may do so later, see <see cref="MachineDriveReleased"/>.</exception>
     Task RemoveDriveAsync(Guid driveId, CancellationToken cancellationToken = default);
 
-    /// <summary>Plugs the cable of a connected adapter in or out.</summary>
-    Task SetLinkAsync(Guid adapterId, bool up, CancellationToken cancellationToken = default);
+    /// <summary>Forgets hard disks that the guest let go of after nobody waited for it any more; returns them.</summary>
+    Task<IReadOnlyList<DriveConfiguration>> ForgetReleasedDrivesAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Plugs the cable of an adapter in when it is connected to a switch, else out.</summary>
+    Task SetAdapterAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellationToken = default);
 
     /// <summary>Switches the heartbeat service on or off; it takes effect at once.</summary>
     void EnableHeartbeat(bool enabled);
@@ -116,6 +126,11 @@ public interface IMachine : IAsyncDisposable
     /// <summary>The command line of the last start, one option per line, for people; null when there is none.</summary>
     string? CommandLine { get; }
 }
+
+/// <summary>What a machine's process has.</summary>
+/// <param name="Configuration">Its devices are those in the process; the rest is as at the start.</param>
+/// <param name="Plan">Where they are served.</param>
+public sealed record RunningMachine(VirtualMachineConfiguration Configuration, MachineRuntimePlan Plan);
 
 /// <summary>Memory of a running guest, in bytes.</summary>
 /// <param name="AssignedBytes">What the balloon leaves it.</param>

@@ -156,24 +156,35 @@ internal sealed class Machine : IMachine
     }
 
     /// <inheritdoc/>
-    public Task ChangeMediumAsync(Guid driveId, DriveConnection? medium, CancellationToken cancellationToken = default) =>
-        ReconfigureAsync((devices, token) => devices.ChangeMediumAsync(driveId, medium, token), cancellationToken);
+    public RunningMachine? Running => _process?.Record is { } record ? new(record.Configuration, record.Plan) : null;
+
+    /// <inheritdoc/>
+    public Task ChangeMediumAsync(DriveConfiguration drive, DriveConnection? medium, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync(process => new MachineDevices(process).ChangeMediumAsync(drive, medium, CancellationToken.None), cancellationToken);
 
     /// <inheritdoc/>
     public Task AddDriveAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken = default) =>
-        ReconfigureAsync((devices, token) => devices.AddDriveAsync(drive, connection, token), cancellationToken);
+        ReconfigureAsync(process => new DrivePlug(process, _time).AddAsync(drive, connection, CancellationToken.None), cancellationToken);
 
     /// <inheritdoc/>
     public Task RemoveDriveAsync(Guid driveId, CancellationToken cancellationToken = default) =>
-        ReconfigureAsync((devices, token) => devices.RemoveDriveAsync(driveId, token), cancellationToken);
+        ReconfigureAsync(process => new DrivePlug(process, _time).RemoveAsync(driveId, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task SetLinkAsync(Guid adapterId, bool up, CancellationToken cancellationToken = default) =>
-        ReconfigureAsync((devices, token) => devices.SetLinkAsync(adapterId, up, token), cancellationToken);
+    public async Task<IReadOnlyList<DriveConfiguration>> ForgetReleasedDrivesAsync(CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<DriveConfiguration> released = [];
+        await ReconfigureAsync(async process => released = await new DrivePlug(process, _time).ForgetReleasedAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return released;
+    }
+
+    /// <inheritdoc/>
+    public Task SetAdapterAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellationToken = default) =>
+        ReconfigureAsync(process => new MachineDevices(process).SetAdapterAsync(adapter, CancellationToken.None), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default) =>
-        _process is { } process ? await Translate(new MachineDevices(process, _time).GetMemoryAsync(cancellationToken)).ConfigureAwait(false) : null;
+        _process is { } process ? await Translate(new MachineDevices(process).GetMemoryAsync(cancellationToken)).ConfigureAwait(false) : null;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -458,12 +469,13 @@ internal sealed class Machine : IMachine
         _monitor.Wake();
     }
 
-    private async Task ReconfigureAsync(Func<MachineDevices, CancellationToken, Task> change, CancellationToken cancellationToken)
+    /// <summary>A step at a device is not cancelled half-way; what can be cancelled is waiting for one's turn, and for the guest.</summary>
+    private async Task ReconfigureAsync(Func<MachineProcess, Task> change, CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await Translate(change(new(RequireProcess(), _time), cancellationToken)).ConfigureAwait(false);
+            await Translate(change(RequireProcess())).ConfigureAwait(false);
         }
         finally
         {
@@ -552,6 +564,9 @@ internal sealed class Machine : IMachine
                 break;
             case "BLOCK_IO_ERROR":
                 _condition.Events.Publish(new MachineDriveFailed(Id, now, FindDrive(happening.Text("device"), happening.Text("node-name")), happening.Text("operation") == "write", happening.Text("reason") ?? ""));
+                break;
+            case "DEVICE_DELETED" when happening.Text("device") is not null:
+                _condition.Events.Publish(new MachineDriveReleased(Id, now));
                 break;
             case "STOP" or "RESUME" when _process is { } process && _condition.Current is null:
                 _ = ReconsiderAsync(process);

@@ -32,5 +32,11 @@ public sealed record MachineGuestPanicked(Guid MachineId, DateTimeOffset Time) :
 public sealed record MachineDriveFailed(Guid MachineId, DateTimeOffset Time, Guid? DriveId, bool IsWrite, string Reason)
     : MachineEvent(MachineId, Time);
 
+/// <summary>
+/// The guest let go of a hard disk: because it was asked to, perhaps long after nobody waited for it any more.
+/// <see cref="IMachine.ForgetReleasedDrivesAsync"/> says whether something is left to do.
+/// </summary>
+public sealed record MachineDriveReleased(Guid MachineId, DateTimeOffset Time) : MachineEvent(MachineId, Time);
+
 /// <summary>The critical condition began, changed or ended (null).</summary>
 public sealed record MachineCriticalChanged(Guid MachineId, DateTimeOffset Time, string? Reason) : MachineEvent(MachineId, Time);

@@ -62,7 +62,7 @@ public sealed class CommandLineTests
     public void A_hot_added_device_is_described_as_at_the_start()
     {
         var slots = DeviceSlots.Plan(2, ["a", $"drive-{s_scsi:N}"]);
-        var option = DeviceOptions.VhostUserDisk(new(s_scsi, DriveTransport.VhostUserBlock, "/run/d"), 2, slots, AcceleratorKind.Tcg, bootIndex: null);
+        var option = DeviceOptions.PciDisk(new(s_scsi, DriveTransport.VhostUserBlock, "/run/d"), 2, slots, AcceleratorKind.Tcg, bootIndex: null);
         Assert.Equal($"vhost-user-blk-pci,id=drive-{s_scsi:N},chardev=drive-socket-{s_scsi:N},bus=port1,addr=0x0,num-queues=1,vectors=0", option.ToArgument());
         Assert.Equal(
             $$"""{"driver":"vhost-user-blk-pci","id":"drive-{{s_scsi:N}}","chardev":"drive-socket-{{s_scsi:N}}","bus":"port1","addr":"0x0","num-queues":1,"vectors":0}""",
@@ -132,15 +132,18 @@ public sealed class CommandLineTests
             NetworkAdapters = [new() { Id = s_adapter, MacAddress = "00155D000001" }],
             FirmwareBootOrder = [s_dvd, s_ide],
         };
+
+        // As a host serves them: through QEMU where the processor is emulated.
+        var disks = accelerator == AcceleratorKind.Tcg ? DriveTransport.Nbd : DriveTransport.VhostUserBlock;
         var plan = new MachineRuntimePlan
         {
             Accelerator = accelerator,
             RunFolder = "/run/vireo/m/web1",
             Drives =
             [
-                new(s_ide, generation == 1 ? DriveTransport.Nbd : DriveTransport.VhostUserBlock, "/run/vireo/d/boot"),
+                new(s_ide, generation == 1 ? DriveTransport.Nbd : disks, "/run/vireo/d/boot"),
                 new(s_dvd, DriveTransport.Nbd, "/run/vireo/d/setup"),
-                new(s_scsi, DriveTransport.VhostUserBlock, "/run/vireo/d/data", Queues: 2),
+                new(s_scsi, disks, "/run/vireo/d/data", Queues: 2, LogicalSectorBytes: 512, PhysicalSectorBytes: 4096),
             ],
             Adapters = [new(s_adapter, "/run/vireo/p/web1", "00155D000001")],
             Firmware = new("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "/vm/web1.vars"),

@@ -14,38 +14,46 @@ public sealed class DeviceTests
         await using var test = await TestMachine.CreateAsync();
         using var other = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "dvd");
         var dvdId = Guid.NewGuid();
+        var empty = new DriveConfiguration { Id = dvdId, Kind = DriveKind.Dvd, Bus = DriveBus.Ide, ControllerNumber = 1, ControllerLocation = 0 };
+        var full = empty with { Path = "dvd" };
         test.Configuration = test.Configuration with
         {
-            Drives = [.. test.Configuration.Drives, new() { Id = dvdId, Kind = DriveKind.Dvd, Bus = DriveBus.Ide, ControllerNumber = 1, ControllerLocation = 0 }],
+            Drives = [.. test.Configuration.Drives, empty],
             BiosStartupOrder = ["IDE", "CD"],
         };
         using var line = await test.StartAsync();
         for (var i = 0; i < 3; i++)
         {
-            await test.Machine.ChangeMediumAsync(dvdId, new(dvdId, DriveTransport.Nbd, other.Socket));
+            await test.Machine.ChangeMediumAsync(full, new(dvdId, DriveTransport.Nbd, other.Socket));
+            Assert.Equal("dvd", PathOf(test, dvdId));
         }
 
         // One that cannot be reached leaves the present one; ejecting works whether there is one or not.
-        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(dvdId, new(dvdId, DriveTransport.Nbd, test["missing"])));
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(full with { Path = "missing" }, new(dvdId, DriveTransport.Nbd, test["missing"])));
         Assert.Contains("missing", refusal.Message, StringComparison.Ordinal);
-        await test.Machine.ChangeMediumAsync(dvdId, null);
-        await test.Machine.ChangeMediumAsync(dvdId, null);
-        refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(test.DriveId, null));
+        Assert.Equal("dvd", PathOf(test, dvdId));
+        await test.Machine.ChangeMediumAsync(empty, null);
+        await test.Machine.ChangeMediumAsync(empty, null);
+        Assert.Null(PathOf(test, dvdId));
+        refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.ChangeMediumAsync(test.Configuration.Drives[0], null));
         Assert.Equal(MachineErrorKind.NotSupported, refusal.Kind);
         Assert.True(await line.AskCounterAsync() > 0);
     }
 
-    [Fact]
+    [Theory]
+    [InlineData(DriveTransport.VhostUserBlock)]
+    [InlineData(DriveTransport.Nbd)]
     [Requirement("VM-5")]
-    public async Task A_disk_is_added_and_removed_when_the_guest_lets_go()
+    public async Task A_disk_is_added_and_removed_when_the_guest_lets_go(DriveTransport transport)
     {
         await using var test = await TestMachine.CreateAsync();
-        using var first = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "nbd-first");
-        using var disk = await ServedDisk.VhostUserAsync(test[""], new byte[1 << 20], "hot");
+        using var disk = transport == DriveTransport.Nbd
+            ? await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "hot")
+            : await ServedDisk.VhostUserAsync(test[""], new byte[1 << 20], "hot");
         var drive = new DriveConfiguration { Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 3, Path = "hot" };
         using var line = await test.StartAsync();
-        await test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.VhostUserBlock, disk.Socket));
-        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.VhostUserBlock, disk.Socket)));
+        await test.Machine.AddDriveAsync(drive, new(drive.Id, transport, disk.Socket));
+        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.AddDriveAsync(drive, new(drive.Id, transport, disk.Socket)));
         Assert.Equal(MachineErrorKind.NotSupported, refusal.Kind);
 
         // The next life of the host knows it too. This guest lets go of a device when it restarts.
@@ -55,6 +63,42 @@ public sealed class DeviceTests
         await line.SendAsync('r');
         await removal;
         await Assert.ThrowsAsync<MachineException>(() => test.Machine.RemoveDriveAsync(drive.Id));
+
+        // Nothing of it is left behind: it can come again.
+        await test.Machine.AddDriveAsync(drive, new(drive.Id, transport, disk.Socket));
+        Assert.Contains(test.Machine.Running!.Configuration.Drives, present => present.Id == drive.Id);
+    }
+
+    [Fact]
+    [Requirement("VM-5")]
+    public async Task A_guest_that_lets_go_of_a_disk_late_is_believed()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var disk = await ServedDisk.NbdAsync(test[""], new byte[1 << 20], "hot");
+        var drive = new DriveConfiguration { Id = Guid.NewGuid(), Kind = DriveKind.HardDisk, Bus = DriveBus.Scsi, ControllerNumber = 0, ControllerLocation = 3, Path = "hot" };
+        using var line = await test.StartAsync();
+        await test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.Nbd, disk.Socket));
+        using (var impatient = new CancellationTokenSource())
+        {
+            var removal = test.Machine.RemoveDriveAsync(drive.Id, impatient.Token);
+            await impatient.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => removal);
+        }
+
+        Assert.Contains(test.Machine.Running!.Configuration.Drives, present => present.Id == drive.Id);
+        Assert.Empty(await test.Machine.ForgetReleasedDrivesAsync());
+        using (var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+        {
+            // Whoever asks again waits for the same answer.
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => test.Machine.RemoveDriveAsync(drive.Id, impatient.Token));
+        }
+
+        // This guest lets go of a device when it restarts.
+        await line.SendAsync('r');
+        await test.NextAsync<MachineDriveReleased>();
+        Assert.Equal(drive, Assert.Single(await test.Machine.ForgetReleasedDrivesAsync()));
+        Assert.DoesNotContain(test.Machine.Running!.Configuration.Drives, present => present.Id == drive.Id);
+        await test.Machine.AddDriveAsync(drive, new(drive.Id, DriveTransport.Nbd, disk.Socket));
     }
 
     [Fact]
@@ -90,12 +134,16 @@ public sealed class DeviceTests
     public async Task A_cable_is_plugged_out_and_in()
     {
         await using var test = await TestMachine.CreateAsync();
-        var adapterId = Guid.NewGuid();
-        test.Configuration = test.Configuration with { NetworkAdapters = [new() { Id = adapterId }] };
-        test.Plan = test.Plan with { Adapters = [new(adapterId, null, "00155D000001")] };
+        var adapter = new NetworkAdapterConfiguration { Id = Guid.NewGuid() };
+        test.Configuration = test.Configuration with { NetworkAdapters = [adapter] };
+        test.Plan = test.Plan with { Adapters = [new(adapter.Id, null, "00155D000001")] };
         using var line = await test.StartAsync();
-        await test.Machine.SetLinkAsync(adapterId, up: false);
-        await test.Machine.SetLinkAsync(adapterId, up: true);
-        await Assert.ThrowsAsync<MachineException>(() => test.Machine.SetLinkAsync(Guid.NewGuid(), up: true));
+        await test.Machine.SetAdapterAsync(adapter);
+        var connected = adapter with { SwitchId = Guid.NewGuid() };
+        await test.Machine.SetAdapterAsync(connected);
+        Assert.Equal(connected, Assert.Single(test.Machine.Running!.Configuration.NetworkAdapters));
+        await Assert.ThrowsAsync<MachineException>(() => test.Machine.SetAdapterAsync(adapter with { Id = Guid.NewGuid() }));
     }
+
+    private static string? PathOf(TestMachine test, Guid drive) => test.Machine.Running!.Configuration.Drives.Single(candidate => candidate.Id == drive).Path;
 }

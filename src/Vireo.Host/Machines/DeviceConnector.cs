@@ -1,6 +1,7 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Control.Switching;
+using Vireo.Machines;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
 
@@ -11,7 +12,8 @@ namespace Vireo.Host.Machines;
 /// <param name="switches">Switch plane.</param>
 /// <param name="paths">Where sockets go.</param>
 /// <param name="socketGroup">Group that QEMU runs as; null when it runs as we do.</param>
-public sealed class DeviceConnector(IStorageControl storage, ISwitchControl switches, HostPaths paths, int? socketGroup)
+/// <param name="disks">How hard disks on the SCSI bus are served.</param>
+public sealed class DeviceConnector(IStorageControl storage, ISwitchControl switches, HostPaths paths, int? socketGroup, DriveTransport disks)
 {
     private const int MaximumQueues = 8;
 
@@ -33,14 +35,33 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     {
         ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(drive);
-        var synthetic = drive is { Kind: DriveKind.HardDisk, Bus: DriveBus.Scsi };
-        var queues = synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1;
-        var readOnly = drive.Kind == DriveKind.Dvd;
-        var socket = paths.DiskSocket(drive.Id);
-        await storage.OpenDiskAsync(
-            new DiskAttachment(drive.Id, drive.Path!, readOnly, synthetic ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd, socket, queues, socketGroup),
-            cancellation);
-        return new DriveConnection(drive.Id, synthetic ? DriveTransport.VhostUserBlock : DriveTransport.Nbd, socket, queues, readOnly, PlatformAccess: synthetic);
+        var synthetic = MachineValidator.IsPciDisk(drive);
+        var transport = synthetic ? disks : DriveTransport.Nbd;
+        var connection = new DriveConnection(
+            drive.Id, transport, paths.DiskSocket(drive.Id), synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1, ReadOnly: drive.Kind == DriveKind.Dvd,
+            PlatformAccess: transport == DriveTransport.VhostUserBlock);
+        var disk = await OpenAsync(drive, connection, cancellation);
+        return connection with { LogicalSectorBytes = disk.LogicalSectorBytes, PhysicalSectorBytes = disk.PhysicalSectorBytes };
+    }
+
+    /// <summary>
+    /// Makes the storage plane serve what a running machine has, the way it was served when the machine got it, and nothing for its drives
+    /// that are empty.
+    /// </summary>
+    public async Task ReopenDrivesAsync(RunningMachine running, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(running);
+        foreach (var drive in running.Configuration.Drives)
+        {
+            if (drive.Path is not null && running.Plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id) is { } connection)
+            {
+                await OpenAsync(drive, connection, cancellation);
+            }
+            else
+            {
+                await CloseDriveAsync(drive.Id, cancellation);
+            }
+        }
     }
 
     /// <summary>Closes one drive.</summary>
@@ -71,6 +92,12 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
             cancellation);
         return new AdapterConnection(adapter.Id, socket, adapter.MacAddress);
     }
+
+    private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) => storage.OpenDiskAsync(
+        new DiskAttachment(
+            drive.Id, drive.Path!, connection.ReadOnly, connection.Transport == DriveTransport.VhostUserBlock ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd,
+            connection.SocketPath, connection.Queues, socketGroup),
+        cancellation);
 
     /// <summary>Closes everything of a machine that has no process; what one plane refuses does not keep the other's open.</summary>
     public async Task CloseAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)

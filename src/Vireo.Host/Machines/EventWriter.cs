@@ -10,6 +10,12 @@ internal static class EventWriter
     /// <summary>Writes what happened, in a sentence.</summary>
     public static void Write(EventLog events, string name, MachineEvent happened)
     {
+        if (happened is MachineDriveReleased)
+        {
+            // Told by whoever finds out whether it was waited for.
+            return;
+        }
+
         var (kind, message) = happened switch
         {
             MachineStateChanged state => ("MachineStateChanged", $"The virtual machine '{name}' is {state.State}; it was {state.Previous}."),

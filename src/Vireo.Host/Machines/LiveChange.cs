@@ -1,50 +1,65 @@
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
+using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Machines;
 
-/// <summary>Brings a running machine from one configuration to another, as far as devices can change while it runs.</summary>
+/// <summary>
+/// Brings a running machine from the devices it has to those it should have, as far as devices can change while it runs. It goes by what
+/// the process is known to have (<see cref="IMachine.Running"/>), not by what somebody meant it to have, and each step may be repeated: so
+/// the same call finishes a change that was cut short, and undoes one that failed.
+/// </summary>
 /// <param name="machine">The machine.</param>
 /// <param name="connector">The way to the planes.</param>
 internal sealed class LiveChange(IMachine machine, DeviceConnector connector)
 {
-    /// <summary>Applies the difference; throws when the machine refuses a part of it.</summary>
-    public async Task ApplyAsync(VirtualMachineConfiguration before, VirtualMachineConfiguration after, CancellationToken cancellation)
+    /// <summary>Applies the difference; throws when the machine or a plane refuses a part of it, and stops between two steps when cancelled.</summary>
+    public async Task ApplyAsync(VirtualMachineConfiguration wanted, CancellationToken cancellation)
     {
-        foreach (var drive in before.Drives.Where(old => after.Drives.All(kept => kept.Id != old.Id)))
+        var present = machine.Running?.Configuration ?? throw new MachineException(MachineErrorKind.NotSupported, "The virtual machine does not run.");
+        foreach (var drive in present.Drives.Where(old => wanted.Drives.All(kept => kept.Id != old.Id)))
         {
-            await RemoveAsync(drive, cancellation);
+            await machine.RemoveDriveAsync(drive.Id, cancellation);
+            CrashPoint.Hit("live.drive.removed");
+            await connector.CloseDriveAsync(drive.Id, CancellationToken.None);
         }
 
-        foreach (var drive in after.Drives)
+        foreach (var drive in wanted.Drives)
         {
-            var old = before.Drives.FirstOrDefault(candidate => candidate.Id == drive.Id);
+            cancellation.ThrowIfCancellationRequested();
+            var old = present.Drives.FirstOrDefault(candidate => candidate.Id == drive.Id);
             if (old is null)
             {
-                await AddAsync(after, drive, cancellation);
+                await AddAsync(wanted, drive, cancellation);
             }
             else if (drive.Kind == DriveKind.Dvd && old.Path != drive.Path)
             {
-                await ChangeMediumAsync(after, drive, cancellation);
+                await ChangeMediumAsync(wanted, drive, cancellation);
             }
         }
 
-        foreach (var adapter in after.NetworkAdapters)
+        foreach (var adapter in wanted.NetworkAdapters)
         {
-            if (before.NetworkAdapters.FirstOrDefault(candidate => candidate.Id == adapter.Id) is { } old && old != adapter)
+            cancellation.ThrowIfCancellationRequested();
+            if (present.NetworkAdapters.FirstOrDefault(candidate => candidate.Id == adapter.Id) is { } old && old != adapter)
             {
-                await connector.ConnectAdapterAsync(adapter, cancellation);
-                if (old.SwitchId is null != adapter.SwitchId is null)
-                {
-                    await machine.SetLinkAsync(adapter.Id, adapter.SwitchId is not null, cancellation);
-                }
+                await ConnectAsync(adapter, cancellation);
             }
         }
     }
 
-    private async Task AddAsync(VirtualMachineConfiguration configuration, DriveConfiguration drive, CancellationToken cancellation)
+    /// <summary>Puts the cable of one adapter where it belongs.</summary>
+    public async Task ConnectAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellation)
     {
-        var connection = await connector.OpenDriveAsync(configuration, drive, cancellation);
+        await connector.ConnectAdapterAsync(adapter, cancellation);
+        CrashPoint.Hit("live.port.put");
+        await machine.SetAdapterAsync(adapter, CancellationToken.None);
+    }
+
+    private async Task AddAsync(VirtualMachineConfiguration wanted, DriveConfiguration drive, CancellationToken cancellation)
+    {
+        var connection = await connector.OpenDriveAsync(wanted, drive, cancellation);
+        CrashPoint.Hit("live.drive.opened");
         try
         {
             await machine.AddDriveAsync(drive, connection, cancellation);
@@ -56,20 +71,16 @@ internal sealed class LiveChange(IMachine machine, DeviceConnector connector)
         }
     }
 
-    private async Task RemoveAsync(DriveConfiguration drive, CancellationToken cancellation)
+    private async Task ChangeMediumAsync(VirtualMachineConfiguration wanted, DriveConfiguration drive, CancellationToken cancellation)
     {
-        await machine.RemoveDriveAsync(drive.Id, cancellation);
-        await connector.CloseDriveAsync(drive.Id, cancellation);
-    }
-
-    private async Task ChangeMediumAsync(VirtualMachineConfiguration configuration, DriveConfiguration drive, CancellationToken cancellation)
-    {
-        await machine.ChangeMediumAsync(drive.Id, null, cancellation);
-        await connector.CloseDriveAsync(drive.Id, cancellation);
+        await machine.ChangeMediumAsync(drive with { Path = null }, null, cancellation);
+        CrashPoint.Hit("live.medium.ejected");
+        await connector.CloseDriveAsync(drive.Id, CancellationToken.None);
         if (drive.Path is not null)
         {
-            var connection = await connector.OpenDriveAsync(configuration, drive, cancellation);
-            await machine.ChangeMediumAsync(drive.Id, connection, cancellation);
+            var connection = await connector.OpenDriveAsync(wanted, drive, CancellationToken.None);
+            CrashPoint.Hit("live.medium.opened");
+            await machine.ChangeMediumAsync(drive, connection, CancellationToken.None);
         }
     }
 }

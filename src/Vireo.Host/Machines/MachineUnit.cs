@@ -24,28 +24,28 @@ internal sealed class MachineUnit : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly GuestWatch _watch;
     private readonly Task _follow;
-    private volatile VirtualMachineConfiguration _configuration;
+    private readonly ConfigurationKeeper _keeper;
     private volatile bool _removed;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ProcessorUse _use = new(0, TimeSpan.Zero, 0);
 
     public MachineUnit(VirtualMachineConfiguration configuration, IMachine machine, UnitServices services)
     {
-        _configuration = configuration;
         _machine = machine;
         _services = services;
+        _keeper = new ConfigurationKeeper(configuration, machine, services);
         _watch = new GuestWatch(machine, services.Time, NotifyChanged);
         machine.EnableHeartbeat(HeartbeatEnabled(configuration));
         _follow = FollowAsync(machine.Subscribe(_end.Token));
         _watch.Update(_machine.Status);
     }
 
-    public VirtualMachineConfiguration Configuration => _configuration;
+    public VirtualMachineConfiguration Configuration => _keeper.Current;
 
     /// <summary>An operation is under way.</summary>
     public bool IsBusy => _gate.CurrentCount == 0;
 
-    private string Name => _configuration.Name;
+    private string Name => Configuration.Name;
 
     public Vireo.Commands.Services.MachineStatus Status()
     {
@@ -56,35 +56,37 @@ internal sealed class MachineUnit : IAsyncDisposable
             status.CriticalReason ?? StateMapper.Describe(status.State),
             status.StartedAt is { } started ? Positive(_services.Time.GetUtcNow() - started) : TimeSpan.Zero,
             active ? ProcessorPercent() : 0,
-            active ? _configuration.Memory.StartupBytes : 0,
-            active ? _configuration.Memory.StartupBytes : 0,
+            active ? Configuration.Memory.StartupBytes : 0,
+            active ? Configuration.Memory.StartupBytes : 0,
             StateMapper.ToModel(status.Heartbeat, status.State),
             active ? _watch.Addresses : GuestWatch.NoAddresses);
     }
 
-    /// <summary>After the process of the host began: makes the planes serve what a running guest needs, and closes what nobody needs.</summary>
+    /// <summary>
+    /// After the process of the host began: makes the planes serve what a running guest has, finishes a change that was cut short, and
+    /// closes what nobody needs.
+    /// </summary>
     public async Task ReconcileAsync(CancellationToken cancellation)
     {
         await _gate.WaitAsync(cancellation);
         try
         {
             var state = _machine.Status.State;
-            if (_machine.Status.ProcessId is null)
+            if (_machine.Running is not { } running)
             {
-                await _services.Connector.CloseAsync(_configuration, cancellation);
+                await _services.Connector.CloseAsync(Configuration, cancellation);
                 RememberSavedState(state == MachineState.Saved);
             }
             else
             {
-                await _services.Connector.OpenDrivesAsync(_configuration, cancellation);
-                await _services.Connector.ConnectAdaptersAsync(_configuration, cancellation);
+                await _keeper.FinishAsync(running, cancellation);
                 RememberSavedState(false);
             }
 
             if (state != MachineState.Saved)
             {
                 // An old state must never meet newer disks: one that was left by a host that died is gone before the next save.
-                AtomicFile.Delete(MachineStore.SavedStateFile(_configuration));
+                AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
             }
         }
         finally
@@ -102,31 +104,31 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
 
         progress("Checking", 5);
-        StartChecks.RequireFiles(_configuration);
-        using var memory = _services.Memory.Reserve(_configuration);
+        StartChecks.RequireFiles(Configuration);
+        using var memory = _services.Memory.Reserve(Configuration);
         AssignAddresses();
         try
         {
             progress("Opening disks", 20);
-            var drives = await _services.Connector.OpenDrivesAsync(_configuration, cancellation);
+            var drives = await _services.Connector.OpenDrivesAsync(Configuration, cancellation);
             progress("Connecting network adapters", 40);
-            var adapters = await _services.Connector.ConnectAdaptersAsync(_configuration, cancellation);
+            var adapters = await _services.Connector.ConnectAdaptersAsync(Configuration, cancellation);
             CrashPoint.Hit("host.start.connected");
-            progress(_configuration.HasSavedState ? "Reading the saved state" : "Starting", 60);
+            progress(Configuration.HasSavedState ? "Reading the saved state" : "Starting", 60);
             await _machine.StartAsync(
                 new MachineStart
                 {
-                    Configuration = _configuration,
+                    Configuration = Configuration,
                     Plan = new MachineRuntimePlan
                     {
                         Accelerator = _services.Accelerator,
-                        RunFolder = _services.Paths.MachineRun(_configuration.Id),
+                        RunFolder = _services.Paths.MachineRun(Configuration.Id),
                         Drives = drives,
                         Adapters = adapters,
-                        Firmware = _configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(_configuration)) : null,
+                        Firmware = Configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(Configuration)) : null,
                         User = _services.User,
                     },
-                    SavedStatePath = _configuration.HasSavedState ? MachineStore.SavedStateFile(_configuration) : null,
+                    SavedStatePath = Configuration.HasSavedState ? MachineStore.SavedStateFile(Configuration) : null,
                     BeforeRun = ForgetSavedStateAsync,
                 },
                 cancellation);
@@ -137,9 +139,9 @@ internal sealed class MachineUnit : IAsyncDisposable
             throw;
         }
 
-        foreach (var adapter in _configuration.NetworkAdapters.Where(adapter => adapter.SwitchId is null))
+        foreach (var adapter in Configuration.NetworkAdapters.Where(adapter => adapter.SwitchId is null))
         {
-            await _machine.SetLinkAsync(adapter.Id, false, cancellation);
+            await _machine.SetAdapterAsync(adapter, cancellation);
         }
 
         CrashPoint.Hit("host.start.running");
@@ -165,7 +167,7 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public async Task ShutDownAsync(bool force, Action<string, int> progress, CancellationToken cancellation)
     {
-        if (_configuration.DisabledIntegrationServices.Contains("Shutdown", StringComparer.OrdinalIgnoreCase))
+        if (Configuration.DisabledIntegrationServices.Contains("Shutdown", StringComparer.OrdinalIgnoreCase))
         {
             throw Commands.Support.Errors.State($"The shutdown service of the virtual machine '{Name}' is switched off; use -TurnOff, or shut the guest down from inside.", Name);
         }
@@ -196,7 +198,7 @@ internal sealed class MachineUnit : IAsyncDisposable
     {
         progress("Writing memory", -1);
         await _machine.SaveAsync(
-            MachineStore.SavedStateFile(_configuration),
+            MachineStore.SavedStateFile(Configuration),
             _ =>
             {
                 CrashPoint.Hit("host.save.written");
@@ -213,31 +215,14 @@ internal sealed class MachineUnit : IAsyncDisposable
     {
         await ExclusiveAsync("change", async () =>
         {
-            var before = _configuration;
-            var after = change(before, Status());
-            if (after == before)
+            var after = change(Configuration, Status());
+            if (after != Configuration)
             {
-                return;
+                await _keeper.ChangeAsync(after, cancellation);
+                _machine.EnableHeartbeat(HeartbeatEnabled(after));
             }
-
-            Store(after);
-            CrashPoint.Hit("host.change.stored");
-            if (_machine.Status.ProcessId is not null)
-            {
-                try
-                {
-                    await new LiveChange(_machine, _services.Connector).ApplyAsync(before, after, cancellation);
-                }
-                catch
-                {
-                    Store(before);
-                    throw;
-                }
-            }
-
-            _machine.EnableHeartbeat(HeartbeatEnabled(after));
         }, cancellation);
-        return _configuration;
+        return Configuration;
     }
 
     /// <summary>Ends the life of the machine in this host; it must be off.</summary>
@@ -261,7 +246,7 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public string? SerialSocket(int port) => _machine.Status.ProcessId is null
         ? null
-        : Path.Combine(_services.Paths.MachineRun(_configuration.Id), $"com{port}");
+        : Path.Combine(_services.Paths.MachineRun(Configuration.Id), $"com{port}");
 
     public IReadOnlyList<string> Console(int port, int lines) => _machine.ReadConsole(port, lines);
 
@@ -289,10 +274,10 @@ internal sealed class MachineUnit : IAsyncDisposable
             {
                 EventWriter.Write(_services.Events, Name, happened);
                 _watch.Update(_machine.Status);
-                if (happened is MachineExited)
+                if (happened is MachineExited or MachineDriveReleased)
                 {
                     // Not awaited: it needs the gate, which an operation that waits for this very event may hold.
-                    _ = CloseAfterExitAsync();
+                    _ = TidyAsync();
                 }
 
                 NotifyChanged();
@@ -304,22 +289,21 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
     }
 
-    private async Task CloseAfterExitAsync()
+    /// <summary>Closes what the guest left: everything when it ended, a disk that it let go of.</summary>
+    private async Task TidyAsync()
     {
         try
         {
             await ExclusiveAsync("close", async () =>
             {
-                if (_machine.Status.ProcessId is null && !_removed)
-                {
-                    await CloseDevicesAsync();
-                }
+                await _keeper.ForgetReleasedAsync(CancellationToken.None);
+                await CloseDevicesAsync();
             });
         }
         catch (Exception error) when (error is CommandException or OperationCanceledException or ObjectDisposedException)
         {
             // Whatever is still open is closed at the next start of the machine or of the host.
-            _services.Events.Write("MachineCloseFailed", $"The disks and ports of '{Name}' could not be closed: {error.Message}", _configuration.Id);
+            _services.Events.Write("MachineCloseFailed", $"What '{Name}' left open could not be closed: {error.Message}", Configuration.Id);
         }
     }
 
@@ -330,7 +314,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             if (_removed)
             {
-                throw Commands.Support.Errors.MachineGone(_configuration.Id);
+                throw Commands.Support.Errors.MachineGone(Configuration.Id);
             }
 
             await TranslateAsync(operation, action);
@@ -350,7 +334,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
         catch (Exception error)
         {
-            if (MachineErrors.Translate(error, operation, _configuration) is not { } translated)
+            if (MachineErrors.Translate(error, operation, Configuration) is not { } translated)
             {
                 throw;
             }
@@ -361,13 +345,13 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     private void AssignAddresses()
     {
-        if (_configuration.NetworkAdapters.Any(adapter => adapter.MacAddress.Length == 0))
+        if (Configuration.NetworkAdapters.Any(adapter => adapter.MacAddress.Length == 0))
         {
-            Store(_configuration with
+            _keeper.Store(Configuration with
             {
                 NetworkAdapters =
                 [
-                    .. _configuration.NetworkAdapters.Select(adapter => adapter.MacAddress.Length > 0 ? adapter : adapter with { MacAddress = _services.Addresses.Take() }),
+                    .. Configuration.NetworkAdapters.Select(adapter => adapter.MacAddress.Length > 0 ? adapter : adapter with { MacAddress = _services.Addresses.Take() }),
                 ],
             });
         }
@@ -378,27 +362,21 @@ internal sealed class MachineUnit : IAsyncDisposable
         // First the configuration: from here on the machine has no saved state, whatever happens to the file.
         RememberSavedState(false);
         CrashPoint.Hit("host.state.forgotten");
-        AtomicFile.Delete(MachineStore.SavedStateFile(_configuration));
+        AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
         return Task.CompletedTask;
     }
 
     private void RememberSavedState(bool exists)
     {
-        if (_configuration.HasSavedState != exists)
+        if (Configuration.HasSavedState != exists)
         {
-            Store(_configuration with { HasSavedState = exists });
+            _keeper.Store(Configuration with { HasSavedState = exists });
         }
-    }
-
-    private void Store(VirtualMachineConfiguration configuration)
-    {
-        MachineStore.Save(configuration);
-        _configuration = configuration;
     }
 
     /// <summary>Closes what a guest needs, unless somebody has started it meanwhile.</summary>
     private Task CloseDevicesAsync() =>
-        _machine.Status.ProcessId is null ? _services.Connector.CloseAsync(_configuration, CancellationToken.None) : Task.CompletedTask;
+        _machine.Status.ProcessId is null ? _services.Connector.CloseAsync(Configuration, CancellationToken.None) : Task.CompletedTask;
 
     private int ProcessorPercent()
     {

@@ -19,6 +19,9 @@ internal static class DeviceNames
     /// </summary>
     public static string Node(Guid id, int generation = 0) => $"n{generation % 10}-{Base64Url.EncodeToString(id.ToByteArray())}";
 
+    /// <summary>Whether <paramref name="name"/> is a node of a drive, of whatever medium.</summary>
+    public static bool IsNode(string name, Guid id) => name.Length > 2 && name[0] == 'n' && name.AsSpan(2).SequenceEqual(Node(id).AsSpan(2));
+
     /// <summary>Character device behind a drive.</summary>
     public static string DriveSocket(Guid id) => $"drive-socket-{id:N}";
 

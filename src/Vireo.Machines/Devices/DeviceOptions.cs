@@ -26,8 +26,27 @@ internal static class DeviceOptions
     public static QemuOption DriveSocket(DriveConnection connection) => new QemuOption("-chardev", "socket")
         .With("id", DeviceNames.DriveSocket(connection.DriveId)).With("path", connection.SocketPath).With("reconnect", 1);
 
-    /// <summary>Disk served over vhost-user.</summary>
-    public static QemuOption VhostUserDisk(DriveConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex)
+    /// <summary>Hard disk of the SCSI bus: a virtio disk, whose sectors come from the vhost-user server itself or through QEMU.</summary>
+    public static QemuOption PciDisk(DriveConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex) =>
+        (connection.Transport == DriveTransport.VhostUserBlock ? VhostUserDisk(connection, generation, slots, accelerator) : NbdDisk(connection, generation, slots))
+        .WithOptional("bootindex", bootIndex);
+
+    /// <summary>
+    /// What a disk behind NBD does when a request fails: the guest stops, and goes on with that very request when it is resumed. A storage
+    /// plane that stays away for longer than <see cref="ReconnectSeconds"/> then costs the guest time and nothing else.
+    /// </summary>
+    public static QemuOption WithStops(QemuOption option) => option.With("werror", "stop").With("rerror", "stop");
+
+    private static QemuOption NbdDisk(DriveConnection connection, int generation, DeviceSlots slots)
+    {
+        var device = DeviceNames.Drive(connection.DriveId);
+        var option = new QemuOption("-device", "virtio-blk-pci").With("id", device).With("drive", DeviceNames.Node(connection.DriveId));
+        slots.Place(generation, device, option).With("num-queues", connection.Queues)
+            .With("logical_block_size", connection.LogicalSectorBytes).With("physical_block_size", connection.PhysicalSectorBytes);
+        return WithStops(option);
+    }
+
+    private static QemuOption VhostUserDisk(DriveConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator)
     {
         var device = DeviceNames.Drive(connection.DriveId);
         var option = new QemuOption("-device", "vhost-user-blk-pci").With("id", device).With("chardev", DeviceNames.DriveSocket(connection.DriveId));
@@ -39,7 +58,7 @@ internal static class DeviceOptions
             option.With("iommu_platform", true).With("disable-legacy", true);
         }
 
-        return WithoutMessageInterrupts(option, accelerator).WithOptional("bootindex", bootIndex);
+        return WithoutMessageInterrupts(option, accelerator);
     }
 
     /// <summary>Network adapter and what is behind it.</summary>

@@ -84,7 +84,7 @@ public sealed class MachineCommandLine
 
     private static IEnumerable<string> PciDevices(VirtualMachineConfiguration configuration) =>
         configuration.NetworkAdapters.Select(adapter => DeviceNames.Adapter(adapter.Id))
-            .Concat(configuration.Drives.Where(drive => MachineValidator.ExpectedTransport(drive) == DriveTransport.VhostUserBlock).Select(drive => DeviceNames.Drive(drive.Id)));
+            .Concat(configuration.Drives.Where(MachineValidator.IsPciDisk).Select(drive => DeviceNames.Drive(drive.Id)));
 
     private QemuOption Add(string flag, string? leading = null)
     {
@@ -220,16 +220,16 @@ public sealed class MachineCommandLine
     {
         var connection = _plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id);
         var bootIndex = BootIndex(drive.Id);
-        if (connection?.Transport == DriveTransport.VhostUserBlock)
-        {
-            _options.Add(DeviceOptions.DriveSocket(connection));
-            _options.Add(DeviceOptions.VhostUserDisk(connection, _configuration.Generation, Slots, _plan.Accelerator, bootIndex));
-            return;
-        }
-
         if (connection is not null)
         {
-            _options.Add(DeviceOptions.NbdNode(connection, drive.Kind == DriveKind.Dvd || connection.ReadOnly));
+            _options.Add(connection.Transport == DriveTransport.VhostUserBlock
+                ? DeviceOptions.DriveSocket(connection)
+                : DeviceOptions.NbdNode(connection, drive.Kind == DriveKind.Dvd || connection.ReadOnly));
+            if (MachineValidator.IsPciDisk(drive))
+            {
+                _options.Add(DeviceOptions.PciDisk(connection, _configuration.Generation, Slots, _plan.Accelerator, bootIndex));
+                return;
+            }
         }
 
         var device = Add("-device", drive.Kind == DriveKind.Dvd ? "ide-cd" : "ide-hd").With("id", DeviceNames.Drive(drive.Id));
@@ -247,6 +247,11 @@ public sealed class MachineCommandLine
         if (connection is not null)
         {
             device.With("drive", DeviceNames.Node(drive.Id));
+        }
+
+        if (drive.Kind == DriveKind.HardDisk)
+        {
+            DeviceOptions.WithStops(device);
         }
 
         device.WithOptional("bootindex", bootIndex);

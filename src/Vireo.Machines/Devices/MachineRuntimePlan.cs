@@ -6,10 +6,10 @@ namespace Vireo.Machines.Devices;
 /// <summary>How a machine reaches the disk behind a drive.</summary>
 public enum DriveTransport
 {
-    /// <summary>A vhost-user-blk server: for drives on the SCSI bus.</summary>
+    /// <summary>A vhost-user-blk server: for hard disks on the SCSI bus.</summary>
     VhostUserBlock,
 
-    /// <summary>An NBD server (default export): for IDE drives and for DVDs.</summary>
+    /// <summary>An NBD server (default export): for IDE drives and for DVDs, and for hard disks on the SCSI bus where the processor is emulated.</summary>
     Nbd,
 }
 
@@ -17,11 +17,14 @@ public enum DriveTransport
 /// <param name="DriveId">The drive of the configuration.</param>
 /// <param name="Transport">Protocol.</param>
 /// <param name="SocketPath">Unix socket of the server; it must be listening when the machine starts.</param>
-/// <param name="Queues">Virtqueues (vhost-user-blk).</param>
+/// <param name="Queues">Virtqueues (hard disks on the SCSI bus).</param>
 /// <param name="ReadOnly">The guest may only read.</param>
 /// <param name="PlatformAccess">The server takes addresses that the guest mapped for the device (VIRTIO_F_ACCESS_PLATFORM).</param>
+/// <param name="LogicalSectorBytes">Smallest part that the disk reads and writes; a vhost-user-blk server tells it itself.</param>
+/// <param name="PhysicalSectorBytes">Part that the disk likes to write whole, likewise.</param>
 public sealed record DriveConnection(
-    Guid DriveId, DriveTransport Transport, string SocketPath, int Queues = 1, bool ReadOnly = false, bool PlatformAccess = false);
+    Guid DriveId, DriveTransport Transport, string SocketPath, int Queues = 1, bool ReadOnly = false, bool PlatformAccess = false,
+    int LogicalSectorBytes = 512, int PhysicalSectorBytes = 512);
 
 /// <summary>Where the port of one network adapter is served.</summary>
 /// <param name="AdapterId">The adapter of the configuration.</param>
@@ -98,6 +101,13 @@ public sealed record MachineRuntimePlan
     /// <summary>Output of QEMU itself.</summary>
     [JsonIgnore]
     public string LogPath => Path.Combine(RunFolder, "qemu.log");
+
+    /// <summary>The same with another connection, or none, for one drive.</summary>
+    public MachineRuntimePlan WithDrive(Guid drive, DriveConnection? connection)
+    {
+        var others = Drives.Where(candidate => candidate.DriveId != drive);
+        return this with { Drives = connection is null ? [.. others] : [.. others, connection] };
+    }
 
     /// <summary>Host's end of COM 1 or COM 2.</summary>
     public string ComSocket(int number) => Path.Combine(RunFolder, $"com{number}");

@@ -72,14 +72,13 @@ public static class MachineValidator
                 Require(problems, drive.Kind == DriveKind.HardDisk || configuration.Generation == 2, $"The DVD drive at {place} cannot exist: DVD drives of generation 1 machines are IDE drives.");
             }
 
-            var expected = ExpectedTransport(drive);
             if (connection is null)
             {
                 Require(problems, drive.Kind == DriveKind.Dvd && drive.Path is null, $"The disk of the drive at {place} ('{drive.Path}') is not open.");
             }
             else
             {
-                Require(problems, connection.Transport == expected, $"The disk of the drive at {place} is served as {connection.Transport}; it has to be {expected}.");
+                Require(problems, connection.Transport == DriveTransport.Nbd || IsPciDisk(drive), $"The disk of the drive at {place} is served as {connection.Transport}; it has to be {DriveTransport.Nbd}.");
                 Require(problems, File.Exists(connection.SocketPath), $"The disk of the drive at {place} ('{drive.Path}') is not served: its socket '{connection.SocketPath}' is missing.");
             }
         }
@@ -117,9 +116,12 @@ public static class MachineValidator
         }
     }
 
-    /// <summary>How the disk of a drive has to be served.</summary>
-    public static DriveTransport ExpectedTransport(DriveConfiguration drive) =>
-        drive.Bus == DriveBus.Scsi && drive.Kind == DriveKind.HardDisk ? DriveTransport.VhostUserBlock : DriveTransport.Nbd;
+    /// <summary>Whether a drive is a device of its own on the PCI bus, which comes and goes while the machine runs and may be served by either transport.</summary>
+    public static bool IsPciDisk(DriveConfiguration drive)
+    {
+        ArgumentNullException.ThrowIfNull(drive);
+        return drive is { Bus: DriveBus.Scsi, Kind: DriveKind.HardDisk };
+    }
 
     private static string Describe(DriveConfiguration drive) => $"{(drive.Bus == DriveBus.Ide ? "IDE" : "SCSI")} {drive.ControllerNumber}:{drive.ControllerLocation}";
 

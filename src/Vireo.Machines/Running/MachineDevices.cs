@@ -3,36 +3,43 @@ using System.Text.Json.Nodes;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
 using Vireo.Machines.Qmp;
+using Vireo.Platform.Testing;
 
 namespace Vireo.Machines.Running;
 
-/// <summary>Changes the devices of a running machine.</summary>
+/// <summary>Changes the devices of a running machine; what changed is in its record when a call returns. Hard disks: <see cref="DrivePlug"/>.</summary>
 /// <param name="process">Its process.</param>
-/// <param name="time">Clock.</param>
-internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
+internal sealed class MachineDevices(MachineProcess process)
 {
-    private static readonly TimeSpan s_unplugPatience = TimeSpan.FromSeconds(30);
-
-    /// <summary>Changes the disk in a DVD drive; null ejects.</summary>
-    public async Task ChangeMediumAsync(Guid driveId, DriveConnection? medium, CancellationToken cancellationToken)
+    /// <summary>
+    /// Puts the disk of <paramref name="drive"/> into its DVD drive; a drive without a path is emptied. A change that was cut short at any
+    /// point is finished by asking again.
+    /// </summary>
+    public async Task ChangeMediumAsync(DriveConfiguration drive, DriveConnection? medium, CancellationToken cancellationToken)
     {
-        var drive = Find(driveId);
-        if (drive.Kind != DriveKind.Dvd)
+        if (Find(drive.Id).Kind != DriveKind.Dvd)
         {
             throw new MachineException(MachineErrorKind.NotSupported, "Only the disk in a DVD drive can be changed.");
         }
 
-        var device = DeviceNames.Drive(driveId);
+        var device = DeviceNames.Drive(drive.Id);
         var present = await FindMediumAsync(device, cancellationToken).ConfigureAwait(false);
+        foreach (var left in (await FindNodesAsync(drive.Id, cancellationToken).ConfigureAwait(false)).Where(node => node != present))
+        {
+            await process.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = left }, cancellationToken).ConfigureAwait(false);
+        }
+
         var next = medium is null ? null : DeviceOptions.NbdNode(medium, readOnly: true, present is null ? 0 : NextGeneration(present));
         if (next is not null)
         {
             // First, so that a disk that cannot be reached leaves the present one in place.
             await process.ExecuteAsync("blockdev-add", next.ToJson(), cancellationToken).ConfigureAwait(false);
+            CrashPoint.Hit("machine.medium.reached");
         }
 
         await process.ExecuteAsync("blockdev-open-tray", new JsonObject { ["id"] = device, ["force"] = true }, cancellationToken).ConfigureAwait(false);
         await process.ExecuteAsync("blockdev-remove-medium", new JsonObject { ["id"] = device }, cancellationToken).ConfigureAwait(false);
+        CrashPoint.Hit("machine.medium.removed");
         if (present is not null)
         {
             await process.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = present }, cancellationToken).ConfigureAwait(false);
@@ -45,78 +52,33 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
         }
 
         await process.ExecuteAsync("blockdev-close-tray", new JsonObject { ["id"] = device }, cancellationToken).ConfigureAwait(false);
-        process.Update(record => record with { Plan = record.Plan with { Drives = Replace(record.Plan.Drives, driveId, medium) } });
-    }
-
-    /// <summary>Adds a hard disk on the SCSI bus.</summary>
-    public async Task AddDriveAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken)
-    {
-        if (MachineValidator.ExpectedTransport(drive) != DriveTransport.VhostUserBlock || connection.Transport != DriveTransport.VhostUserBlock)
+        CrashPoint.Hit("machine.medium.changed");
+        process.Update(record => record with
         {
-            throw new MachineException(MachineErrorKind.NotSupported, "Only hard disks on a SCSI controller can be added while the virtual machine runs.");
-        }
-
-        var record = process.Record;
-        var device = DeviceNames.Drive(drive.Id);
-        var slots = record.Slots.Add(record.Configuration.Generation, device);
-        await process.ExecuteAsync("chardev-add", DescribeSocket(connection), cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var option = DeviceOptions.VhostUserDisk(connection, record.Configuration.Generation, slots, record.Plan.Accelerator, bootIndex: null);
-            await process.ExecuteAsync("device_add", option.ToJson(), cancellationToken).ConfigureAwait(false);
-        }
-        catch (QmpException)
-        {
-            await RemoveSocketAsync(drive.Id, cancellationToken).ConfigureAwait(false);
-            throw;
-        }
-
-        process.Update(current => current with
-        {
-            Slots = slots,
-            Configuration = current.Configuration with { Drives = [.. current.Configuration.Drives, drive] },
-            Plan = current.Plan with { Drives = Replace(current.Plan.Drives, drive.Id, connection) },
+            Configuration = record.Configuration with { Drives = [.. record.Configuration.Drives.Select(other => other.Id == drive.Id ? other with { Path = drive.Path } : other)] },
+            Plan = record.Plan.WithDrive(drive.Id, medium),
         });
     }
 
-    /// <summary>Removes a hard disk on the SCSI bus: asks the guest and waits until it has let go.</summary>
-    public async Task RemoveDriveAsync(Guid driveId, CancellationToken cancellationToken)
+    /// <summary>Plugs the cable of an adapter in when it is connected to a switch, else out.</summary>
+    public async Task SetAdapterAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellationToken)
     {
-        if (MachineValidator.ExpectedTransport(Find(driveId)) != DriveTransport.VhostUserBlock)
+        await process.ExecuteAsync(
+            "set_link", new JsonObject { ["name"] = DeviceNames.Adapter(adapter.Id), ["up"] = adapter.SwitchId is not null }, cancellationToken).ConfigureAwait(false);
+        CrashPoint.Hit("machine.link.set");
+        if (process.Record.Configuration.NetworkAdapters.Contains(adapter))
         {
-            throw new MachineException(MachineErrorKind.NotSupported, "Only hard disks on a SCSI controller can be removed while the virtual machine runs.");
-        }
-
-        var device = DeviceNames.Drive(driveId);
-        await process.ExecuteAsync("device_del", new JsonObject { ["id"] = device }, cancellationToken).ConfigureAwait(false);
-        using var limit = new CancellationTokenSource(s_unplugPatience, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            while (await ExistsAsync(device, either.Token).ConfigureAwait(false))
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), time, either.Token).ConfigureAwait(false);
-            }
-
-            await RemoveSocketAsync(driveId, either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException exception) when (limit.IsCancellationRequested)
-        {
-            throw new MachineException(
-                MachineErrorKind.GuestTimeout, $"The guest did not let go of the disk within {s_unplugPatience.TotalSeconds:0} s. Unmount it in the guest and try again.", exception);
+            return;
         }
 
         process.Update(record => record with
         {
-            Slots = record.Slots.Remove(device),
-            Configuration = record.Configuration with { Drives = [.. record.Configuration.Drives.Where(drive => drive.Id != driveId)] },
-            Plan = record.Plan with { Drives = Replace(record.Plan.Drives, driveId, null) },
+            Configuration = record.Configuration with
+            {
+                NetworkAdapters = [.. record.Configuration.NetworkAdapters.Select(other => other.Id == adapter.Id ? adapter : other)],
+            },
         });
     }
-
-    /// <summary>Plugs a network cable in or out.</summary>
-    public Task SetLinkAsync(Guid adapterId, bool up, CancellationToken cancellationToken) =>
-        process.ExecuteAsync("set_link", new JsonObject { ["name"] = DeviceNames.Adapter(adapterId), ["up"] = up }, cancellationToken);
 
     /// <summary>Memory of the guest.</summary>
     public async Task<MachineMemory> GetMemoryAsync(CancellationToken cancellationToken)
@@ -141,32 +103,6 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
     private static long? Statistic(JsonElement values, string name) =>
         values.FindMember(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0 ? number : null;
 
-    private static JsonObject DescribeSocket(DriveConnection connection) => new()
-    {
-        ["id"] = DeviceNames.DriveSocket(connection.DriveId),
-        ["backend"] = new JsonObject
-        {
-            ["type"] = "socket",
-            ["data"] = new JsonObject
-            {
-                ["addr"] = new JsonObject { ["type"] = "unix", ["data"] = new JsonObject { ["path"] = connection.SocketPath } },
-                ["server"] = false,
-                ["reconnect"] = 1,
-            },
-        },
-    };
-
-    private static List<DriveConnection> Replace(IReadOnlyList<DriveConnection> connections, Guid driveId, DriveConnection? connection)
-    {
-        var others = connections.Where(candidate => candidate.DriveId != driveId).ToList();
-        if (connection is not null)
-        {
-            others.Add(connection);
-        }
-
-        return others;
-    }
-
     /// <summary>Node names of media are numbered, see <see cref="DeviceNames.Node"/>: the old node still exists when the new one is made.</summary>
     private static int NextGeneration(string node) => node.Length > 1 && char.IsAsciiDigit(node[1]) ? node[1] - '0' + 1 : 0;
 
@@ -185,27 +121,11 @@ internal sealed class MachineDevices(MachineProcess process, TimeProvider time)
         return null;
     }
 
-    /// <summary>QEMU lets go of a device a moment after its name is gone; until then its socket is busy.</summary>
-    private async Task RemoveSocketAsync(Guid driveId, CancellationToken cancellationToken)
+    /// <summary>Every node of a drive, also those that nothing uses.</summary>
+    private async Task<IReadOnlyList<string>> FindNodesAsync(Guid driveId, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            try
-            {
-                await process.ExecuteAsync("chardev-remove", new JsonObject { ["id"] = DeviceNames.DriveSocket(driveId) }, cancellationToken).ConfigureAwait(false);
-                return;
-            }
-            catch (QmpException exception) when (exception.Description.Contains("busy", StringComparison.Ordinal))
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private async Task<bool> ExistsAsync(string device, CancellationToken cancellationToken)
-    {
-        var devices = await process.ExecuteAsync("qom-list", new JsonObject { ["path"] = "/machine/peripheral" }, cancellationToken).ConfigureAwait(false);
-        return devices.AsList().Any(entry => entry.Member("name").AsText() == device);
+        var nodes = await process.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, cancellationToken).ConfigureAwait(false);
+        return [.. nodes.AsList().Select(node => node.Member("node-name").AsText()).Where(name => DeviceNames.IsNode(name, driveId))];
     }
 
     private DriveConfiguration Find(Guid driveId) => process.Record.Configuration.Drives.FirstOrDefault(drive => drive.Id == driveId)

@@ -13,6 +13,9 @@ internal sealed class MachineProcess : IAsyncDisposable
     private const int Kill = 9;
 
     private static readonly TimeSpan s_reconnectDelay = TimeSpan.FromMilliseconds(500);
+
+    // QEMU answers nothing while it waits for a disk that is away, which it does for DeviceOptions.ReconnectSeconds.
+    private static readonly TimeSpan s_answerPatience = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan s_lastWords = TimeSpan.FromSeconds(2);
 
     private readonly ProcessHandle _handle;
@@ -96,10 +99,21 @@ internal sealed class MachineProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a QMP command.</summary>
-    /// <exception cref="MachineException">There is no control connection.</exception>
+    /// <exception cref="MachineException">There is no control connection, or QEMU does not answer on it.</exception>
     /// <exception cref="QmpException">QEMU refused.</exception>
-    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken cancellationToken) =>
-        Control().ExecuteAsync(command, arguments, cancellationToken);
+    public async Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(s_answerPatience, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await Control().ExecuteAsync(command, arguments, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new MachineException(MachineErrorKind.ControlLost, $"QEMU did not answer '{command}' within {s_answerPatience.TotalSeconds:0} s.", exception);
+        }
+    }
 
     /// <summary>Hands an open file to QEMU under a name.</summary>
     public Task HandOverAsync(string name, System.Runtime.InteropServices.SafeHandle file, CancellationToken cancellationToken) =>

@@ -23,8 +23,20 @@ public sealed class KillTests(SystemHost system)
     public async Task KillingEveryPlaneAgainAndAgainLosesNoFlushedWriteAndNoConnection()
     {
         var host = system.Host;
-        var guests = await Task.WhenAll(Writing.StartAsync(host, generation: 1), Writing.StartAsync(host, generation: 2));
-        for (var round = 0; round < 3; round++)
+        await KillAsync(host, rounds: 3, await Task.WhenAll(Writing.StartAsync(host, generation: 1, "ide-hd"), Writing.StartAsync(host, generation: 2, "virtio-blk-pci")));
+    }
+
+    [Fact]
+    [Requirement("VM-10")]
+    public async Task NeitherDoesAGuestWhoseDiskSharesItsMemory()
+    {
+        await using var host = await VireoHost.StartAsync(sharedMemoryDisks: true);
+        await KillAsync(host, rounds: 2, [await Writing.StartAsync(host, generation: 2, "vhost-user-blk-pci")]);
+    }
+
+    private static async Task KillAsync(VireoHost host, int rounds, IReadOnlyList<Writing> guests)
+    {
+        for (var round = 0; round < rounds; round++)
         {
             foreach (var plane in Enum.GetValues<Plane>())
             {
@@ -46,10 +58,16 @@ public sealed class KillTests(SystemHost system)
     {
         private int _noted;
 
-        public static async Task<Writing> StartAsync(VireoHost host, int generation)
+        public static async Task<Writing> StartAsync(VireoHost host, int generation, string device)
         {
             var name = $"kill{generation}";
             var disk = await host.NewGuestAsync(name, generation, switchName: "Default Switch");
+            var commandLine = await host.CommandLineAsync(name);
+            if (commandLine.Contains("-accel tcg", StringComparison.Ordinal))
+            {
+                Assert.Contains($" {device},id=drive-", commandLine, StringComparison.Ordinal);
+            }
+
             await host.CheckAsync("Wait-VM", "-Name", name, "-For", "IPAddress", "-Timeout", "180");
             var adapter = (await host.QueryAsync("Get-VMNetworkAdapter", "-VMName", name)).Single();
             var address = adapter.GetProperty("IPAddresses").EnumerateArray().Select(value => value.GetString()!).First(value => value.Contains('.', StringComparison.Ordinal));

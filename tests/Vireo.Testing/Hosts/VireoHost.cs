@@ -40,7 +40,13 @@ public sealed class VireoHost : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private readonly string _namespace;
 
-    private VireoHost() => _namespace = Path.GetFileName(_folder.Path);
+    private readonly bool _sharedMemoryDisks;
+
+    private VireoHost(bool sharedMemoryDisks)
+    {
+        _sharedMemoryDisks = sharedMemoryDisks;
+        _namespace = Path.GetFileName(_folder.Path);
+    }
 
     /// <summary>Root folder: <c>--root</c>.</summary>
     public string Root => _folder["h"];
@@ -49,14 +55,15 @@ public sealed class VireoHost : IAsyncDisposable
     public string Files => _folder["f"];
 
     /// <summary>Starts a host; returns when it answers.</summary>
-    public static async Task<VireoHost> StartAsync()
+    /// <param name="sharedMemoryDisks">Its hard disks on the SCSI bus share the guest's memory (vhost-user) also where the processor is emulated.</param>
+    public static async Task<VireoHost> StartAsync(bool sharedMemoryDisks = false)
     {
         if (!File.Exists(Path.Combine(s_programs, "vireo")))
         {
             throw new InvalidOperationException("The programs are not built: run './vireo build', or './test', which does it.");
         }
 
-        var host = new VireoHost();
+        var host = new VireoHost(sharedMemoryDisks);
         try
         {
             Directory.CreateDirectory(host.Root);
@@ -97,7 +104,7 @@ public sealed class VireoHost : IAsyncDisposable
     public async Task<string> NewGuestAsync(string name, int generation = 2, bool isFixed = false, string? switchName = null, bool start = true)
     {
         var disk = Path.Combine(Files, $"{name}.vhdx");
-        await Task.Run(() => GuestDisk.Build(disk, generation, isFixed));
+        await Task.Run(() => GuestDisk.Build(disk, generation, isFixed, bounces: _sharedMemoryDisks));
         string[] connect = switchName is null ? [] : ["-SwitchName", switchName];
         await CheckAsync(["New-VM", "-Name", name, "-Generation", generation.ToString(CultureInfo.InvariantCulture), "-MemoryStartupBytes", "256MB", "-VHDPath", disk, .. connect]);
         if (start)
@@ -114,6 +121,14 @@ public sealed class VireoHost : IAsyncDisposable
         var id = (await QueryAsync("Get-VM", "-Name", name)).Single().GetProperty("Id").GetGuid();
         var folder = Path.Combine(Root, "run", "m", id.ToString("N"));
         return await SerialShell.OpenAsync(Path.Combine(folder, "com1"), Path.Combine(folder, "com1.log"), limit);
+    }
+
+    /// <summary>What the process of a running machine was made of: its command line, for people.</summary>
+    public async Task<string> CommandLineAsync(string name)
+    {
+        var id = (await QueryAsync("Get-VM", "-Name", name)).Single().GetProperty("Id").GetGuid();
+        var process = Processes().Single(candidate => candidate.Words.Contains("-uuid", StringComparer.Ordinal) && candidate.Words.Contains(id.ToString(), StringComparer.Ordinal));
+        return string.Join(' ', process.Words);
     }
 
     /// <summary>The state of a machine as <c>Get-VM</c> says it.</summary>
@@ -187,12 +202,13 @@ public sealed class VireoHost : IAsyncDisposable
         }
     }
 
-    private static async Task<CommandOutput> ExecuteAsync(string program, IReadOnlyList<string> arguments)
+    private async Task<CommandOutput> ExecuteAsync(string program, IReadOnlyList<string> arguments)
     {
         var text = $"{program} {string.Join(' ', arguments)}";
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin";
         start.Environment.Remove("VIREO_ROOT");
+        start.Environment["VIREO_EMULATED_DISKS"] = _sharedMemoryDisks ? "vhost-user" : "";
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
 
