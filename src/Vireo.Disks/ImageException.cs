@@ -29,6 +29,12 @@ public enum ImageErrorKind
 
     /// <summary>The storage below failed.</summary>
     IoError,
+
+    /// <summary>The parent of a differencing image was not found.</summary>
+    ParentMissing,
+
+    /// <summary>The parent of a differencing image is not the one it was made from.</summary>
+    IdentityMismatch,
 }
 
 /// <summary>An image cannot be opened, made or closed. The message is one sentence that names the file, the place and what to do.</summary>

@@ -1,5 +1,6 @@
 using Vireo.Disks.Files;
 using Vireo.Disks.Raw;
+using Vireo.Disks.Vhd;
 using Vireo.Disks.Vhdx;
 using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
@@ -10,7 +11,19 @@ namespace Vireo.Disks;
 /// <param name="ReadOnly">Nothing is written, not even the replay of a log; others may read at the same time.</param>
 /// <param name="Format">Null to go by the file's name, and by its content when the name tells nothing.</param>
 /// <param name="TakeLock">False only to look at an image that may be open elsewhere.</param>
-public sealed record ImageOpenOptions(bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true);
+/// <param name="Parents">Where the parents of a differencing image are looked for, when not where the image says.</param>
+/// <param name="Alone">Opens a differencing image without its parents, to look at it: what it does not hold cannot be read.</param>
+/// <param name="AcceptBadChecksums">Reads on when a checksum is wrong but the values make sense, to rescue data; only together with <paramref name="ReadOnly"/>.</param>
+public sealed record ImageOpenOptions(
+    bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true, ParentSearch? Parents = null, bool Alone = false, bool AcceptBadChecksums = false);
+
+/// <summary>An image without opening it for use.</summary>
+/// <param name="Properties">What it says of itself.</param>
+/// <param name="Parent">What it says of its parent.</param>
+/// <param name="ParentPath">Where the parent was found; the most telling path in the image when it was not; null without a parent.</param>
+/// <param name="MinimumSizeBytes">The least size without loss of data; null when it is not known.</param>
+/// <param name="IsInUse">Whether a program has it open.</param>
+public sealed record ImageInspection(ImageProperties Properties, ParentReference? Parent, string? ParentPath, long? MinimumSizeBytes, bool IsInUse);
 
 /// <summary>The door to disk images: finds the format, opens, makes, inspects.</summary>
 public static class ImageFile
@@ -19,29 +32,24 @@ public static class ImageFile
 
     private static ReadOnlySpan<byte> VhdSignature => "conectix"u8;
 
-    /// <summary>Opens an image of any supported format. Hostile files end in an exception, never in a write.</summary>
-    /// <exception cref="ImageException">Not there, in use, damaged, or of a kind that is not supported.</exception>
+    /// <summary>
+    /// Opens an image of any supported format, with its parents when it is a differencing one: they are opened for reading only, and locked
+    /// so that nobody writes to them meanwhile. Hostile files end in an exception, never in a write.
+    /// </summary>
+    /// <exception cref="ImageException">Not there, in use, damaged, or of a kind that is not supported; or a parent is.</exception>
     public static IDiskImage Open(string path, ImageOpenOptions options)
     {
-        var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
-        try
-        {
-            return Open(file, options.Format ?? FormatByName(path));
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        var image = OpenAlone(path, options);
+        return image.ParentReference is null || options.Alone ? image : ImageChain.Complete(image, options);
     }
 
     /// <summary>Opens the image in <paramref name="file"/>, which the image owns when the call succeeds.</summary>
     /// <exception cref="ImageException">Damaged, or of a kind that is not supported.</exception>
-    public static IDiskImage Open(IImageFile file, DiskFormat? format = null) => (format ?? Sniff(file)) switch
+    public static IDiskImage Open(IImageFile file, DiskFormat? format = null, bool acceptBadChecksums = false) => (format ?? Sniff(file)) switch
     {
         DiskFormat.Vhdx => VhdxImage.Open(file, Guid.NewGuid),
-        DiskFormat.Raw => new RawImage(file),
-        _ => throw new ImageException(ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' is a VHD (version 1) file; VHD is not supported yet, convert it to VHDX."),
+        DiskFormat.Vhd => VhdImage.Open(file, acceptBadChecksums),
+        _ => new RawImage(file),
     };
 
     /// <summary>
@@ -79,9 +87,9 @@ public static class ImageFile
             : DiskFormat.Raw;
     }
 
-    /// <summary>What an image says of itself, and whether a program has it open. Works on an image that is in use.</summary>
+    /// <summary>What an image says of itself, and whether a program has it open. Works on an image that is in use, and on one whose parent is missing.</summary>
     /// <exception cref="ImageException">Not there, damaged, or of a kind that is not supported.</exception>
-    public static async Task<(ImageProperties Properties, bool IsInUse)> InspectAsync(string path)
+    public static async Task<ImageInspection> InspectAsync(string path, ParentSearch? parents = null)
     {
         bool isInUse;
         using (var probe = NativeFile.TryOpen(path, writable: false, out _))
@@ -89,16 +97,26 @@ public static class ImageFile
             isInUse = probe is not null && ImageLock.IsHeld(probe);
         }
 
-        var image = Open(path, new ImageOpenOptions(ReadOnly: true, TakeLock: false));
+        var image = OpenAlone(path, new ImageOpenOptions(ReadOnly: true, TakeLock: false));
         await using (image.ConfigureAwait(false))
         {
-            return (image.Properties, isInUse);
+            var reference = image.ParentReference;
+            return new ImageInspection(
+                image.Properties,
+                reference,
+                reference is null ? null : ImageChain.FindParent(image, parents) ?? (reference.Paths.Count > 0 ? reference.Paths[0] : string.Empty),
+                await MinimumSize.MeasureAsync(image).ConfigureAwait(false),
+                isInUse);
         }
     }
 
     /// <summary>Makes a VHDX file: complete under its name, or not there at all.</summary>
     /// <exception cref="ImageException">A parameter is out of range, the file exists, there is no space.</exception>
     public static void Create(string path, VhdxCreate parameters) => Create(path, file => parameters.Write(file, Guid.NewGuid));
+
+    /// <summary>Makes a VHD file: complete under its name, or not there at all.</summary>
+    /// <exception cref="ImageException">A parameter is out of range, the file exists, there is no space.</exception>
+    public static void Create(string path, VhdCreate parameters) => Create(path, file => parameters.Write(file, Guid.NewGuid));
 
     /// <summary>Makes a raw file of zeros: complete under its name, or not there at all.</summary>
     /// <param name="path">The new file.</param>
@@ -124,7 +142,23 @@ public static class ImageFile
         });
     }
 
-    private static void Create(string path, Action<IImageFile> write)
+    internal static IDiskImage OpenAlone(string path, ImageOpenOptions options)
+    {
+        var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
+        try
+        {
+            return Open(file, options.Format ?? FormatByName(path), options.AcceptBadChecksums);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a file with <paramref name="write"/>: complete under its name, or not there at all.</summary>
+    /// <exception cref="ImageException">The folder is missing, the file exists, there is no space.</exception>
+    internal static void Create(string path, Action<IImageFile> write)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (!Directory.Exists(folder))

@@ -46,8 +46,8 @@ internal sealed class ImageService(DiskRegistry disks)
 
         try
         {
-            var (properties, isInUse) = await ImageFile.InspectAsync(path).ConfigureAwait(false);
-            return Describe(path, properties, isInUse);
+            var inspection = await ImageFile.InspectAsync(path).ConfigureAwait(false);
+            return Describe(path, inspection.Properties, inspection.IsInUse);
         }
         catch (ImageException exception)
         {
