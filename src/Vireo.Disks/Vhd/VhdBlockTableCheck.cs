@@ -17,7 +17,9 @@ internal static class VhdBlockTableCheck
         ];
         foreach (var locator in header.Locators)
         {
-            if (locator is { Code: not 0, LengthBytes: > 0, Offset: > 0 } && footer.DiskType == VhdDiskType.Differencing)
+            // One of an unknown kind may say anything.
+            if (locator is { Code: not 0, LengthBytes: > 0, Offset: > 0 } && footer.DiskType == VhdDiskType.Differencing
+                && locator.Offset <= file.LengthBytes - locator.LengthBytes)
             {
                 structures.Add((locator.Offset, locator.LengthBytes, "a parent locator"));
             }

@@ -111,7 +111,7 @@ internal sealed class VhdCompaction(IImageFile file, VhdSparseImage image)
         ];
         if (image.IsDifferencing)
         {
-            taken.AddRange(image.Header.Locators.Where(static locator => locator is { Code: not 0, LengthBytes: > 0 })
+            taken.AddRange(image.Header.Locators.Where(static locator => locator is { Code: not 0, LengthBytes: > 0, Offset: > 0 } && locator.Offset <= uint.MaxValue * (long)VhdLimits.SectorBytes)
                 .Select(static locator => (locator.Offset, VhdLimits.RoundUp(locator.Offset + locator.LengthBytes, VhdLimits.SectorBytes))));
         }
 

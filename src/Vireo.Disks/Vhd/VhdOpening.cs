@@ -49,6 +49,7 @@ internal sealed record VhdOpening(
         }
 
         var header = ReadHeader(file, footer, acceptBadChecksums);
+        CheckBlockSize(file, footer, header);
         var blockCount = BlockCount(footer.CurrentSizeBytes, header.BlockBytes);
         CheckHeader(file, footer, header, blockCount);
         var table = VhdBlockTable.Read(file, header.TableOffset, blockCount);
@@ -91,14 +92,17 @@ internal sealed record VhdOpening(
                 ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' has a dynamic header of the unknown version {VhdDynamicHeader.VersionOf(bytes):X8}.");
     }
 
+    private static void CheckBlockSize(IImageFile file, VhdFooter footer, VhdDynamicHeader header)
+    {
+        if (!BitOperations.IsPow2(header.BlockBytes) || header.BlockBytes is < VhdLimits.MinimumBlockBytes or > VhdLimits.MaximumBlockBytes)
+        {
+            throw ImageException.Corrupt(file.Path, footer.DataOffset, $"the block size {header.BlockBytes} is not a power of two from 4 KB to 256 MB");
+        }
+    }
+
     private static void CheckHeader(IImageFile file, VhdFooter footer, VhdDynamicHeader header, long blockCount)
     {
         var (path, offset) = (file.Path, footer.DataOffset);
-        if (!BitOperations.IsPow2(header.BlockBytes) || header.BlockBytes is < VhdLimits.MinimumBlockBytes or > VhdLimits.MaximumBlockBytes)
-        {
-            throw ImageException.Corrupt(path, offset, $"the block size {header.BlockBytes} is not a power of two from 4 KB to 256 MB");
-        }
-
         if (blockCount > VhdLimits.MaximumBlocks)
         {
             throw new ImageException(
