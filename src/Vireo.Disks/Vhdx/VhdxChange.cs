@@ -19,7 +19,7 @@ internal sealed class VhdxChange
     /// <summary>What <paramref name="page"/> will hold; to be changed.</summary>
     public Span<ulong> Stage(VhdxPage page)
     {
-        var index = _pages.IndexOf(page);
+        var index = _pages.LastIndexOf(page);
         if (index < 0)
         {
             index = _pages.Count;

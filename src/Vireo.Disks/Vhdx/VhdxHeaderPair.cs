@@ -47,12 +47,17 @@ internal sealed class VhdxHeaderPair
         return new VhdxHeaderPair(file, current, firstIsCurrent);
     }
 
-    /// <summary>Makes the changed header current, durably, after everything that was written before. The sequence number is filled in here.</summary>
+    /// <summary>
+    /// Makes the changed header current, durably, after everything that was written before; then the other one too, so that the file opens
+    /// as it is also when one of them is damaged. The sequence numbers are filled in here.
+    /// </summary>
     public BlockStatus Update(Func<VhdxHeader, VhdxHeader> change)
     {
         lock (_updating)
         {
-            return UpdateLocked(change(Current) with { SequenceNumber = Current.SequenceNumber + 1 });
+            var next = change(Current);
+            var status = UpdateLocked(next with { SequenceNumber = Current.SequenceNumber + 1 });
+            return status == BlockStatus.Ok ? UpdateLocked(next with { SequenceNumber = Current.SequenceNumber + 1 }) : status;
         }
     }
 

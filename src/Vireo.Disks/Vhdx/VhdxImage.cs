@@ -17,6 +17,7 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     private readonly FlushRunner _flush;
     private readonly FlushGroup _barrier;
     private readonly Lock _starting = new();
+    private readonly VhdxMaintenance? _maintenance;
     private VhdxParts _parts;
     private ParentWindow? _parent;
     private volatile bool _isWriting;
@@ -30,7 +31,8 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
         _parts = new VhdxParts(file, opened, newId, background);
         _flush = new FlushRunner(() => _parts.Log.Flush());
         _barrier = new FlushGroup(file.Flush, background);
-        UserItems = new VhdxUserItems(file, this);
+        _maintenance = file.IsReadOnly ? null : new VhdxMaintenance(this, file, newId);
+        UserItems = new VhdxUserItems(file, this, _maintenance);
         Capabilities = file.IsReadOnly
             ? new(ReadOnly: true, Capability.None, Capability.None, Capability.Native)
             : new(ReadOnly: false, opened.Metadata.LeaveBlocksAllocated ? Capability.None : Capability.Native, Capability.Native, Capability.Native);
@@ -71,7 +73,7 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     }
 
     /// <inheritdoc/>
-    public IImageMaintenance? Maintenance => null;
+    public IImageMaintenance? Maintenance => _maintenance;
 
     /// <inheritdoc/>
     public ImageProperties Properties => new(
@@ -198,7 +200,7 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     /// Runs a change of the file as a whole, while no request is inside: on a clean file, and with the image made of what the file is afterwards.
     /// </summary>
     /// <exception cref="ImageException">The storage failed, or whatever <paramref name="change"/> threw; the image is whole in either case.</exception>
-    internal async Task MaintainAsync(Func<VhdxParts, VhdxHeaderPair, Task> change)
+    internal async Task MaintainAsync(Action<VhdxParts, VhdxHeaderPair> change)
     {
         var status = EndWriting();
         if (status != BlockStatus.Ok)
@@ -206,17 +208,26 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
             throw ImageException.Failed(Path, "write", status);
         }
 
+        // What was written since the image was opened is not in what was read then.
+        Reload();
+
+        // Long work, of which none may be cut short by whoever called.
         try
         {
-            await change(_parts, _headers).ConfigureAwait(false);
+            await Task.Run(() => change(_parts, _headers)).ConfigureAwait(false);
         }
         finally
         {
-            var opened = VhdxOpening.Read(_file);
-            Replay(_file, opened, _newId);
-            _headers = opened.Headers;
-            _parts = new VhdxParts(_file, opened, _newId, _background);
+            Reload();
         }
+    }
+
+    private void Reload()
+    {
+        var opened = VhdxOpening.Read(_file);
+        Replay(_file, opened, _newId);
+        _headers = opened.Headers;
+        _parts = new VhdxParts(_file, opened, _newId, _background);
     }
 
     private VhdxBatEntry Found(BlockStatus status, VhdxBatEntry entry) => status switch

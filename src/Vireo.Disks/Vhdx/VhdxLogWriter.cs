@@ -90,7 +90,7 @@ internal sealed class VhdxLogWriter
         }
 
         new VhdxLogEntryHeader(
-            entryBytes, (int)(_tail % _ringBytes), sequenceNumber, change.Count, _logId, durableFileBytes, fileBytes).WriteAndSeal(entry);
+            entryBytes, (int)(_tail % _ringBytes), sequenceNumber, change.Count, _logId, RoundDown(durableFileBytes), RoundDown(fileBytes + VhdxLimits.Megabyte - 1)).WriteAndSeal(entry);
         var position = Appended % _ringBytes;
         var first = (int)Math.Min(entryBytes, _ringBytes - position);
         var status = _file.Write(_ringOffset + position, entry[..first]);
@@ -109,6 +109,9 @@ internal sealed class VhdxLogWriter
 
         return status;
     }
+
+    // 2.3.1.1: both lengths are multiples of 1 MB.
+    private static long RoundDown(long lengthBytes) => lengthBytes / VhdxLimits.Megabyte * VhdxLimits.Megabyte;
 
     /// <summary>Notes that the changes of all entries before <paramref name="place"/> are durable in place: later entries need not carry them.</summary>
     public void Retire(long place) => _tail = Math.Max(_tail, place);

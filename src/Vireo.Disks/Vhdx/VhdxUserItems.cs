@@ -7,11 +7,13 @@ public sealed class VhdxUserItems
 {
     private readonly IImageFile _file;
     private readonly VhdxImage _image;
+    private readonly VhdxMaintenance? _maintenance;
 
-    internal VhdxUserItems(IImageFile file, VhdxImage image)
+    internal VhdxUserItems(IImageFile file, VhdxImage image, VhdxMaintenance? maintenance)
     {
         _file = file;
         _image = image;
+        _maintenance = maintenance;
     }
 
     /// <summary>Which items there are.</summary>
@@ -33,4 +35,36 @@ public sealed class VhdxUserItems
 
         return null;
     }
+
+    /// <summary>Adds an item or replaces its content, durably and as a whole, while no request is inside the image.</summary>
+    /// <param name="id">Names the item.</param>
+    /// <param name="content">At most 1 MB.</param>
+    /// <param name="isVirtualDisk">Whether it is about the virtual disk: children take it over, and merging brings it to the parent.</param>
+    /// <exception cref="ImageException">Too long, one too many, the image is open for reading only, or the storage failed.</exception>
+    public void Write(Guid id, byte[] content, bool isVirtualDisk)
+    {
+        if (content.Length > VhdxMetadataTable.MaximumItemBytes)
+        {
+            throw new ImageException(
+                ImageErrorKind.InvalidParameter, _file.Path, $"A metadata item of '{_file.Path}' can have 1 MB at most; {content.Length} bytes were given.");
+        }
+
+        Maintenance().Edit(changesContent: false, (editor, _) => editor.Put(new VhdxMetadataEntry(id, 0, 0, IsUser: true, isVirtualDisk, IsRequired: false), content));
+    }
+
+    /// <summary>Removes an item, durably, while no request is inside the image; false when there is none of that id.</summary>
+    /// <exception cref="ImageException">The image is open for reading only, or the storage failed.</exception>
+    public bool Remove(Guid id)
+    {
+        if (!List().Any(item => item.Id == id))
+        {
+            return false;
+        }
+
+        Maintenance().Edit(changesContent: false, (editor, _) => editor.Put(new VhdxMetadataEntry(id, 0, 0, IsUser: true, IsVirtualDisk: false, IsRequired: false), null));
+        return true;
+    }
+
+    private VhdxMaintenance Maintenance() =>
+        _maintenance ?? throw new ImageException(ImageErrorKind.AccessDenied, _file.Path, $"The image '{_file.Path}' is open for reading only; open it for writing to change its metadata.");
 }
