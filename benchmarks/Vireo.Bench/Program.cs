@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Vireo.Bench;
+using Vireo.Bench.Storage;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new StorageBenchmark()];
 if (args is [ServedPair.Verb, .. var sockets])
 {
     return await ServedPair.RunAsync(sockets);

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Vireo.Testing.Vhost;
+
+namespace Vireo.Bench.Storage;
+
+/// <summary>
+/// A front end of vhost-user-blk that does nothing but ask: shares memory, sets up the queues, keeps so many requests of random places in
+/// flight and counts. It sleeps on the call eventfd when nothing is ready, as a guest's driver does.
+/// </summary>
+internal sealed class VhostLoad : IDisposable
+{
+    private const int SectorBytes = 512;
+    private const ulong EventIndex = 1UL << 29;
+    private const ulong Indirect = 1UL << 28;
+    private const ulong SegmentCount = 1UL << 2;
+    private const ulong Flush = 1UL << 9;
+    private readonly MockGuestMemory _memory;
+    private readonly MockFrontEnd _frontEnd;
+    private readonly MockQueue _queue;
+    private readonly MockBlockDriver _driver;
+    private readonly Random _random = new(1);
+
+    /// <summary>Connects and starts one queue.</summary>
+    public VhostLoad(DiskServer server, int depth, int blockBytes)
+    {
+        const int queueSize = 128;
+        _memory = new MockGuestMemory(Math.Max(8 << 20, (depth * (blockBytes + 8192)) + (4 << 20)));
+        _frontEnd = new MockFrontEnd(server.SocketPath);
+        _frontEnd.Negotiate(EventIndex | Indirect | SegmentCount | Flush);
+        if (!_frontEnd.SetMemory(_memory))
+        {
+            throw new InvalidOperationException($"{server.Name} refused the memory.");
+        }
+
+        _queue = new MockQueue(_memory, 0, queueSize, eventIndex: true);
+        _frontEnd.Start(_memory, _queue);
+        _driver = new MockBlockDriver(_memory, _queue, depth, blockBytes, indirect: true);
+    }
+
+    /// <summary>Requests a second, over <paramref name="seconds"/>.</summary>
+    public double Run(bool isWrite, int blockBytes, int depth, double seconds)
+    {
+        var type = isWrite ? MockBlockDriver.Write : MockBlockDriver.Read;
+        var blocks = (StorageBenchmark.ImageMegabytes << 20) / blockBytes;
+        var done = 0L;
+        var inFlight = 0;
+        var begin = Stopwatch.GetTimestamp();
+        var end = begin + (long)(seconds * Stopwatch.Frequency);
+        while (true)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (now < end)
+            {
+                while (inFlight < depth)
+                {
+                    _driver.Send(_driver.Take(), type, (ulong)_random.Next(blocks) * (ulong)(blockBytes / SectorBytes), blockBytes);
+                    inFlight++;
+                }
+
+                _queue.Kick();
+            }
+            else if (inFlight == 0)
+            {
+                return done / Stopwatch.GetElapsedTime(begin, now).TotalSeconds;
+            }
+
+            for (var request = _driver.Wait(); request is not null; request = _driver.TryGet())
+            {
+                if (request.Status != 0)
+                {
+                    throw new InvalidOperationException($"A request failed with status {request.Status}.");
+                }
+
+                _driver.Return(request);
+                inFlight--;
+                done++;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _frontEnd.Dispose();
+        _queue.Dispose();
+        _memory.Dispose();
+    }
+}
