@@ -35,6 +35,9 @@ public static class Errno
     /// <summary>EFBIG.</summary>
     public const int FileTooBig = 27;
 
+    /// <summary>EBUSY.</summary>
+    public const int Busy = 16;
+
     /// <summary>ENOSPC.</summary>
     public const int NoSpace = 28;
 

@@ -13,6 +13,11 @@ public interface IImageFile : IDisposable
     /// <summary>Whether writing is refused.</summary>
     bool IsReadOnly { get; }
 
+    /// <summary>
+    /// Whether a synchronous call may wait for a disk, so that no reactor makes one. Reads and writes of data never hold a reactor up.
+    /// </summary>
+    bool MayWait => false;
+
     /// <summary>Length in bytes now.</summary>
     long LengthBytes { get; }
 

@@ -1,21 +1,30 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Vireo.Platform;
+using Vireo.Platform.Events;
 using Vireo.Platform.Files;
 using Vireo.Platform.Memory;
 
 namespace Vireo.Disks.Files;
 
-/// <summary>An image file of the operating system: scatter/gather calls straight to and from the caller's memory.</summary>
+/// <summary>
+/// An image file of the operating system: scatter/gather calls straight to and from the caller's memory. On a reactor's thread no read or
+/// write of data waits for a disk: what the page cache holds is read at once, everything else goes through the reactor's
+/// <see cref="Platform.Files.Queues.FileQueue"/>. On other threads, and for files that are in memory anyway, it is a plain call.
+/// </summary>
 public sealed class SystemImageFile : IImageFile
 {
     private const int ZeroBufferBytes = 1 << 20;
     private readonly NativeFile _file;
     private long _lengthBytes;
     private string? _temporary;
+    private bool _canTryRead = true;
+    private bool _canTryWrite = true;
 
     private SystemImageFile(NativeFile file, bool isReadOnly, long lengthBytes)
     {
         _file = file;
+        MayWait = !file.IsInMemory();
         IsReadOnly = isReadOnly;
         _lengthBytes = lengthBytes;
     }
@@ -25,6 +34,9 @@ public sealed class SystemImageFile : IImageFile
 
     /// <inheritdoc/>
     public bool IsReadOnly { get; }
+
+    /// <inheritdoc/>
+    public bool MayWait { get; }
 
     /// <inheritdoc/>
     public long LengthBytes => Volatile.Read(ref _lengthBytes);
@@ -163,12 +175,62 @@ public sealed class SystemImageFile : IImageFile
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
-        new(ReadAll(offsetBytes, buffers.Segments, start, lengthBytes));
+    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes)
+    {
+        if (!MayWait || Reactor.Current is not { } reactor)
+        {
+            return new(ReadAll(offsetBytes, buffers.Segments, start, lengthBytes));
+        }
+
+        if (_canTryRead)
+        {
+            var result = _file.TryRead(offsetBytes, buffers.Segments, start, lengthBytes);
+            if (result == lengthBytes)
+            {
+                return new(BlockStatus.Ok);
+            }
+
+            _canTryRead = result != -Errno.NotSupported;
+            if (result > 0)
+            {
+                offsetBytes += result;
+                start += (int)result;
+                lengthBytes -= (int)result;
+            }
+        }
+
+        return FinishReadAsync(reactor.Files.ReadAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), buffers, start, lengthBytes);
+    }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
-        new(WriteAll(offsetBytes, buffers.Segments, start, lengthBytes));
+    public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes)
+    {
+        if (!MayWait || Reactor.Current is not { } reactor)
+        {
+            return new(WriteAll(offsetBytes, buffers.Segments, start, lengthBytes));
+        }
+
+        var endBytes = offsetBytes + lengthBytes;
+        if (_canTryWrite)
+        {
+            var result = _file.TryWrite(offsetBytes, buffers.Segments, start, lengthBytes);
+            if (result == lengthBytes)
+            {
+                Extend(endBytes);
+                return new(BlockStatus.Ok);
+            }
+
+            _canTryWrite = result != -Errno.NotSupported;
+            if (result > 0)
+            {
+                offsetBytes += result;
+                start += (int)result;
+                lengthBytes -= (int)result;
+            }
+        }
+
+        return FinishWriteAsync(reactor.Files.WriteAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), lengthBytes, endBytes);
+    }
 
     /// <inheritdoc/>
     public BlockStatus Flush() => Translate(_file.Flush());
@@ -256,6 +318,36 @@ public sealed class SystemImageFile : IImageFile
         -Errno.NoSpace or -Errno.QuotaExceeded or -Errno.FileTooBig => BlockStatus.NoSpace,
         _ => BlockStatus.IoError,
     };
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<BlockStatus> FinishReadAsync(ValueTask<long> request, IoVector buffers, int start, int lengthBytes)
+    {
+        var result = await request.ConfigureAwait(false);
+        if (result < 0)
+        {
+            return Translate(result);
+        }
+
+        if (result < lengthBytes)
+        {
+            SegmentWindow.Clear(buffers.Segments, start + (int)result, lengthBytes - (int)result);
+        }
+
+        return BlockStatus.Ok;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> FinishWriteAsync(ValueTask<long> request, int lengthBytes, long endBytes)
+    {
+        var result = await request.ConfigureAwait(false);
+        if (result < lengthBytes)
+        {
+            return result < 0 ? Translate(result) : BlockStatus.IoError;
+        }
+
+        Extend(endBytes);
+        return BlockStatus.Ok;
+    }
 
     // Calls again until everything is there: the system may do less than asked, and takes a limited number of segments.
     private BlockStatus ReadAll(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Vireo.Platform.Files.Queues;
 
 namespace Vireo.Platform.Events;
 
@@ -33,11 +34,14 @@ public sealed class Reactor : IDisposable
     private readonly List<ReactorTask> _active = [];
     private readonly Stack<int> _freeSlots = new();
     private readonly long _spinTicksMax;
+    private readonly bool _useRing;
     private readonly Thread _thread;
+    private FileQueue? _files;
     private Slot[] _slots = new Slot[16];
     private int _slotCount;
     private int _asleep;
     private volatile bool _stopping;
+    private bool _stoppedByItself;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="name">Name of the thread, for tools.</param>
@@ -45,8 +49,10 @@ public sealed class Reactor : IDisposable
     /// How long at most a task is polled for nothing before it sleeps. By default 30 us, and zero where the machine has so few processors
     /// that polling takes them from the guests.
     /// </param>
-    public Reactor(string name, TimeSpan? spin = null)
+    /// <param name="useRing">Whether <see cref="Files"/> may use io_uring; false leaves waiting for disks to pool threads.</param>
+    public Reactor(string name, TimeSpan? spin = null, bool useRing = true)
     {
+        _useRing = useRing;
         var limit = spin ?? (Environment.ProcessorCount > 2 ? TimeSpan.FromMicroseconds(30) : TimeSpan.Zero);
         _spinTicksMax = (long)(limit.TotalSeconds * Stopwatch.Frequency);
         _poll.Watch(_wake.Descriptor, PollEvents.Readable, WakeKey);
@@ -59,6 +65,16 @@ public sealed class Reactor : IDisposable
 
     /// <summary>Whether the caller runs on this reactor's thread.</summary>
     public bool IsCurrent => s_current == this;
+
+    /// <summary>Reads and writes of files that do not hold this thread up. For this thread alone.</summary>
+    public FileQueue Files
+    {
+        get
+        {
+            CheckThread();
+            return _files ??= new FileQueue(this, _useRing);
+        }
+    }
 
     /// <summary>How often the thread went to sleep in the kernel; stands still while nothing happens.</summary>
     public long Sleeps { get; private set; }
@@ -162,12 +178,20 @@ public sealed class Reactor : IDisposable
         }
 
         _stopping = true;
-        _wake.Signal();
-        if (Thread.CurrentThread != _thread)
+        if (Thread.CurrentThread == _thread)
         {
-            _thread.Join();
+            // The loop, which is under this call, comes to its end and closes what it uses.
+            _stoppedByItself = true;
+            return;
         }
 
+        _wake.Signal();
+        _thread.Join();
+        Close();
+    }
+
+    private void Close()
+    {
         _poll.Dispose();
         _wake.Dispose();
     }
@@ -182,6 +206,12 @@ public sealed class Reactor : IDisposable
         {
             var worked = _posted.RunAll();
             worked |= PollTasks();
+            if (_files is { } files)
+            {
+                worked |= files.Submit();
+                worked |= files.Reap();
+            }
+
             if (_active.Count > 0)
             {
                 if (!worked || ++rounds >= RoundsBetweenLooks)
@@ -201,6 +231,11 @@ public sealed class Reactor : IDisposable
 
         // Whoever awaits an invocation posted just before the end gets an answer.
         _posted.RunAll();
+        _files?.Dispose();
+        if (_stoppedByItself)
+        {
+            Close();
+        }
     }
 
     private void Sleep()

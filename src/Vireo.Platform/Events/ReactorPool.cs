@@ -15,13 +15,14 @@ public sealed class ReactorPool : IDisposable
     /// <param name="name">Name of the threads, for tools.</param>
     /// <param name="count">At least one.</param>
     /// <param name="spin">See <see cref="Reactor"/>.</param>
-    public ReactorPool(string name, int count, TimeSpan? spin = null)
+    /// <param name="useRing">See <see cref="Reactor"/>.</param>
+    public ReactorPool(string name, int count, TimeSpan? spin = null, bool useRing = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         _reactors = new Reactor[count];
         for (var i = 0; i < count; i++)
         {
-            _reactors[i] = new Reactor($"{name}-{i}", spin);
+            _reactors[i] = new Reactor($"{name}-{i}", spin, useRing);
         }
     }
 

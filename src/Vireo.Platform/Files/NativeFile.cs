@@ -27,6 +27,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     private const int KeepSize = 1; // FALLOC_FL_KEEP_SIZE
     private const int PunchHole = 2; // FALLOC_FL_PUNCH_HOLE
     private const int ZeroRange = 16; // FALLOC_FL_ZERO_RANGE
+    private const int NoWait = 8; // RWF_NOWAIT
 
     private int _descriptor;
 
@@ -80,7 +81,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     public long Read(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
     {
         var vector = stackalloc NativeVector[MaximumSegments];
-        var count = Fill(vector, segments, start, lengthBytes);
+        var count = NativeVector.Fill(new Span<NativeVector>(vector, MaximumSegments), segments, start, lengthBytes);
         long result;
         do
         {
@@ -96,7 +97,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     public long Write(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
     {
         var vector = stackalloc NativeVector[MaximumSegments];
-        var count = Fill(vector, segments, start, lengthBytes);
+        var count = NativeVector.Fill(new Span<NativeVector>(vector, MaximumSegments), segments, start, lengthBytes);
         long result;
         do
         {
@@ -105,6 +106,65 @@ public sealed unsafe partial class NativeFile : IDisposable
         }
         while (result == -Errno.Interrupted);
         return result;
+    }
+
+    /// <summary>
+    /// As <see cref="Read(long, ReadOnlySpan{IoSegment}, int, int)"/>, but only what is there without waiting for a disk:
+    /// <see cref="SystemCall.Again"/> when nothing is, <see cref="Errno.NotSupported"/> where the file system cannot tell (both negated).
+    /// </summary>
+    [SkipLocalsInit]
+    public long TryRead(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        var vector = stackalloc NativeVector[MaximumSegments];
+        var count = NativeVector.Fill(new Span<NativeVector>(vector, MaximumSegments), segments, start, lengthBytes);
+
+        // SAFETY: as for reading.
+        return Result(ReadVector(_descriptor, vector, count, offsetBytes, NoWait));
+    }
+
+    /// <summary>Writes what needs no waiting; otherwise as the reading twin.</summary>
+    [SkipLocalsInit]
+    public long TryWrite(long offsetBytes, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
+    {
+        var vector = stackalloc NativeVector[MaximumSegments];
+        var count = NativeVector.Fill(new Span<NativeVector>(vector, MaximumSegments), segments, start, lengthBytes);
+
+        // SAFETY: as for writing.
+        return Result(WriteVector(_descriptor, vector, count, offsetBytes, NoWait));
+    }
+
+    /// <summary>Whether the file is in memory alone (tmpfs, ramfs, hugetlbfs), so that no call ever waits for a disk.</summary>
+    public bool IsInMemory()
+    {
+        const long tmpfs = 0x01021994;
+        const long ramfs = 0x858458f6;
+        const long hugetlbfs = 0x958458f6;
+
+        // struct statfs is 120 bytes on 64-bit Linux and begins with f_type.
+        var statistics = stackalloc long[16];
+
+        // SAFETY: the buffer has 128 bytes, the kernel writes 120.
+        return FileSystemStatistics(_descriptor, statistics) == 0 && (statistics[0] & 0xffffffff) is tmpfs or ramfs or hugetlbfs;
+    }
+
+    /// <summary>Reads into <paramref name="vector"/>, once.</summary>
+    internal long Read(long offsetBytes, ReadOnlySpan<NativeVector> vector)
+    {
+        fixed (NativeVector* pointer = vector)
+        {
+            // SAFETY: the vector is pinned; whoever made it keeps the memory that it names until the call returns.
+            return Result(ReadVector(_descriptor, pointer, vector.Length, offsetBytes));
+        }
+    }
+
+    /// <summary>Writes from <paramref name="vector"/>, once.</summary>
+    internal long Write(long offsetBytes, ReadOnlySpan<NativeVector> vector)
+    {
+        fixed (NativeVector* pointer = vector)
+        {
+            // SAFETY: as for reading.
+            return Result(WriteVector(_descriptor, pointer, vector.Length, offsetBytes));
+        }
     }
 
     /// <summary>Reads into <paramref name="target"/>; otherwise as the reading of segments.</summary>
@@ -185,33 +245,6 @@ public sealed unsafe partial class NativeFile : IDisposable
         return descriptor < 0 ? null : new NativeFile(descriptor, path);
     }
 
-    private static int Fill(NativeVector* vector, ReadOnlySpan<IoSegment> segments, int start, int lengthBytes)
-    {
-        var count = 0;
-        foreach (ref readonly var segment in segments)
-        {
-            if (start >= segment.Length)
-            {
-                start -= segment.Length;
-                continue;
-            }
-
-            if (lengthBytes == 0 || count == MaximumSegments)
-            {
-                break;
-            }
-
-            var takenBytes = Math.Min(segment.Length - start, lengthBytes);
-
-            // SAFETY: count < MaximumSegments, the number of entries the caller allocated; start and takenBytes lie inside the segment.
-            vector[count++] = new NativeVector(segment.Address + start, (nuint)takenBytes);
-            start = 0;
-            lengthBytes -= takenBytes;
-        }
-
-        return count;
-    }
-
     private static long Result(long result) => result < 0 ? -Marshal.GetLastPInvokeError() : result;
 
     private int Allocate(int mode, long offsetBytes, long lengthBytes)
@@ -252,6 +285,15 @@ public sealed unsafe partial class NativeFile : IDisposable
     [LibraryImport("libc", EntryPoint = "pwritev", SetLastError = true)]
     private static partial nint WriteVector(int descriptor, NativeVector* vector, int count, long offset);
 
+    [LibraryImport("libc", EntryPoint = "preadv2", SetLastError = true)]
+    private static partial nint ReadVector(int descriptor, NativeVector* vector, int count, long offset, int flags);
+
+    [LibraryImport("libc", EntryPoint = "pwritev2", SetLastError = true)]
+    private static partial nint WriteVector(int descriptor, NativeVector* vector, int count, long offset, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
+    private static partial int FileSystemStatistics(int descriptor, long* statistics);
+
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int DataSync(int descriptor);
 
@@ -260,7 +302,4 @@ public sealed unsafe partial class NativeFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(int descriptor, int mode, long offset, long length);
-
-    // struct iovec, readv(2).
-    private readonly record struct NativeVector(nint Base, nuint Length);
 }
