@@ -122,6 +122,11 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)
     {
+        if (!_isWriting && PoolThread.MustNotWait(_file))
+        {
+            return BeginOnPoolAsync(offsetBytes, buffers, options);
+        }
+
         var status = BeginWriting();
         if (status != BlockStatus.Ok)
         {
@@ -138,6 +143,11 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     /// <inheritdoc/>
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
     {
+        if (PoolThread.MustNotWait(_file))
+        {
+            return TrimOnPoolAsync(offsetBytes, lengthBytes);
+        }
+
         var status = BeginWriting();
         return new(status != BlockStatus.Ok || _parts.Metadata.LeaveBlocksAllocated ? status : VhdxTrim.Run(_file, _parts, offsetBytes, lengthBytes));
     }
@@ -145,6 +155,11 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteZeroesAsync(long offsetBytes, long lengthBytes, WriteOptions options)
     {
+        if (PoolThread.MustNotWait(_file))
+        {
+            return ZeroOnPoolAsync(offsetBytes, lengthBytes, options);
+        }
+
         var status = BeginWriting();
         if (status != BlockStatus.Ok)
         {
@@ -157,11 +172,11 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
-        VhdxExtentMap.RunAsync(_file, _parts, parent: null, offsetBytes, lengthBytes, extents);
+        MapAsync(null, offsetBytes, lengthBytes, extents);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
-        VhdxExtentMap.RunAsync(_file, _parts, _parent, offsetBytes, lengthBytes, extents);
+        MapAsync(_parent, offsetBytes, lengthBytes, extents);
 
     /// <summary>Makes everything durable, leaves a clean image (no log to replay), and closes the file and the parent.</summary>
     /// <exception cref="ImageException">The storage failed; what was flushed before is safe, and the next open replays the log.</exception>
@@ -256,6 +271,52 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
         }
     }
 
+    // On a reactor's thread nothing waits for the disk. What has to goes on, or begins again where it stood, on a pool thread.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> BeginOnPoolAsync(long offsetBytes, IoVector buffers, WriteOptions options)
+    {
+        await PoolThread.SwitchAsync();
+        return await WriteAsync(offsetBytes, buffers, options).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> ReadOnPoolAsync(long offsetBytes, IoVector buffers, int start, int end)
+    {
+        await PoolThread.SwitchAsync();
+        return await ReadFrom(offsetBytes, buffers, start, end).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> WriteOnPoolAsync(long offsetBytes, IoVector buffers, int start)
+    {
+        await PoolThread.SwitchAsync();
+        return await WriteFrom(offsetBytes, buffers, start).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> TrimOnPoolAsync(long offsetBytes, long lengthBytes)
+    {
+        await PoolThread.SwitchAsync();
+        return await TrimAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> ZeroOnPoolAsync(long offsetBytes, long lengthBytes, WriteOptions options)
+    {
+        await PoolThread.SwitchAsync();
+        return await WriteZeroesAsync(offsetBytes, lengthBytes, options).ConfigureAwait(false);
+    }
+
+    private async ValueTask<BlockStatus> MapAsync(ParentWindow? parent, long offsetBytes, long lengthBytes, List<BlockExtent> extents)
+    {
+        if (PoolThread.MustNotWait(_file))
+        {
+            await PoolThread.SwitchAsync();
+        }
+
+        return await VhdxExtentMap.RunAsync(_file, _parts, parent, offsetBytes, lengthBytes, extents).ConfigureAwait(false);
+    }
+
     private ValueTask<BlockStatus> ReadFrom(long offsetBytes, IoVector buffers, int start, int end)
     {
         var parts = _parts;
@@ -281,7 +342,7 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
 
             if (status != BlockStatus.Ok)
             {
-                return new(status);
+                return status == VhdxStatus.WouldWait ? ReadOnPoolAsync(offsetBytes, buffers, start, end) : new(status);
             }
 
             offsetBytes += run.LengthBytes;
@@ -304,6 +365,11 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
         while (start < buffers.LengthBytes)
         {
             var status = parts.Find(offsetBytes, buffers.LengthBytes - start, out var run);
+            if (status == VhdxStatus.WouldWait || (status == BlockStatus.Ok && run.Source != VhdxSource.File && PoolThread.MustNotWait(_file)))
+            {
+                return WriteOnPoolAsync(offsetBytes, buffers, start);
+            }
+
             if (status == BlockStatus.Ok && run.Source == VhdxSource.Parent)
             {
                 return WriteOverParentAsync(offsetBytes, buffers, start);

@@ -24,11 +24,13 @@ internal sealed class VhdxPageCache(VhdxPageStore store, Action<VhdxPage>? check
         return page is not null && page.OffsetBytes == offsetBytes ? page : null;
     }
 
-    /// <summary>The page at <paramref name="offsetBytes"/>, from the file if need be.</summary>
+    /// <summary>The page at <paramref name="offsetBytes"/>, from the file if need be; <see cref="VhdxStatus.WouldWait"/> on a reactor's thread.</summary>
     public BlockStatus Get(long offsetBytes, out VhdxPage? page)
     {
         page = Find(offsetBytes);
-        return page is not null ? BlockStatus.Ok : store.Load(offsetBytes, ref SlotOf(offsetBytes), check, toChange: false, out page);
+        return page is not null ? BlockStatus.Ok
+            : store.MustNotWait ? VhdxStatus.WouldWait
+            : store.Load(offsetBytes, ref SlotOf(offsetBytes), check, toChange: false, out page);
     }
 
     /// <summary>Stages the page at <paramref name="offsetBytes"/> for a change. Inside the log's gate.</summary>

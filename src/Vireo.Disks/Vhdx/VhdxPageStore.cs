@@ -24,6 +24,9 @@ internal sealed class VhdxPageStore(IImageFile file)
         }
     }
 
+    /// <summary>Whether a page that is not at hand cannot be read now, because the thread is a reactor's.</summary>
+    public bool MustNotWait => PoolThread.MustNotWait(file);
+
     /// <summary>Gets the page at <paramref name="offsetBytes"/> and puts it into <paramref name="slot"/>.</summary>
     /// <param name="offsetBytes">Place in the file.</param>
     /// <param name="slot">The only place in the cache where the page can be.</param>

@@ -10,9 +10,9 @@ namespace Vireo.Storage.FrontEnds.VhostUserBlock;
 
 /// <summary>
 /// One request of a guest, from the ring and back. Reused for ever. An operation that completes later does so on any thread and posts
-/// the request back to the reactor that owns the queue.
+/// the request back to the reactor that owns the queue. What may wait for the file system, to discard and to zero, runs on a pool thread.
 /// </summary>
-internal sealed class BlockRequest : ReactorWork
+internal sealed class BlockRequest : ReactorWork, IThreadPoolWorkItem
 {
     private readonly VhostUserBlockDevice _device;
     private readonly byte[] _ranges = new byte[VirtioBlock.RangesMax * BlockRange.LengthInRequest];
@@ -25,7 +25,6 @@ internal sealed class BlockRequest : ReactorWork
     private int _dataBytes;
     private uint _usedBytes;
     private int _rangeCount;
-    private int _nextRange;
 
     public BlockRequest(VhostUserBlockDevice device)
     {
@@ -44,7 +43,6 @@ internal sealed class BlockRequest : ReactorWork
     public bool Begin(VirtQueue queue)
     {
         _queue = queue;
-        _nextRange = 0;
         _rangeCount = 0;
         _dataBytes = 0;
 
@@ -63,6 +61,12 @@ internal sealed class BlockRequest : ReactorWork
         _usedBytes = (uint)Chain.WritableBytes + 1;
         CrashPoint.Hit("blk.request.begun");
         _type = BinaryPrimitives.ReadUInt32LittleEndian(header);
+        if (_type is VirtioBlock.Discard or VirtioBlock.WriteZeroes && TakeRanges())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return false;
+        }
+
         return Await(Submit(BinaryPrimitives.ReadUInt64LittleEndian(header[8..])));
     }
 
@@ -82,15 +86,18 @@ internal sealed class BlockRequest : ReactorWork
         _device.Release(this);
     }
 
+    /// <summary>On a pool thread.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (Await(CarryOutRangesAsync()))
+        {
+            _device.Reactor.Post(this);
+        }
+    }
+
     /// <summary>A later completion, back on the reactor.</summary>
     protected override void Run()
     {
-        // A request of several ranges goes on with the next.
-        if (_result == BlockStatus.Ok && _nextRange < _rangeCount && !Await(SubmitRange()))
-        {
-            return;
-        }
-
         var queue = _queue;
         Finish();
         _device.Completed(queue);
@@ -115,8 +122,6 @@ internal sealed class BlockRequest : ReactorWork
             case VirtioBlock.GetId:
                 Chain.Write(_device.Id.AsSpan(0, Math.Min(Chain.WritableBytes, VirtioBlock.IdBytes)));
                 return new(BlockStatus.Ok);
-            case VirtioBlock.Discard or VirtioBlock.WriteZeroes:
-                return TakeRanges() ? SubmitRange() : new(BlockStatus.Unsupported);
             default:
                 return new(BlockStatus.Unsupported);
         }
@@ -134,32 +139,28 @@ internal sealed class BlockRequest : ReactorWork
         return Chain.TryTakeReadable(_ranges.AsSpan(0, length));
     }
 
-    /// <summary>Submits the next range, and those after it as long as they complete at once.</summary>
-    private ValueTask<BlockStatus> SubmitRange()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<BlockStatus> CarryOutRangesAsync()
     {
-        while (true)
+        for (var i = 0; i < _rangeCount; i++)
         {
-            var bytes = _ranges.AsSpan(_nextRange++ * BlockRange.LengthInRequest, BlockRange.LengthInRequest);
-            if (!BlockRange.TryParse(bytes, out var range) || (_type == VirtioBlock.Discard && range.MayTrim))
+            if (!BlockRange.TryParse(_ranges.AsSpan(i * BlockRange.LengthInRequest, BlockRange.LengthInRequest), out var range)
+                || (_type == VirtioBlock.Discard && range.MayTrim))
             {
                 // 5.2.6.2: "The device MUST set the status byte to VIRTIO_BLK_S_UNSUPP for discard [...] if unmap is set", and for unknown flags.
-                return new(BlockStatus.Unsupported);
+                return BlockStatus.Unsupported;
             }
 
-            var operation = _type == VirtioBlock.Discard
-                ? _device.Disk.TrimAsync(range.OffsetBytes, range.LengthBytes)
-                : _device.Disk.WriteZeroesAsync(range.OffsetBytes, range.LengthBytes, range.MayTrim ? WriteOptions.MayTrim : WriteOptions.None);
-            if (_nextRange == _rangeCount || !operation.IsCompletedSuccessfully)
-            {
-                return operation;
-            }
-
-            var status = operation.Result;
+            var status = _type == VirtioBlock.Discard
+                ? await _device.Disk.TrimAsync(range.OffsetBytes, range.LengthBytes).ConfigureAwait(false)
+                : await _device.Disk.WriteZeroesAsync(range.OffsetBytes, range.LengthBytes, range.MayTrim ? WriteOptions.MayTrim : WriteOptions.None).ConfigureAwait(false);
             if (status != BlockStatus.Ok)
             {
-                return new(status);
+                return status;
             }
         }
+
+        return BlockStatus.Ok;
     }
 
     private bool Await(ValueTask<BlockStatus> operation)

@@ -6,8 +6,8 @@ using Vireo.Vhost;
 namespace Vireo.Storage.FrontEnds.VhostUserBlock;
 
 /// <summary>
-/// Serves one disk to one virtual machine over vhost-user-blk. Each has a reactor, that is a thread, of its own: as long as files are
-/// read and written by blocking calls a slow disk must not hold up another. An idle one costs a sleeping thread and nothing else.
+/// Serves one disk to one virtual machine over vhost-user-blk, on a reactor that it shares with other disks: nothing on it waits for a disk, so
+/// a slow one does not hold up another, and an idle one costs no thread.
 /// </summary>
 public sealed partial class VhostUserBlockFrontEnd : IFrontEnd
 {
@@ -35,37 +35,27 @@ public sealed partial class VhostUserBlockFrontEnd : IFrontEnd
     public long ConnectionsSoFar => _backend.Connections;
 
     /// <summary>Listens on the socket of <paramref name="context"/>.</summary>
+    /// <param name="context">Disk and socket.</param>
+    /// <param name="reactors">Of which one serves; the process's own when null.</param>
     /// <exception cref="IOException">The socket could not be made.</exception>
-    public static VhostUserBlockFrontEnd Start(FrontEndContext context)
+    public static VhostUserBlockFrontEnd Start(FrontEndContext context, ReactorPool? reactors = null)
     {
         var attachment = context.Attachment;
         var logger = context.Loggers.CreateLogger<VhostUserBlockFrontEnd>();
-        var reactor = new Reactor($"disk-{attachment.Id:N}"[..13]);
-        try
+        var reactor = (reactors ?? ReactorPool.Shared).Next();
+        var device = new VhostUserBlockDevice(context.Disk, attachment.Id, attachment.Queues, reactor);
+        var options = new VhostUserBackendOptions
         {
-            var device = new VhostUserBlockDevice(context.Disk, attachment.Id, attachment.Queues, reactor);
-            var options = new VhostUserBackendOptions
-            {
-                Name = $"the disk '{attachment.Path}'",
-                SocketGroup = attachment.SocketGroup,
-                Observer = occurrence => Log(logger, occurrence),
-            };
-            var listening = VhostUserBackend.ListenAsync(reactor, device, attachment.SocketPath, options);
-            return new VhostUserBlockFrontEnd(reactor, device, listening.GetAwaiter().GetResult());
-        }
-        catch
-        {
-            reactor.Dispose();
-            throw;
-        }
+            Name = $"the disk '{attachment.Path}'",
+            SocketGroup = attachment.SocketGroup,
+            Observer = occurrence => Log(logger, occurrence),
+        };
+        var listening = VhostUserBackend.ListenAsync(reactor, device, attachment.SocketPath, options);
+        return new VhostUserBlockFrontEnd(reactor, device, listening.GetAwaiter().GetResult());
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _backend.DisposeAsync();
-        _reactor.Dispose();
-    }
+    public ValueTask DisposeAsync() => _backend.DisposeAsync();
 
     private static void Log(ILogger logger, VhostUserEvent occurrence)
     {
@@ -87,11 +77,12 @@ public sealed partial class VhostUserBlockFrontEnd : IFrontEnd
 }
 
 /// <summary>Makes the front ends of <see cref="FrontEndKind.VhostUserBlock"/>.</summary>
-public sealed class VhostUserBlockFrontEndFactory : IFrontEndFactory
+/// <param name="reactors">The pool that serves; the process's own when null.</param>
+public sealed class VhostUserBlockFrontEndFactory(ReactorPool? reactors = null) : IFrontEndFactory
 {
     /// <inheritdoc/>
     public FrontEndKind Kind => FrontEndKind.VhostUserBlock;
 
     /// <inheritdoc/>
-    public IFrontEnd Start(FrontEndContext context) => VhostUserBlockFrontEnd.Start(context);
+    public IFrontEnd Start(FrontEndContext context) => VhostUserBlockFrontEnd.Start(context, reactors);
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Platform.Events;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.FrontEnds.VhostUserBlock;
 using Vireo.Storage.Stacks;
@@ -13,13 +14,14 @@ namespace Vireo.Storage.Tests.FrontEnds.VhostUserBlock;
 internal sealed class BlockFixture : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
+    private readonly ReactorPool _reactors = new("blk-test", 1);
     private readonly List<IDisposable> _owned = [];
 
     private BlockFixture(IBlockDevice image, int queues)
     {
         Stack = new DiskStack(image, "disk", violation => throw new InvalidOperationException(violation.Message));
         var attachment = new DiskAttachment(Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), "disk", false, FrontEndKind.VhostUserBlock, _folder["s"], queues);
-        FrontEnd = VhostUserBlockFrontEnd.Start(new FrontEndContext(attachment, Stack, NullLoggerFactory.Instance, TimeProvider.System));
+        FrontEnd = VhostUserBlockFrontEnd.Start(new FrontEndContext(attachment, Stack, NullLoggerFactory.Instance, TimeProvider.System), _reactors);
     }
 
     public DiskStack Stack { get; }
@@ -54,6 +56,7 @@ internal sealed class BlockFixture : IAsyncDisposable
     {
         _owned.ForEach(owned => owned.Dispose());
         await FrontEnd.DisposeAsync();
+        _reactors.Dispose();
         await Stack.DisposeAsync();
         Memory.Dispose();
         _folder.Dispose();
