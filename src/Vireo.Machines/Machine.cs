@@ -532,6 +532,7 @@ internal sealed class Machine : IMachine
             return;
         }
 
+        ComPortLinks.Withdraw(process.Record.Configuration, process.Record.Plan);
         MachineRecord.Delete(_runFolder);
         _process = null;
         _condition.End(exit, _savedStateExists);

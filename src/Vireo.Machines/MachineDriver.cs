@@ -55,6 +55,11 @@ public sealed class MachineDriver : IMachineDriver
         if (handle is null)
         {
             var (saved, exit) = JudgeGone(record, hasSavedState);
+            if (record is not null)
+            {
+                ComPortLinks.Withdraw(record.Configuration, record.Plan);
+            }
+
             MachineRecord.Delete(runFolder);
             await MachineProcess.RemoveControlGroupAsync(record?.ControlGroupFolders ?? [], _time).ConfigureAwait(false);
             return new Machine(id, runFolder, saved, exit, _time);

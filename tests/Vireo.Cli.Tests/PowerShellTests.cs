@@ -6,15 +6,12 @@ namespace Vireo.Cli.Tests;
 
 /// <summary>
 /// The module in a real PowerShell against a host of the test. PowerShell is no package of the distributions, so these tests run where
-/// <c>pwsh</c> is on the path and are silent elsewhere.
+/// <c>pwsh</c> is on the path and are skipped elsewhere.
 /// </summary>
 [Requirement("PS-3")]
 [Requirement("PS-4")]
 public class PowerShellTests
 {
-    private static readonly string? Program = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
-        .Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists);
-
     /// <summary>The module that was built with these tests, in the same configuration.</summary>
     private static string Module
     {
@@ -27,7 +24,7 @@ public class PowerShellTests
 
     private static async Task<string[]> RunAsync(FakeHost host, string script)
     {
-        var start = new ProcessStartInfo(Program!) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(FactNeedsAttribute.FindPowerShell()!) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment["VIREO_ROOT"] = host.Root;
         start.Environment["NO_COLOR"] = "1";
         foreach (var argument in (string[])["-NoProfile", "-NonInteractive", "-Command", $"$ErrorActionPreference = 'Stop'; Import-Module '{Module}'; {script}"])
@@ -44,14 +41,9 @@ public class PowerShellTests
         return output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task Objects_have_the_types_that_scripts_name()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1")]);
         Assert.Equal(
             ["Microsoft.HyperV.PowerShell.VirtualMachine", "True", "2", "1024"],
@@ -64,14 +56,9 @@ public class PowerShellTests
                 """));
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task Errors_are_caught_by_type_id_and_category()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         const string error = """{"record":"error","errorId":"InvalidParameter","category":"InvalidArgument","message":"There is none.","target":"x","fullyQualifiedErrorId":"","terminating":false}""";
         await using var host = await FakeHost.StartAsync((_, _) => [error]);
         Assert.Equal(
@@ -85,14 +72,9 @@ public class PowerShellTests
                 """));
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task Pipelines_bind_by_value_and_by_property_name()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         await using var host = await FakeHost.StartAsync((command, _) => command switch
         {
             "Get-VM" => [FakeHost.Machine("web1"), FakeHost.Machine("web2")],
@@ -106,14 +88,9 @@ public class PowerShellTests
         Assert.Equal("/d/a.vhdx", host.Requests.Last(static request => request.Command == "Get-VHD").Request.Parameters.GetProperty("Path")[0].GetString());
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task WhatIf_and_Confirm_are_answered_by_PowerShell()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         var questions = new List<Guid>();
         await using var host = await FakeHost.StartAsync(Ask);
         var output = await RunAsync(host, "Stop-VM web1 -WhatIf; Stop-VM web1; Stop-VM web1 -Confirm:$false");
@@ -135,14 +112,9 @@ public class PowerShellTests
         }
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task AsJob_gives_a_job_and_live_properties_are_read_again()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         var id = Guid.NewGuid();
         var state = "Off";
         await using var host = await FakeHost.StartAsync((command, _) =>
@@ -162,14 +134,9 @@ public class PowerShellTests
                 """));
     }
 
-    [Fact]
+    [FactNeeds(Need.PowerShell)]
     public async Task Completion_offers_names_and_tables_have_the_columns_of_the_original()
     {
-        if (Program is null)
-        {
-            return;
-        }
-
         await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1"), FakeHost.Machine("my vm")]);
         var output = await RunAsync(host, """
             (TabExpansion2 'Start-VM w' 10).CompletionMatches.CompletionText

@@ -137,7 +137,7 @@ public sealed class AdoptionTests
         await using var test = await TestMachine.CreateAsync();
         using var line = await test.StartAsync();
         var first = test.Machine;
-        File.Move(Path.Combine(test.RunFolder, "machine.json"), Path.Combine(test.RunFolder, "kept"));
+        File.Move($"{test.RunFolder}.json", test["kept"]);
         var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Driver.OpenAsync(test.Configuration.Id, test.RunFolder, hasSavedState: false));
         Assert.Equal(MachineErrorKind.ControlLost, refusal.Kind);
         Assert.Contains(first.Status.ProcessId!.Value.ToString(), refusal.Message, StringComparison.Ordinal);

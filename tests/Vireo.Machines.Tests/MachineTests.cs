@@ -157,11 +157,77 @@ public sealed class MachineTests
         }
 
         await test.Machine.TurnOffAsync();
-        File.Delete(test["serial/web1"]);
+        Assert.Null(new FileInfo(test["serial/web1"]).LinkTarget);
+
+        // What somebody else put there stays: a file, a link to elsewhere, also one that leads nowhere.
         await File.WriteAllTextAsync(test["serial/web1"], "mine");
-        var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start));
-        Assert.Contains("COM 1", refusal.Message, StringComparison.Ordinal);
-        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        await RefusedAsync("there is a file");
+        Assert.Equal("mine", await File.ReadAllTextAsync(test["serial/web1"]));
+        File.Delete(test["serial/web1"]);
+        File.CreateSymbolicLink(test["serial/web1"], test["elsewhere"]);
+        await RefusedAsync("there is a file");
+        Assert.Equal(test["elsewhere"], new FileInfo(test["serial/web1"]).LinkTarget);
+
+        // A link that a machine of this host left behind is nobody's.
+        File.Delete(test["serial/web1"]);
+        File.CreateSymbolicLink(test["serial/web1"], test["gone/com1"]);
+        using (await test.StartAsync())
+        {
+            Assert.Equal(test.Plan.ComSocket(1), new FileInfo(test["serial/web1"]).LinkTarget);
+
+            // The port of a machine that runs is not.
+            await using var second = await TestMachine.CreateAsync(runFolder: test["second"]);
+            second.Configuration = second.Configuration with { ComPorts = [test["serial/second"], test["serial/web1"]] };
+            var busy = await Assert.ThrowsAsync<MachineException>(() => second.Machine.StartAsync(second.Start));
+            Assert.Contains("another virtual machine", busy.Message, StringComparison.Ordinal);
+            Assert.Equal(test.Plan.ComSocket(1), new FileInfo(test["serial/web1"]).LinkTarget);
+            Assert.Null(new FileInfo(test["serial/second"]).LinkTarget);
+        }
+
+        async Task RefusedAsync(string words)
+        {
+            var refusal = await Assert.ThrowsAsync<MachineException>(() => test.Machine.StartAsync(test.Start));
+            Assert.Contains("COM 1", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains(words, refusal.Message, StringComparison.Ordinal);
+            Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        }
+    }
+
+    [Fact]
+    public async Task What_a_guests_process_puts_into_its_run_folder_is_not_followed()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        var others = test["others"];
+        await File.WriteAllBytesAsync(others, Enumerable.Repeat((byte)'x', 2 << 20).ToArray());
+        File.Delete(test.Plan.ComLog(1));
+        File.CreateSymbolicLink(test.Plan.ComLog(1), others);
+        Running.LogTail.Trim(test.Plan.ComLog(1));
+        Assert.Empty(test.Machine.ReadConsole());
+        Assert.Equal(2 << 20, new FileInfo(others).Length);
+
+        // Nor is the name under which the end of a long log is kept.
+        await File.WriteAllBytesAsync(test.Plan.ComLog(2), new byte[2 << 20]);
+        File.CreateSymbolicLink($"{test.Plan.ComLog(2)}.old", others);
+        Running.LogTail.Trim(test.Plan.ComLog(2));
+        Assert.Equal(0, new FileInfo(test.Plan.ComLog(2)).Length);
+        Assert.Equal(2 << 20, new FileInfo(others).Length);
+    }
+
+    [FactNeeds(Need.GuestsUser)]
+    public async Task The_guests_user_may_make_names_in_its_run_folder_and_take_none_of_ours()
+    {
+        var user = Running.Privileges.FindUser()!;
+        await using var test = await TestMachine.CreateAsync();
+        test.LetOthersIn();
+        test.Plan = test.Plan with { User = user };
+        using var line = await test.StartAsync();
+        Assert.Equal($"root:{user} 1770", Peer.Run("stat", "--format=%U:%G %a", test.RunFolder).Trim());
+        Assert.StartsWith("root:root 6", Peer.Run("stat", "--format=%U:%G %a", $"{test.RunFolder}.json").Trim(), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(Path.Combine(test.RunFolder, "ours"), "ours");
+        string[] asGuest = [.. Running.Privileges.Drop(user)];
+        Assert.NotEqual(0, Peer.TryRun(asGuest[0], [.. asGuest[1..], "rm", "-f", Path.Combine(test.RunFolder, "ours")]).ExitCode);
+        Assert.NotEqual(0, Peer.TryRun(asGuest[0], [.. asGuest[1..], "touch", $"{test.RunFolder}.json"]).ExitCode);
     }
 
     [Fact]

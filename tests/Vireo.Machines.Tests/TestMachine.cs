@@ -15,11 +15,11 @@ internal sealed class TestMachine : IAsyncDisposable
     private readonly TempFolder _folder;
     private readonly ServedDisk _disk;
 
-    private TestMachine(TempFolder folder, ServedDisk disk)
+    private TestMachine(TempFolder folder, ServedDisk disk, string runFolder)
     {
         _folder = folder;
         _disk = disk;
-        RunFolder = folder["run"];
+        RunFolder = runFolder;
         Configuration = new()
         {
             Id = Guid.NewGuid(),
@@ -61,12 +61,20 @@ internal sealed class TestMachine : IAsyncDisposable
 
     public string this[string name] => _folder[name];
 
-    public static async Task<TestMachine> CreateAsync()
+    /// <summary>Makes a machine, with a run folder of its own unless told.</summary>
+    public static async Task<TestMachine> CreateAsync(string? runFolder = null)
     {
         var folder = new TempFolder();
-        var machine = new TestMachine(folder, await ServedDisk.NbdAsync(folder.Path, TestGuest.ToDisk()));
+        var machine = new TestMachine(folder, await ServedDisk.NbdAsync(folder.Path, TestGuest.ToDisk()), runFolder ?? folder["run"]);
         await machine.OpenAsync();
         return machine;
+    }
+
+    /// <summary>Lets the guests' user walk down to the run folder and connect to the disk.</summary>
+    public void LetOthersIn()
+    {
+        File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_101_101);
+        File.SetUnixFileMode(DiskSocket, (UnixFileMode)0b110_110_110);
     }
 
     /// <summary>Opens the machine, as a host does that has just started.</summary>

@@ -98,9 +98,9 @@ public sealed record MachineRuntimePlan
     [JsonIgnore]
     public string ScreenSocket => Path.Combine(RunFolder, "vnc");
 
-    /// <summary>Output of QEMU itself.</summary>
+    /// <summary>Output of QEMU itself; beside the run folder, where only we make names.</summary>
     [JsonIgnore]
-    public string LogPath => Path.Combine(RunFolder, "qemu.log");
+    public string LogPath => $"{RunFolder}.log";
 
     /// <summary>The same with another connection, or none, for one drive.</summary>
     public MachineRuntimePlan WithDrive(Guid drive, DriveConnection? connection)

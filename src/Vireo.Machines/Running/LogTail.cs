@@ -1,8 +1,12 @@
 using System.Text;
+using Vireo.Platform.Files;
 
 namespace Vireo.Machines.Running;
 
-/// <summary>Reads the end of a log that a guest or QEMU writes, and keeps such logs from growing for ever.</summary>
+/// <summary>
+/// Reads the end of a log that a guest or QEMU writes, and keeps such logs from growing for ever. QEMU may make any name in its run folder:
+/// what is not a plain file is not read, and not cut.
+/// </summary>
 internal static class LogTail
 {
     /// <summary>A log longer than this is cut.</summary>
@@ -44,11 +48,9 @@ internal static class LogTail
     /// <summary>Cuts a log that has become too long; its end stays readable. What is written in that instant may be lost.</summary>
     public static void Trim(string path)
     {
-        var file = new FileInfo(path);
-        if (file.Exists && file.Length > MaximumBytes)
+        using var stream = UntrustedFile.TryOpen(path, writable: true);
+        if (stream?.Length > MaximumBytes && UntrustedFile.TryReplace(Kept(path), ReadEnd(stream)))
         {
-            File.WriteAllBytes(Kept(path), ReadEnd(path));
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
             stream.SetLength(0);
         }
     }
@@ -64,12 +66,12 @@ internal static class LogTail
 
     private static byte[] ReadEnd(string path)
     {
-        if (!File.Exists(path))
-        {
-            return [];
-        }
+        using var stream = UntrustedFile.TryOpen(path);
+        return stream is null ? [] : ReadEnd(stream);
+    }
 
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    private static byte[] ReadEnd(FileStream stream)
+    {
         stream.Seek(Math.Max(0, stream.Length - KeptBytes), SeekOrigin.Begin);
         using var end = new MemoryStream();
         var buffer = new byte[8192];

@@ -19,7 +19,7 @@ internal sealed class MachineLauncher(TimeProvider time)
         {
             PrepareFolder(plan);
             PrepareFirmware(configuration.Generation, plan);
-            OfferComPorts(configuration, plan);
+            ComPortLinks.Offer(configuration, plan);
             var group = ControlGroup.Create($"vm-{configuration.Id:N}");
             LimitProcessors(group, configuration.Processor);
             var record = new MachineRecord
@@ -56,6 +56,7 @@ internal sealed class MachineLauncher(TimeProvider time)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or Win32Exception)
         {
+            ComPortLinks.Withdraw(configuration, plan);
             throw new MachineException(MachineErrorKind.StartFailed, $"The virtual machine '{configuration.Name}' could not be started: {exception.Message}", exception);
         }
     }
@@ -63,12 +64,16 @@ internal sealed class MachineLauncher(TimeProvider time)
     private static void PrepareFolder(MachineRuntimePlan plan)
     {
         Directory.CreateDirectory(plan.RunFolder);
-        const UnixFileMode OwnerAndGroup = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
-        File.SetUnixFileMode(plan.RunFolder, OwnerAndGroup);
+        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         if (plan.User is { } user && Privileges.FindIds(user) is { } ids)
         {
-            FileOwner.Set(plan.RunFolder, ids.UserId, ids.GroupId);
+            // The guests' user makes its sockets and logs here, and can neither take away nor replace what is ours.
+            FileOwner.Set(plan.RunFolder, 0, ids.GroupId);
+            File.SetUnixFileMode(plan.RunFolder, Owner | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.StickyBit);
+        }
+        else
+        {
+            File.SetUnixFileMode(plan.RunFolder, Owner);
         }
 
         // Left over from a process that was killed.
@@ -88,30 +93,6 @@ internal sealed class MachineLauncher(TimeProvider time)
         if (generation == 2 && plan.Firmware is { } firmware && !File.Exists(firmware.VariablesPath))
         {
             AtomicFile.Write(firmware.VariablesPath, File.ReadAllBytes(firmware.VariablesTemplatePath));
-        }
-    }
-
-    /// <summary>A COM port that somebody wants at a place of his own is there as a link to its socket, which lives in the run folder.</summary>
-    private static void OfferComPorts(Configuration.VirtualMachineConfiguration configuration, MachineRuntimePlan plan)
-    {
-        for (var number = 1; number <= configuration.ComPorts.Count; number++)
-        {
-            if (configuration.ComPorts[number - 1] is not { } path || !Path.IsPathRooted(path))
-            {
-                continue;
-            }
-
-            if (new FileInfo(path).LinkTarget is not null)
-            {
-                File.Delete(path);
-            }
-            else if (Path.Exists(path))
-            {
-                throw new IOException($"COM {number} cannot be offered at '{path}', because there is a file of that name; remove it or choose another path.");
-            }
-
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.CreateSymbolicLink(path, plan.ComSocket(number));
         }
     }
 

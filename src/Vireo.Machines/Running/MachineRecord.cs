@@ -27,14 +27,12 @@ public enum MachineIntent
 }
 
 /// <summary>
-/// What is written down of a running process, in its run folder, so that whoever comes after us finds it again: which process it is,
-/// what it was started from and what was under way.
+/// What is written down of a running process, beside its run folder, so that whoever comes after us finds it again: which process it is,
+/// what it was started from and what was under way. Not in the folder: there the process itself may write.
 /// </summary>
 internal sealed record MachineRecord
 {
     public const int CurrentFormatVersion = 1;
-
-    private const string FileName = "machine.json";
 
     public int FormatVersion { get; init; } = CurrentFormatVersion;
 
@@ -61,10 +59,10 @@ internal sealed record MachineRecord
     /// <summary>The guest was paused when saving began.</summary>
     public bool WasPaused { get; init; }
 
-    /// <summary>Reads the record in <paramref name="runFolder"/>; null when there is none or it cannot be understood.</summary>
+    /// <summary>Reads the record of <paramref name="runFolder"/>; null when there is none or it cannot be understood.</summary>
     public static MachineRecord? Read(string runFolder)
     {
-        var path = Path.Combine(runFolder, FileName);
+        var path = PathOf(runFolder);
         try
         {
             var record = File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), MachineJson.Default.MachineRecord) : null;
@@ -78,10 +76,12 @@ internal sealed record MachineRecord
     }
 
     /// <summary>Writes it.</summary>
-    public void Write() => AtomicFile.Write(Path.Combine(Plan.RunFolder, FileName), JsonSerializer.SerializeToUtf8Bytes(this, MachineJson.Default.MachineRecord));
+    public void Write() => AtomicFile.Write(PathOf(Plan.RunFolder), JsonSerializer.SerializeToUtf8Bytes(this, MachineJson.Default.MachineRecord));
 
     /// <summary>Deletes it.</summary>
-    public static void Delete(string runFolder) => AtomicFile.Delete(Path.Combine(runFolder, FileName));
+    public static void Delete(string runFolder) => AtomicFile.Delete(PathOf(runFolder));
+
+    private static string PathOf(string runFolder) => $"{runFolder}.json";
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, WriteIndented = true)]

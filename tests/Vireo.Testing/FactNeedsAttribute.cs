@@ -1,0 +1,44 @@
+using Xunit;
+
+namespace Vireo.Testing;
+
+/// <summary>What a test may need that <c>./test</c> cannot bring to every machine.</summary>
+public enum Need
+{
+    /// <summary><c>pwsh</c> on the path; it is no package of the distributions.</summary>
+    PowerShell,
+
+    /// <summary>The user that guests run as, and the right to become it.</summary>
+    GuestsUser,
+}
+
+/// <summary>A test that is left out, and counted as left out, where something is missing that it cannot do without.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class FactNeedsAttribute : FactAttribute
+{
+    private const string GuestsUser = "vireo-vm";
+
+    /// <summary>Says what the test needs.</summary>
+    public FactNeedsAttribute(Need need)
+    {
+        Need = need;
+
+        // Allowed: nobody can install it on every machine that runs the tests; the report names and counts what was left out.
+        Skip = need switch
+        {
+            Need.PowerShell when FindPowerShell() is null => "PowerShell ('pwsh') is not on the path.",
+            Need.GuestsUser when !HasGuestsUser() => $"The tests do not run as root, or there is no user '{GuestsUser}' ('adduser --system --group --no-create-home {GuestsUser}').",
+            _ => null,
+        };
+    }
+
+    /// <summary>What it needs.</summary>
+    public Need Need { get; }
+
+    /// <summary>The path of <c>pwsh</c>; null when it is not there.</summary>
+    public static string? FindPowerShell() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+        .Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists);
+
+    private static bool HasGuestsUser() =>
+        Environment.IsPrivilegedProcess && File.ReadLines("/etc/passwd").Any(static line => line.StartsWith($"{GuestsUser}:", StringComparison.Ordinal));
+}
