@@ -30,6 +30,9 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>What the switch plane needs to come back alone.</summary>
     public string SwitchState => Path.Combine(State, "switch.json");
 
+    /// <summary>What the access rules of the switch plane's ports have counted.</summary>
+    public string SwitchMeters => Path.Combine(State, "switch-meters.json");
+
     /// <summary>Front-end socket of an open disk.</summary>
     public string DiskSocket(Guid disk) => Path.Combine(Run, "d", $"{disk:N}");
 

@@ -39,6 +39,12 @@ public enum PortVlanMode
 
     /// <summary>Untagged frames that belong to one VLAN.</summary>
     Access,
+
+    /// <summary>Tagged frames of several VLANs, and untagged ones that belong to the native VLAN.</summary>
+    Trunk,
+
+    /// <summary>Untagged frames; who may talk to whom is told by a private VLAN (RFC 5517).</summary>
+    Private,
 }
 
 /// <summary>A stage to put into a port's list, besides those that the other settings bring.</summary>
@@ -58,10 +64,11 @@ public sealed record StageSpecification(string Name, IReadOnlyDictionary<string,
 /// <param name="QueuePairs">Receive and transmit queue pairs.</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
 /// <param name="Stages">Further stages, from the port towards the switch.</param>
+/// <param name="Policy">What else holds at the port; null is nothing.</param>
 public sealed record PortSpecification(
     Guid Id, Guid? SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
     PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null,
-    IReadOnlyList<StageSpecification>? Stages = null);
+    IReadOnlyList<StageSpecification>? Stages = null, PortPolicySpecification? Policy = null);
 
 /// <summary>Counters of a port since it was made.</summary>
 /// <param name="Dropped">Frames that the switch refused or had no room for, by reason.</param>
@@ -74,7 +81,10 @@ public sealed record PortStatistics(
 /// <param name="Stages">Names of the stages in force, from the port towards the switch.</param>
 /// <param name="Statistics">Counters.</param>
 /// <param name="Fault">Why the port does not work, in a sentence; null when it does. Asking for the port again tries again.</param>
-public sealed record PortStatus(PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics, string? Fault = null);
+/// <param name="Acls">What the access rules of the port have seen.</param>
+public sealed record PortStatus(
+    PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics, string? Fault = null,
+    IReadOnlyList<PortAclStatistics>? Acls = null);
 
 /// <summary>An address that the switch's DHCP server gave out.</summary>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>

@@ -7,6 +7,8 @@ namespace Vireo.Control.Switching;
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(SwitchSpecification))]
 [JsonSerializable(typeof(PortSpecification))]
+[JsonSerializable(typeof(IReadOnlyList<PortAclSpecification>))]
+[JsonSerializable(typeof(IReadOnlyList<ExtendedAclSpecification>))]
 [JsonSerializable(typeof(SwitchStatus))]
 [JsonSerializable(typeof(PortStatus))]
 [JsonSerializable(typeof(IReadOnlyList<SwitchStatus>))]

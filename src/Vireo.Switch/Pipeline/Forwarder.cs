@@ -1,3 +1,4 @@
+using Vireo.Control.Switching;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Sdk;
 
@@ -13,9 +14,11 @@ namespace Vireo.Switch.Pipeline;
 /// </remarks>
 internal sealed class Forwarder(TimeProvider clock)
 {
+    private static readonly DropReason s_storm = DropReason.Register("StormLimit");
     private readonly FrameBatch _ingress = new();
     private readonly FrameBatch _egress = new();
     private readonly FrameBatch _cut = new();
+    private readonly FrameBatch _copies = new();
     private PortState[] _receivers = new PortState[16];
     private int _receiverCount;
 
@@ -26,7 +29,7 @@ internal sealed class Forwarder(TimeProvider clock)
     public StageTimer? Timer { get; set; }
 
     /// <summary>Seconds on the switch's clock, for ageing.</summary>
-    public uint Now => (uint)(clock.GetTimestamp() / clock.TimestampFrequency);
+    public uint Now => Clock.Seconds(clock);
 
     /// <summary>Carries the frames of <see cref="Ingress"/>, which came from <paramref name="source"/>, to where they go, and empties it.</summary>
     public void Forward(PortState source)
@@ -149,7 +152,12 @@ internal sealed class Forwarder(TimeProvider clock)
 
         if (source.Switch is { } home)
         {
-            LookUp(source, home, batch);
+            if (policy.Mirroring == PortMirroring.Source)
+            {
+                Mirror(source, policy, home, batch);
+            }
+
+            LookUp(source, policy, home, batch);
         }
         else
         {
@@ -164,7 +172,7 @@ internal sealed class Forwarder(TimeProvider clock)
         DeliverAll(batch);
     }
 
-    private void LookUp(PortState source, SwitchState home, FrameBatch batch)
+    private void LookUp(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)
     {
         var now = Now;
         var table = home.Addresses;
@@ -185,13 +193,14 @@ internal sealed class Forwarder(TimeProvider clock)
                 continue;
             }
 
-            Learn(source, table, sender, frame.VlanId, now);
+            var vlan = home.LearningVlan(frame.VlanId);
+            Learn(source, table, sender, vlan, now);
             if (!destination.IsGroup)
             {
-                var key = MacTable.KeyOf(destination, frame.VlanId);
+                var key = MacTable.KeyOf(destination, vlan);
                 if (key != lastKey || table.Version != lastVersion)
                 {
-                    var slot = table.Find(destination, frame.VlanId, now);
+                    var slot = table.Find(destination, vlan, now);
                     last = slot < 0 ? null : home.At(slot);
                     lastKey = key;
                     lastVersion = table.Version;
@@ -216,7 +225,54 @@ internal sealed class Forwarder(TimeProvider clock)
                 continue;
             }
 
+            if (policy.StormLimit > 0 && ExceedsStormLimit(source, policy.StormLimit, now))
+            {
+                batch.Drop(index, s_storm);
+                continue;
+            }
+
             Flood(index, frame.VlanId, source, home);
+        }
+    }
+
+    private static bool ExceedsStormLimit(PortState source, int limit, uint now)
+    {
+        if (source.StormSecond != now)
+        {
+            source.StormSecond = now;
+            source.StormFrames = 0;
+        }
+
+        return ++source.StormFrames > limit;
+    }
+
+    /// <summary>Gives the watchers of the switch copies of frames that <paramref name="source"/> has sent or is about to get, as it sees them.</summary>
+    private void Mirror(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)
+    {
+        foreach (var watcher in home.Watchers)
+        {
+            if (watcher == source || !watcher.BackEnd.IsConnected)
+            {
+                continue;
+            }
+
+            foreach (var index in batch.Live)
+            {
+                if (_copies.IsFull)
+                {
+                    HandOver(watcher, _copies);
+                    _copies.Clear();
+                }
+
+                ref var frame = ref batch[index];
+                ref var copy = ref _copies[_copies.Add(batch.Bytes(index))];
+                copy.Offload = frame.Offload;
+                copy.VlanId = policy.IsTagged ? frame.VlanId : (ushort)0;
+                copy.Priority = policy.IsTagged ? frame.Priority : (byte)0;
+            }
+
+            HandOver(watcher, _copies);
+            _copies.Clear();
         }
     }
 
@@ -310,6 +366,17 @@ internal sealed class Forwarder(TimeProvider clock)
             Timer?.Note(receiver);
         }
 
+        if (policy.Mirroring == PortMirroring.Source && receiver.Switch is { } home)
+        {
+            Mirror(receiver, policy, home, batch);
+        }
+
+        HandOver(receiver, batch);
+    }
+
+    /// <summary>Puts tags in, does what the receiver cannot, and transmits.</summary>
+    private void HandOver(PortState receiver, FrameBatch batch)
+    {
         var mustCut = false;
         foreach (var index in batch.Live)
         {

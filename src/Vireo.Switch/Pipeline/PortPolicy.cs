@@ -1,3 +1,4 @@
+using Vireo.Control.Switching;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Pipeline;
@@ -20,8 +21,8 @@ internal sealed class PortPolicy
         Ticks = Stages.Any(stage => stage is ITickingStage);
     }
 
-    /// <summary>Lets everything through, tagged where it belongs to a VLAN: an uplink.</summary>
-    public static PortPolicy Uplink { get; } = new([], VlanSet.All);
+    /// <summary>Lets everything through, tagged where it belongs to a VLAN.</summary>
+    public static PortPolicy Uplink { get; } = new([], VlanSet.All) { IsTagged = true };
 
     /// <summary>The stages and where they came from; the next compilation keeps those that did not change.</summary>
     public IReadOnlyList<CompiledStage> Compiled { get; }
@@ -35,8 +36,32 @@ internal sealed class PortPolicy
     /// <summary>How deep frames must be parsed for these stages.</summary>
     public HeaderDepth Depth { get; }
 
+    /// <summary>Watching and being watched.</summary>
+    public PortMirroring Mirroring { get; init; }
+
+    /// <summary>Broadcast, multicast and unknown frames a second; zero is no limit.</summary>
+    public int StormLimit { get; init; }
+
+    /// <summary>Primary VLAN of a port in private mode, else zero.</summary>
+    public ushort PrimaryVlan { get; init; }
+
+    /// <summary>Secondary VLANs that the port names.</summary>
+    public IReadOnlyList<ushort> SecondaryVlans { get; init; } = [];
+
+    /// <summary>Whoever is behind the port sees VLAN tags.</summary>
+    public bool IsTagged { get; init; }
+
     /// <summary>Whether a stage acts as time passes.</summary>
     public bool Ticks { get; }
+
+    /// <summary>Tells the stages that want to know it their port.</summary>
+    public void Attach(PortState port)
+    {
+        foreach (var stage in Stages)
+        {
+            (stage as IPortStage)?.Attach(port);
+        }
+    }
 }
 
 /// <summary>A stage in use, and the setting that it was made from.</summary>

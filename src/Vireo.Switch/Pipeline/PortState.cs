@@ -17,6 +17,7 @@ internal sealed class PortState
         Id = id;
         _policy = policy;
         BackEnd = backEnd;
+        policy.Attach(this);
     }
 
     /// <summary>Key of the port.</summary>
@@ -29,7 +30,11 @@ internal sealed class PortState
     public PortPolicy Policy
     {
         get => Volatile.Read(ref _policy);
-        set => Volatile.Write(ref _policy, value);
+        set
+        {
+            value.Attach(this);
+            Volatile.Write(ref _policy, value);
+        }
     }
 
     /// <summary>The switch, or null while the port is being moved or removed.</summary>
@@ -55,6 +60,12 @@ internal sealed class PortState
 
     /// <summary>Second of that.</summary>
     public uint LearnedAt { get; set; }
+
+    /// <summary>Second in which <see cref="StormFrames"/> were counted.</summary>
+    public uint StormSecond { get; set; }
+
+    /// <summary>Frames to many or to nobody known that came from the port in that second.</summary>
+    public int StormFrames { get; set; }
 
     /// <summary>Frames that came from the port, dropped ones included.</summary>
     public long FramesIn { get; set; }

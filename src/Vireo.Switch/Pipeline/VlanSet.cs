@@ -1,7 +1,7 @@
 namespace Vireo.Switch.Pipeline;
 
 /// <summary>A set of VLAN ids, zero (frames without a VLAN) to 4095. Immutable.</summary>
-internal sealed class VlanSet
+internal sealed class VlanSet : IEquatable<VlanSet>
 {
     private readonly ulong[] _bits = new ulong[64];
 
@@ -26,6 +26,20 @@ internal sealed class VlanSet
 
     /// <summary>Whether <paramref name="vlan"/>, at most 4095, belongs to the set.</summary>
     public bool Contains(ushort vlan) => (_bits[(vlan >> 6) & 63] & (1UL << (vlan & 63))) != 0;
+
+    /// <inheritdoc/>
+    public bool Equals(VlanSet? other) => other is not null && _bits.AsSpan().SequenceEqual(other._bits);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as VlanSet);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = default(HashCode);
+        hash.AddBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(_bits.AsSpan()));
+        return hash.ToHashCode();
+    }
 
     private static VlanSet CreateAll()
     {

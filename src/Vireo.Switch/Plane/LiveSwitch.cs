@@ -36,9 +36,10 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
     /// <summary>Exchanges the uplink. When the new one cannot be opened the old one stays.</summary>
     /// <param name="reactor">The packet thread.</param>
     /// <param name="forwarder">Its pipeline.</param>
+    /// <param name="compiler">Makes its policy.</param>
     /// <param name="interfaceName">The interface, or null for none.</param>
     /// <exception cref="IOException">The interface cannot be opened.</exception>
-    public async Task SetUplinkAsync(Reactor reactor, Forwarder forwarder, string? interfaceName)
+    public async Task SetUplinkAsync(Reactor reactor, Forwarder forwarder, PolicyCompiler compiler, string? interfaceName)
     {
         // An interface that vanished and came back has another number; the old socket sees nothing of it.
         var index = interfaceName is null ? 0 : NetworkInterfaces.Find(interfaceName)?.Index ?? 0;
@@ -51,7 +52,7 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         if (interfaceName is not null)
         {
             NetworkInterfaces.SetUp(interfaceName, up: true);
-            next = new PortState(Specification.Id, PortPolicy.Uplink, new UplinkPort(reactor, PacketSocket.Open(interfaceName)));
+            next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(reactor, PacketSocket.Open(interfaceName)));
         }
 
         var previous = Uplink;

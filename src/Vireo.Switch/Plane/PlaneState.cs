@@ -50,5 +50,6 @@ internal sealed record SwitchRecord(SwitchSpecification Switch, string? NatSubne
 /// <summary>How the plane's files look.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(PlaneState))]
+[JsonSerializable(typeof(IReadOnlyDictionary<Guid, IReadOnlyList<PortAclStatistics>>))]
 [JsonSerializable(typeof(Nat.DnsmasqRecord))]
 internal sealed partial class PlaneJson : JsonSerializerContext;

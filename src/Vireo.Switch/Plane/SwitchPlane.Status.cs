@@ -3,6 +3,7 @@ using Vireo.Platform.Net;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Stages;
 
 namespace Vireo.Switch.Plane;
 
@@ -131,7 +132,8 @@ internal sealed partial class SwitchPlane
         Statistics(live.State),
         live.Fault ?? (live.State is { BackEnd.IsLost: true }
             ? $"Somebody removed the network interface '{live.Specification.InterfaceName}'; ask for the port again to make it anew."
-            : null));
+            : null),
+        live.State?.Policy.Stages.OfType<AclStage>().FirstOrDefault()?.Counters.Select(rule => new PortAclStatistics(rule.Key, rule.Value.Frames, rule.Value.Bytes)).ToArray());
 
     private async Task<SwitchStatus> DescribeAsync(LiveSwitch live)
     {

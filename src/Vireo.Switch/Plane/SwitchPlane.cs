@@ -1,8 +1,10 @@
+using System.Text.Json;
 using Vireo.Control;
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Platform.Net;
 using Vireo.Platform.Testing;
+using Vireo.Switch.Inspection;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Stages;
@@ -19,6 +21,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 {
     private const int AddressesPerSwitch = 8192;
     private const uint AgeingSeconds = 300;
+    private static readonly TimeSpan s_metersStoredEvery = TimeSpan.FromSeconds(5);
 
     private readonly HostPaths _paths;
     private readonly Random _random;
@@ -30,7 +33,10 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Dictionary<Guid, LiveSwitch> _switches = [];
     private readonly Dictionary<Guid, LivePort> _ports = [];
+    private readonly MeterBook _meters;
+    private readonly PeriodicTimer _meterTimer;
     private StageTimer? _timer;
+    private Task _meterKeeper = Task.CompletedTask;
     private bool _isStored = true;
 
     private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
@@ -39,8 +45,10 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _random = random;
         _log = log;
         _nat = new NatServices(Path.Combine(paths.State, "nat"), Path.Combine(paths.Run, "n"), clock, log);
-        _compiler = new PolicyCompiler(new StageCatalog(clock));
+        _compiler = new PolicyCompiler(new StageCatalog(clock), clock, random);
         _forwarder = new Forwarder(clock);
+        _meters = new MeterBook(paths.SwitchMeters);
+        _meterTimer = new PeriodicTimer(s_metersStoredEvery, clock);
         _reactor = new Reactor("switch-packets");
     }
 
@@ -66,6 +74,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             await plane.UpdateNatAsync(live);
         }
 
+        plane._meterKeeper = plane.KeepMetersAsync();
         return plane;
     }
 
@@ -118,7 +127,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             live.Specification = live.Specification with { Nat = false };
             await UpdateNatAsync(live);
             _nat.Forget(id);
-            await live.SetUplinkAsync(_reactor, _forwarder, null);
+            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
             _switches.Remove(id);
             CrashPoint.Hit("switch.removed");
             Save();
@@ -195,7 +204,10 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     /// <summary>Stops everything. Taps, with their addresses, and address translation rules stay for the next start.</summary>
     public async ValueTask DisposeAsync()
     {
+        _meterTimer.Dispose();
+        await _meterKeeper;
         await _gate.WaitAsync();
+        _meters.Save();
         foreach (var live in _switches.Values)
         {
             if (live.Nat is not null)
@@ -211,7 +223,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
         foreach (var live in _switches.Values)
         {
-            await live.SetUplinkAsync(_reactor, _forwarder, null);
+            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
         }
 
         await _reactor.InvokeAsync(() => _timer?.Dispose());
@@ -228,10 +240,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     }
 
     private static bool AreSame(PortSpecification one, PortSpecification other) =>
-        one with { Stages = null } == other with { Stages = null } && HaveSameStages(one, other);
+        one with { Stages = null, Policy = null } == other with { Stages = null, Policy = null } && HaveSamePolicy(one, other);
 
-    private static bool HaveSameStages(PortSpecification one, PortSpecification other) =>
-        (one.Stages ?? []).Select(StageCatalog.KeyOf).SequenceEqual((other.Stages ?? []).Select(StageCatalog.KeyOf), StringComparer.Ordinal);
+    private static bool HaveSamePolicy(PortSpecification one, PortSpecification other) =>
+        (one.Stages ?? []).Select(StageCatalog.KeyOf).SequenceEqual((other.Stages ?? []).Select(StageCatalog.KeyOf), StringComparer.Ordinal)
+        && JsonSerializer.Serialize(one.Policy, SwitchJson.Default.PortPolicySpecification) == JsonSerializer.Serialize(other.Policy, SwitchJson.Default.PortPolicySpecification);
 
     private static bool NeedsNewBackEnd(LivePort live, PortSpecification asked)
     {
@@ -292,13 +305,15 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     }
 
     private LiveSwitch CreateSwitch(SwitchSpecification asked) =>
-        new(asked, new SwitchState(asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64())));
+        new(asked, new SwitchState(
+            asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64()),
+            new AddressBook(AddressesPerSwitch, SwitchState.OwnerAgeingSeconds, (ulong)_random.NextInt64())));
 
     private async Task SetUplinkAsync(LiveSwitch live, SwitchSpecification asked)
     {
         try
         {
-            await live.SetUplinkAsync(_reactor, _forwarder, asked.ExternalInterface);
+            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, asked.ExternalInterface);
         }
         catch (IOException exception)
         {
@@ -338,7 +353,9 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var asked = live.Specification;
         try
         {
-            await live.OpenAsync(_reactor, _forwarder, _compiler.Compile(PortSettings.Of(asked), null), Observe);
+            var policy = _compiler.Compile(PortSettings.Of(asked), null, _meters.Of(asked.Id));
+            await live.OpenAsync(_reactor, _forwarder, policy, Observe);
+            FollowMeters(asked.Id, policy);
         }
         catch (IOException exception)
         {
@@ -360,12 +377,21 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var state = live.State!;
         var now = live.Specification;
         var moves = now.SwitchId != asked.SwitchId;
-        if (now.VlanMode != asked.VlanMode || now.AccessVlanId != asked.AccessVlanId || !HaveSameStages(now, asked))
+        if (now.VlanMode != asked.VlanMode || now.AccessVlanId != asked.AccessVlanId || now.MacAddress != asked.MacAddress || !HaveSamePolicy(now, asked))
         {
+            var vlans = state.Policy.Vlans;
             state.Policy = _compiler.Compile(PortSettings.Of(asked), state.Policy);
-
-            // Stations learned in the old VLAN would attract frames that the port refuses.
-            await _reactor.InvokeAsync(() => state.Switch?.Addresses.Forget(state.Slot));
+            FollowMeters(asked.Id, state.Policy);
+            await _reactor.InvokeAsync(() =>
+            {
+                state.Switch?.PoliciesChanged();
+                if (!vlans.Equals(state.Policy.Vlans))
+                {
+                    // Stations learned in the old VLAN would attract frames that the port refuses.
+                    state.Switch?.Addresses.Forget(state.Slot);
+                    state.Switch?.Owners.Forget(state.Slot);
+                }
+            });
         }
 
         live.Specification = asked;
@@ -482,10 +508,35 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _isStored = true;
     }
 
+    private void FollowMeters(Guid port, PortPolicy policy) => _meters.Follow(port, policy.Stages.OfType<AclStage>().FirstOrDefault()?.Counters);
+
+    private async Task KeepMetersAsync()
+    {
+        while (await _meterTimer.WaitForNextTickAsync())
+        {
+            await _gate.WaitAsync();
+            try
+            {
+                _meters.Save();
+            }
+            catch (IOException exception)
+            {
+                LogNotStored(exception.Message);
+            }
+            finally
+            {
+                _gate.Release();
+            }
+        }
+    }
+
     private void Observe(VhostUserEvent what) => LogGuest(what.Message);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Message}")]
     private partial void LogGuest(string message);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The meters could not be stored: {Message}")]
+    private partial void LogNotStored(string message);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Not restored: {Message}")]
     private partial void LogNotRestored(string message);

@@ -78,7 +78,7 @@ public sealed class FrameParserFuzz
         Assert.True(cutShort > 0);
     }
 
-    private static byte[] Build(Random random)
+    internal static byte[] Build(Random random)
     {
         var frame = new byte[random.Next(4) == 0 ? random.Next(0, 60) : random.Next(14, 200)];
         random.NextBytes(frame);

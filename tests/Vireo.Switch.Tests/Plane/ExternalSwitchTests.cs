@@ -125,6 +125,43 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SW-4")]
+    [Requirement("SW-6")]
+    [Requirement("RM-2")]
+    public async Task A_policy_holds_for_a_real_kernel_changes_under_traffic_and_its_meters_outlive_the_plane()
+    {
+        PortAclSpecification meter = new(PortAclAction.Meter, PortAclDirection.Both, null, "10.77.0.0/24");
+        var guarded = _adapter with { Policy = new PortPolicySpecification { SpoofGuard = true, Acls = [meter] } };
+        await _plane.Client.PutPortAsync(guarded);
+        Assert.True(_remote.Pings("10.77.0.2", 5));
+        _host.Ip("link", "set", "vmgmt0", "address", "02:15:5d:00:00:ee");
+        _host.Ip("neighbour", "flush", "all");
+        Assert.False(_host.Pings("10.77.0.1", 2));
+        Assert.True((await _plane.Client.GetPortAsync(_adapter.Id)).Statistics.Dropped["MacSpoofed"] > 0);
+        _host.Ip("link", "set", "vmgmt0", "address", "02:15:5d:00:00:aa");
+        Assert.True(_remote.Pings("10.77.0.2", 5));
+
+        // The far end's address was noticed, so the guarded port cannot take it.
+        _host.Ip("address", "add", "10.77.0.1/32", "dev", "vmgmt0");
+        _host.Run("busybox", "arping", "-U", "-c", "2", "-I", "vmgmt0", "10.77.0.1");
+        Assert.True((await _plane.Client.GetPortAsync(_adapter.Id)).Statistics.Dropped["AddressSpoofed"] > 0);
+        _host.Ip("address", "del", "10.77.0.1/32", "dev", "vmgmt0");
+
+        await _plane.Client.PutPortAsync(guarded with { Policy = guarded.Policy with { Acls = [meter, new(PortAclAction.Deny, PortAclDirection.Inbound, null, "10.77.0.1")] } });
+        Assert.False(_remote.Pings("10.77.0.2", 2));
+        await _plane.Client.PutPortAsync(guarded);
+        Assert.True(_remote.Pings("10.77.0.2", 5));
+        var counted = Assert.Single((await _plane.Client.GetPortAsync(_adapter.Id)).Acls!);
+        Assert.True(counted.Frames >= 4);
+        Assert.Equal(0, await _plane.StopAsync());
+        await _plane.StartAsync();
+        var after = Assert.Single((await _plane.Client.GetPortAsync(_adapter.Id)).Acls!);
+        Assert.Equal(meter, after.Rule);
+        Assert.True(after.Frames >= counted.Frames && after.Bytes >= counted.Bytes);
+        Assert.True(_remote.Pings("10.77.0.2", 5));
+    }
+
+    [Fact]
     public async Task An_uplink_that_loses_its_link_works_again_when_the_link_is_back()
     {
         Assert.True(_remote.Pings("10.77.0.2"));

@@ -12,7 +12,7 @@ internal sealed class TestSwitch
     public TestSwitch(int capacity = 1024, ulong hashKey = 0x1234_5678_9ABC_DEF1)
     {
         Catalog = new StageCatalog(Clock);
-        Compiler = new PolicyCompiler(Catalog);
+        Compiler = new PolicyCompiler(Catalog, Clock);
         Forwarder = new Forwarder(Clock);
         Switch = new SwitchState(Guid.NewGuid(), new MacTable(capacity, 300, hashKey));
     }
@@ -31,6 +31,18 @@ internal sealed class TestSwitch
     {
         var mode = vlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access;
         return AddPort(Compiler.Compile(new PortSettings(mode, vlan, stages), null));
+    }
+
+    /// <summary>A guest's port with a policy; its adapter has the address of <paramref name="station"/>.</summary>
+    public (InMemoryPort End, PortState Port) AddGuest(int station, PortPolicySpecification policy, PortVlanMode mode = PortVlanMode.Untagged, int vlan = 0) =>
+        AddPort(Compile(station, policy, mode, vlan));
+
+    /// <summary>Compiles a policy of a guest's port that must be valid.</summary>
+    public PortPolicy Compile(int station, PortPolicySpecification policy, PortVlanMode mode = PortVlanMode.Untagged, int vlan = 0, PortPolicy? previous = null)
+    {
+        var settings = new PortSettings(mode, vlan, [], policy, Frames.Station(station));
+        Assert.Empty(Compiler.Validate(settings));
+        return Compiler.Compile(settings, previous);
     }
 
     public (InMemoryPort End, PortState Port) AddPort(PortPolicy policy)

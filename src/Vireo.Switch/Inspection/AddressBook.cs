@@ -1,0 +1,141 @@
+using Vireo.Platform;
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Inspection;
+
+/// <summary>
+/// Which port uses which network address, per VLAN: learned from ARP, neighbor discovery and DHCP answers. Who was first keeps an address
+/// until it is silent for the ageing time or its port is gone; a lease lasts as long as the server said. Owned by the packet thread.
+/// </summary>
+/// <remarks>
+/// An open hash table like <see cref="Pipeline.MacTable"/>, with the same rule: where a window is full, a port displaces only the oldest
+/// entry of its own, so nobody can push out another one's address.
+/// </remarks>
+internal sealed class AddressBook
+{
+    private const int Window = 8;
+    private readonly Entry[] _entries;
+    private readonly ulong _hashKey;
+    private readonly int _shift;
+    private readonly uint _ageingSeconds;
+
+    /// <summary>An empty book.</summary>
+    /// <param name="capacity">A power of two.</param>
+    /// <param name="ageingSeconds">After this time without a word an address is free.</param>
+    /// <param name="hashKey">Random.</param>
+    public AddressBook(int capacity, uint ageingSeconds, ulong hashKey)
+    {
+        Invariant.Check(capacity >= Window && int.IsPow2(capacity));
+        _entries = new Entry[capacity + Window];
+        _hashKey = hashKey | 1;
+        _shift = 64 - int.Log2(capacity);
+        _ageingSeconds = ageingSeconds;
+    }
+
+    /// <summary>Somebody behind <paramref name="port"/> says that it has <paramref name="address"/>.</summary>
+    /// <returns>False, and nothing changes, when another station behind another port has it.</returns>
+    public bool TryClaim(UInt128 address, ushort vlan, MacAddress station, ushort port, uint now)
+    {
+        var index = Find(address, vlan);
+        if (index < 0)
+        {
+            Insert(address, vlan, station, port, now, now + _ageingSeconds);
+            return true;
+        }
+
+        ref var entry = ref _entries[index];
+        if (entry.Port != port && entry.Station != station.Value && (int)(entry.Until - now) >= 0)
+        {
+            return false;
+        }
+
+        entry.Port = port;
+        entry.Station = station.Value;
+        if ((int)(now + _ageingSeconds - entry.Until) > 0)
+        {
+            entry.Until = now + _ageingSeconds;
+        }
+
+        return true;
+    }
+
+    /// <summary>A DHCP server gave <paramref name="address"/> to the station behind <paramref name="port"/>, whoever had it before.</summary>
+    public void Grant(UInt128 address, ushort vlan, MacAddress station, ushort port, uint now, uint seconds)
+    {
+        const uint longest = 1U << 30;
+        var until = now + Math.Clamp(seconds, 1, longest);
+        var index = Find(address, vlan);
+        if (index < 0)
+        {
+            Insert(address, vlan, station, port, now, until);
+            return;
+        }
+
+        _entries[index] = _entries[index] with { Port = port, Station = station.Value, Until = until };
+    }
+
+    /// <summary>Port that has <paramref name="address"/>, or -1.</summary>
+    public int Owner(UInt128 address, ushort vlan, uint now)
+    {
+        var index = Find(address, vlan);
+        return index >= 0 && (int)(_entries[index].Until - now) >= 0 ? _entries[index].Port : -1;
+    }
+
+    /// <summary>Frees every address of <paramref name="port"/>.</summary>
+    public void Forget(ushort port)
+    {
+        for (var index = 0; index < _entries.Length; index++)
+        {
+            if (_entries[index].IsUsed && _entries[index].Port == port)
+            {
+                _entries[index] = default;
+            }
+        }
+    }
+
+    private int Find(UInt128 address, ushort vlan)
+    {
+        var first = IndexOf(address, vlan);
+        for (var index = first; index < first + Window; index++)
+        {
+            ref var entry = ref _entries[index];
+            if (entry.IsUsed && entry.Address == address && entry.Vlan == vlan)
+            {
+                return index;
+            }
+        }
+
+        return -1;
+    }
+
+    private void Insert(UInt128 address, ushort vlan, MacAddress station, ushort port, uint now, uint until)
+    {
+        var first = IndexOf(address, vlan);
+        var victim = -1;
+        var worst = int.MinValue;
+        for (var index = first; index < first + Window; index++)
+        {
+            ref var entry = ref _entries[index];
+            var left = (int)(entry.Until - now);
+            var worth = !entry.IsUsed ? int.MaxValue : left < 0 ? int.MaxValue - 1 : entry.Port == port ? -left : int.MinValue;
+            if (worth > worst)
+            {
+                victim = index;
+                worst = worth;
+            }
+        }
+
+        if (victim >= 0)
+        {
+            _entries[victim] = new Entry(true, address, vlan, port, station.Value, until);
+        }
+    }
+
+    private int IndexOf(UInt128 address, ushort vlan)
+    {
+        var key = (ulong)address ^ ulong.RotateLeft((ulong)(address >> 64), 17) ^ ((ulong)vlan << 40);
+        return (int)(((key ^ ulong.RotateRight(key ^ _hashKey, 29)) * _hashKey * 0x9E3779B97F4A7C15) >> _shift);
+    }
+
+    private record struct Entry(bool IsUsed, UInt128 Address, ushort Vlan, ushort Port, ulong Station, uint Until);
+}
