@@ -18,13 +18,36 @@ public enum FrontEndKind
 /// <param name="SocketPath">Unix socket the plane listens on.</param>
 /// <param name="Queues">Virtqueues offered (vhost-user-blk).</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
+/// <param name="EmulateSectors">Whether an image with sectors of 4096 bytes is offered with sectors of 512.</param>
 public sealed record DiskAttachment(
-    Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null);
+    Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false);
 
 /// <summary>An open disk as it is now.</summary>
 public sealed record DiskStatus(
     DiskAttachment Attachment, long SizeBytes, int LogicalSectorBytes, int PhysicalSectorBytes, IReadOnlyList<string> Layers, int Connections,
     long BytesRead, long BytesWritten, long ReadOperations, long WriteOperations);
+
+/// <summary>What a disk did of one kind since it was opened.</summary>
+/// <param name="Operations">Requests that succeeded.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="NormalizedOperations">Requests in units of 8 KB: a longer one counts once for each 8 KB that it begins.</param>
+/// <param name="LatencyUs">Time that they took together, in microseconds.</param>
+/// <param name="Latency50Us">Half of them took no longer, in microseconds; percentiles are at most a sixteenth too high.</param>
+/// <param name="Latency95Us">95 of 100.</param>
+/// <param name="Latency99Us">99 of 100.</param>
+/// <param name="Latency999Us">999 of 1000.</param>
+/// <param name="LatencyMaximumUs">All of them.</param>
+public sealed record OperationFigures(
+    long Operations, long Bytes, long NormalizedOperations, long LatencyUs, long Latency50Us, long Latency95Us, long Latency99Us, long Latency999Us, long LatencyMaximumUs);
+
+/// <summary>What a disk did since it was opened: what metering and quality of service show.</summary>
+/// <param name="Disk">Its id.</param>
+/// <param name="Reads">Reads.</param>
+/// <param name="Writes">Writes.</param>
+/// <param name="Flushes">Flushes.</param>
+/// <param name="Discards">Trims and writes of zeroes.</param>
+/// <param name="Failures">Requests of any kind that failed.</param>
+public sealed record DiskMeter(Guid Disk, OperationFigures Reads, OperationFigures Writes, OperationFigures Flushes, OperationFigures Discards, long Failures);
 
 /// <summary>Format of a disk image.</summary>
 public enum ImageFormat
@@ -67,7 +90,7 @@ public sealed record ImagePath(string Path);
 
 /// <summary>A layer that should be in a disk's stack.</summary>
 /// <param name="Name">Unique in the stack.</param>
-/// <param name="Kind">What it does: <c>count</c>, <c>pass</c>, <c>trace</c>, <c>delay</c> or <c>fault</c>.</param>
+/// <param name="Kind">What it does: a kind of the table in <c>src/Vireo.Storage/README.md</c>, such as <c>throttle</c>.</param>
 /// <param name="Position">Counted from the image (0) upwards; -1 is the top.</param>
 /// <param name="Settings">By kind; a duration is in milliseconds.</param>
 public sealed record LayerSpecification(string Name, string Kind, int Position = -1, IReadOnlyDictionary<string, string>? Settings = null);

@@ -54,6 +54,21 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<LayerStatus> GetLayerAsync(Guid disk, string name, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, $"v1/disks/{disk:D}/layers/{Uri.EscapeDataString(name)}", null, StorageJson.Default.LayerStatus, cancellationToken);
 
+    /// <summary>Gives a layer other settings while requests run, also those that wait in it.</summary>
+    /// <exception cref="ControlException">No such disk or layer, a setting is wrong, or the kind cannot be changed in place.</exception>
+    public Task<DiskStatus> ChangeLayerAsync(Guid disk, LayerSpecification layer, CancellationToken cancellationToken = default) =>
+        SendAsync(
+            HttpMethod.Put,
+            $"v1/disks/{disk:D}/layers/{Uri.EscapeDataString(layer.Name)}",
+            Body(layer, StorageJson.Default.LayerSpecification),
+            StorageJson.Default.DiskStatus,
+            cancellationToken);
+
+    /// <summary>What a disk did since it was opened: operations, bytes, normalised operations, latencies.</summary>
+    /// <exception cref="ControlException">It is not open, or the plane is not running.</exception>
+    public Task<DiskMeter> GetMeterAsync(Guid disk, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/disks/{disk:D}/meter", null, StorageJson.Default.DiskMeter, cancellationToken);
+
     /// <summary>Splices a layer out; one that is not there is out already.</summary>
     /// <exception cref="ControlException">No such disk.</exception>
     public Task RemoveLayerAsync(Guid disk, string name, CancellationToken cancellationToken = default) =>

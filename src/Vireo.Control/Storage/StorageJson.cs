@@ -9,6 +9,7 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(DiskAttachment))]
 [JsonSerializable(typeof(DiskStatus))]
 [JsonSerializable(typeof(IReadOnlyList<DiskStatus>))]
+[JsonSerializable(typeof(DiskMeter))]
 [JsonSerializable(typeof(CreateImage))]
 [JsonSerializable(typeof(ImagePath))]
 [JsonSerializable(typeof(ImageInfo))]

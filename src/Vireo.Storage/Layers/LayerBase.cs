@@ -24,7 +24,10 @@ public abstract class LayerBase(string name) : ILayer
     protected IBlockDevice Below => _below ?? throw new InvalidOperationException($"The layer '{name}' is in no stack.");
 
     /// <inheritdoc/>
-    public void Attach(IBlockDevice below) => _below = below;
+    public virtual void Attach(IBlockDevice below) => _below = below;
+
+    /// <inheritdoc/>
+    public virtual ValueTask QuiesceAsync() => ValueTask.CompletedTask;
 
     /// <inheritdoc/>
     public virtual ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => Below.ReadAsync(offsetBytes, buffers);

@@ -9,7 +9,12 @@ namespace Vireo.Storage.Layers;
 /// <param name="Kind">The name.</param>
 /// <param name="Make">Makes a layer from its specification; throws <see cref="FormatException"/> naming the setting that is wrong.</param>
 /// <param name="Report">What a layer of the kind tells about itself.</param>
-public sealed record LayerKind(string Kind, Func<LayerSpecification, LayerSettings, ILayer> Make, Func<ILayer, Dictionary<string, string>> Report);
+/// <param name="Change">Gives a layer that is in a stack other settings; null when the kind must be taken out and put in again.</param>
+public sealed record LayerKind(
+    string Kind,
+    Func<LayerSpecification, LayerSettings, ILayer> Make,
+    Func<ILayer, Dictionary<string, string>> Report,
+    Action<ILayer, LayerSettings>? Change = null);
 
 /// <summary>The kinds of layers there are. Built-in ones are registered by the same call that any other would use.</summary>
 public sealed class LayerCatalog
@@ -23,8 +28,9 @@ public sealed class LayerCatalog
     public static LayerCatalog BuiltIn(TimeProvider time)
     {
         var catalog = new LayerCatalog();
+        var competing = new ThrottleGroup(time);
         catalog.Add(new("pass", (layer, _) => new PassThroughLayer(layer.Name), _ => []));
-        catalog.Add(new("count", (layer, _) => new CountingLayer(layer.Name), layer => Report((CountingLayer)layer)));
+        catalog.Add(new("meter", (layer, _) => new MeterLayer(layer.Name, time), layer => Report((MeterLayer)layer)));
         catalog.Add(new("trace", (layer, settings) => new TraceLayer(layer.Name, settings.Integer("capacity", 4096, 1, 1 << 20)), layer => Report((TraceLayer)layer)));
         catalog.Add(new(
             "delay",
@@ -40,6 +46,16 @@ public sealed class LayerCatalog
                 settings.Number("percent", 100, 0, 100),
                 new Random(settings.Integer("seed", 1, int.MinValue, int.MaxValue))),
             layer => new() { ["faults"] = ((FaultLayer)layer).Faults.Value.ToString(CultureInfo.InvariantCulture) }));
+        catalog.Add(new(
+            "throttle",
+            (layer, settings) => new ThrottleLayer(layer.Name, ThrottleLimits.From(settings), competing),
+            layer => Report((ThrottleLayer)layer),
+            (layer, settings) =>
+            {
+                var limits = ThrottleLimits.From(settings);
+                settings.RefuseUnknown();
+                ((ThrottleLayer)layer).Change(limits);
+            }));
         return catalog;
     }
 
@@ -49,15 +65,26 @@ public sealed class LayerCatalog
     /// <summary>The kind called <paramref name="kind"/>, or null.</summary>
     public LayerKind? Find(string kind) => _kinds.GetValueOrDefault(kind);
 
-    private static Dictionary<string, string> Report(CountingLayer layer) => new()
+    private static Dictionary<string, string> Report(MeterLayer layer) => new()
     {
-        ["readOperations"] = layer.ReadOperations.Value.ToString(CultureInfo.InvariantCulture),
-        ["bytesRead"] = layer.BytesRead.Value.ToString(CultureInfo.InvariantCulture),
-        ["writeOperations"] = layer.WriteOperations.Value.ToString(CultureInfo.InvariantCulture),
-        ["bytesWritten"] = layer.BytesWritten.Value.ToString(CultureInfo.InvariantCulture),
-        ["flushes"] = layer.Flushes.Value.ToString(CultureInfo.InvariantCulture),
-        ["failures"] = layer.Failures.Value.ToString(CultureInfo.InvariantCulture),
+        ["readOperations"] = Text(layer.Reads.Operations.Value),
+        ["bytesRead"] = Text(layer.Reads.Bytes.Value),
+        ["writeOperations"] = Text(layer.Writes.Operations.Value),
+        ["bytesWritten"] = Text(layer.Writes.Bytes.Value),
+        ["flushes"] = Text(layer.Flushes.Operations.Value),
+        ["failures"] = Text(layer.Failures.Value),
     };
+
+    private static Dictionary<string, string> Report(ThrottleLayer layer) => new()
+    {
+        ["minimumIops"] = Text(layer.Limits.MinimumIops),
+        ["maximumIops"] = Text(layer.Limits.MaximumIops),
+        ["maximumBytesPerSecond"] = Text(layer.Limits.MaximumBytesPerSecond),
+        ["waiting"] = Text(layer.Waiting),
+        ["delayed"] = Text(layer.Delayed.Value),
+    };
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static Dictionary<string, string> Report(TraceLayer layer) => new()
     {

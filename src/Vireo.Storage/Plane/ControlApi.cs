@@ -34,6 +34,13 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
         }));
         routes.MapGet("/v1/disks/{id}/layers/{name}", Handle(
             context => Answer(context, disks.GetLayer(Id(context), Name(context)), StorageJson.Default.LayerStatus)));
+        routes.MapPut("/v1/disks/{id}/layers/{name}", Handle(async context =>
+        {
+            var layer = await ReadAsync(context, StorageJson.Default.LayerSpecification).ConfigureAwait(false);
+            await Answer(
+                context, await disks.ChangeLayerAsync(Id(context), layer with { Name = Name(context) }).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+        }));
+        routes.MapGet("/v1/disks/{id}/meter", Handle(context => Answer(context, disks.Get(Id(context)).Meter, StorageJson.Default.DiskMeter)));
         routes.MapDelete("/v1/disks/{id}/layers/{name}", Handle(async context =>
         {
             await disks.RemoveLayerAsync(Id(context), Name(context)).ConfigureAwait(false);

@@ -145,6 +145,45 @@ internal sealed partial class DiskRegistry(
         }
     }
 
+    /// <summary>Gives a layer other settings in place.</summary>
+    /// <exception cref="ControlException">No such disk or layer, a setting is wrong, or the kind cannot be changed in place.</exception>
+    public async Task<DiskStatus> ChangeLayerAsync(Guid id, LayerSpecification specification)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            var disk = Get(id);
+            var index = disk.Layers.FindIndex(layer => string.Equals(layer.Name, specification.Name, StringComparison.Ordinal));
+            if (index < 0)
+            {
+                throw PlaneErrors.NotFound($"The disk {id} has no layer '{specification.Name}' that could be changed.", specification.Name);
+            }
+
+            var present = disk.Layers[index];
+            if (!string.Equals(present.Kind, specification.Kind, StringComparison.Ordinal) || catalog.Find(present.Kind)?.Change is not { } change)
+            {
+                throw PlaneErrors.Invalid($"The layer '{present.Name}' is of the kind '{present.Kind}' and cannot be changed in place to '{specification.Kind}'; remove it and insert the other.", present.Name);
+            }
+
+            try
+            {
+                change(disk.Stack.Layers.First(layer => string.Equals(layer.Name, present.Name, StringComparison.Ordinal)), new LayerSettings(specification.Settings));
+            }
+            catch (FormatException exception)
+            {
+                throw PlaneErrors.Invalid($"The layer '{specification.Name}' cannot be changed: {exception.Message}.", specification.Name, exception);
+            }
+
+            disk.Layers[index] = present with { Settings = specification.Settings };
+            Publish(_disks, _failed);
+            return disk.Status;
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
     /// <summary>Splices a layer out of a disk; one that is not there is out already.</summary>
     /// <exception cref="ControlException">No such disk, or the layer is the plane's own.</exception>
     public async Task RemoveLayerAsync(Guid id, string name)
@@ -153,7 +192,8 @@ internal sealed partial class DiskRegistry(
         try
         {
             var disk = Get(id);
-            if (string.Equals(name, OpenDisk.MeterName, StringComparison.Ordinal))
+            if (!disk.Layers.Exists(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
+                && disk.Stack.Layers.Any(layer => string.Equals(layer.Name, name, StringComparison.Ordinal)))
             {
                 throw PlaneErrors.Invalid($"The layer '{name}' belongs to the plane and stays.", name);
             }
@@ -175,7 +215,7 @@ internal sealed partial class DiskRegistry(
         var disk = Get(id);
         var layer = disk.Stack.Layers.FirstOrDefault(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
             ?? throw PlaneErrors.NotFound($"The disk {id} has no layer '{name}'.", name);
-        var kind = disk.Layers.Find(specification => string.Equals(specification.Name, name, StringComparison.Ordinal))?.Kind ?? "count";
+        var kind = disk.Layers.Find(specification => string.Equals(specification.Name, name, StringComparison.Ordinal))?.Kind ?? "meter";
         return new LayerStatus(name, kind, catalog.Find(kind)!.Report(layer));
     }
 
@@ -213,11 +253,11 @@ internal sealed partial class DiskRegistry(
         }
 
         // From here on whatever was opened is closed again when a later step fails.
-        var stack = new DiskStack(image, attachment.Path, Report);
+        var stack = new DiskStack(image, attachment.Path, Report, Foundation(attachment, image));
         IFrontEnd? frontEnd = null;
         try
         {
-            var meter = new CountingLayer(OpenDisk.MeterName);
+            var meter = new MeterLayer(OpenDisk.MeterName, time);
             await stack.InsertAsync(meter).ConfigureAwait(false);
             frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time));
             var disk = new OpenDisk(attachment, image, stack, meter, frontEnd);
@@ -245,6 +285,9 @@ internal sealed partial class DiskRegistry(
         }
     }
 
+    private static ILayer[] Foundation(DiskAttachment attachment, IDiskImage image) =>
+        attachment.EmulateSectors && image.Geometry.LogicalSectorBytes > SectorLayer.OfferedBytes ? [new SectorLayer("sectors")] : [];
+
     private async Task SpliceAsync(OpenDisk disk, LayerSpecification specification)
     {
         var kind = catalog.Find(specification.Kind)
@@ -255,8 +298,9 @@ internal sealed partial class DiskRegistry(
             var layer = kind.Make(specification, settings);
             settings.RefuseUnknown();
 
-            // Position 0 is right above the plane's own meter, which stays at the image.
-            await disk.Stack.InsertAsync(layer, specification.Position < 0 ? -1 : specification.Position + 1).ConfigureAwait(false);
+            // Position 0 is right above the plane's own layers, of which the meter is the highest.
+            var first = disk.Stack.Layers.TakeWhile(other => !string.Equals(other.Name, OpenDisk.MeterName, StringComparison.Ordinal)).Count() + 1;
+            await disk.Stack.InsertAsync(layer, specification.Position < 0 ? -1 : specification.Position + first).ConfigureAwait(false);
         }
         catch (FormatException exception)
         {

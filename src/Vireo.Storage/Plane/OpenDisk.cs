@@ -7,7 +7,7 @@ using Vireo.Storage.Stacks;
 namespace Vireo.Storage.Plane;
 
 /// <summary>A disk that is open and served: image, stack with its meter, front end.</summary>
-internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, DiskStack stack, CountingLayer meter, IFrontEnd frontEnd) : IAsyncDisposable
+internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, DiskStack stack, MeterLayer meter, IFrontEnd frontEnd) : IAsyncDisposable
 {
     /// <summary>Name of the layer that every disk has, right above the image.</summary>
     public const string MeterName = "meter";
@@ -37,10 +37,21 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
         stack.Geometry.PhysicalSectorBytes,
         [.. stack.Layers.Select(layer => layer.Name)],
         frontEnd.Connections,
-        meter.BytesRead.Value,
-        meter.BytesWritten.Value,
-        meter.ReadOperations.Value,
-        meter.WriteOperations.Value);
+        meter.Reads.Bytes.Value,
+        meter.Writes.Bytes.Value,
+        meter.Reads.Operations.Value,
+        meter.Writes.Operations.Value);
+
+    /// <summary>What the disk did since it was opened.</summary>
+    public DiskMeter Meter => new(
+        attachment.Id, Figures(meter.Reads), Figures(meter.Writes), Figures(meter.Flushes), Figures(meter.Discards), meter.Failures.Value);
+
+    private static OperationFigures Figures(OperationCounters counters)
+    {
+        var latency = counters.Latency.Percentiles(50, 95, 99, 99.9, 100);
+        return new OperationFigures(
+            counters.Operations.Value, counters.Bytes.Value, counters.NormalizedOperations.Value, counters.LatencyUs.Value, latency[0], latency[1], latency[2], latency[3], latency[4]);
+    }
 
     /// <summary>Front end first, so that no request meets a closed stack; then layers and image.</summary>
     public async ValueTask DisposeAsync()

@@ -14,8 +14,8 @@ namespace Vireo.Storage.Stacks;
 /// </remarks>
 public sealed class DiskStack : IBlockDevice
 {
-    private readonly IBlockDevice _image;
-    private readonly string _imageName;
+    private volatile IBlockDevice _image;
+    private volatile string _imageName;
     private readonly Action<LayerViolation> _report;
     private readonly RequestGate _gate = new();
     private readonly SemaphoreSlim _splicing = new(1, 1);
@@ -23,16 +23,18 @@ public sealed class DiskStack : IBlockDevice
     private volatile Boundary _top;
     private volatile bool _closed;
 
-    /// <summary>A stack without layers.</summary>
+    /// <summary>A stack over an image.</summary>
     /// <param name="image">The bottom; owned by the stack from now on.</param>
     /// <param name="imageName">Its name in messages: the path.</param>
     /// <param name="report">Told of every rule that a layer breaks; must not throw.</param>
-    public DiskStack(IBlockDevice image, string imageName, Action<LayerViolation> report)
+    /// <param name="layers">Layers from the image upwards that are there from the beginning: the only ones that may change size or sectors.</param>
+    public DiskStack(IBlockDevice image, string imageName, Action<LayerViolation> report, params ILayer[] layers)
     {
         _image = image;
         _imageName = imageName;
         _report = report;
-        _top = new Boundary(image, imageName, aboveName: null, report);
+        _layers = layers;
+        _top = Connect(layers);
         Geometry = _top.Geometry;
     }
 
@@ -98,6 +100,59 @@ public sealed class DiskStack : IBlockDevice
 
         await layer.DisposeAsync().ConfigureAwait(false);
         return true;
+    }
+
+    /// <summary>
+    /// Exchanges the image while requests run, and takes the layer called <paramref name="without"/> out in the same instant. Returns the old
+    /// image, which is the caller's from now on; that layer is disposed.
+    /// </summary>
+    /// <param name="image">The new bottom: as large as the old one and with the same logical sectors.</param>
+    /// <param name="imageName">Its name in messages.</param>
+    /// <param name="commit">Run while no request is inside, before the exchange. When it throws, everything stays as it was.</param>
+    /// <param name="without">A layer that did its work, or null.</param>
+    /// <exception cref="ArgumentException">The stack would lose size, sectors or a capability.</exception>
+    /// <exception cref="ObjectDisposedException">The stack is closed.</exception>
+    public async Task<IBlockDevice> ReplaceImageAsync(IBlockDevice image, string imageName, Func<ValueTask> commit, string? without = null)
+    {
+        IBlockDevice oldImage;
+        ILayer? layer;
+        await _splicing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            oldImage = _image;
+            var oldName = _imageName;
+            layer = without is null ? null : Array.Find(_layers, other => string.Equals(other.Name, without, StringComparison.Ordinal));
+            (_image, _imageName) = (image, imageName);
+            await SpliceAsync(Array.FindAll(_layers, other => other != layer), commit, () => (_image, _imageName) = (oldImage, oldName)).ConfigureAwait(false);
+        }
+        finally
+        {
+            _splicing.Release();
+        }
+
+        if (layer is not null)
+        {
+            await layer.DisposeAsync().ConfigureAwait(false);
+        }
+
+        return oldImage;
+    }
+
+    /// <summary>Runs <paramref name="action"/> while no request is inside; those that come wait. The stack itself stays as it is.</summary>
+    /// <exception cref="ObjectDisposedException">The stack is closed.</exception>
+    public async Task RunQuietAsync(Func<ValueTask> action)
+    {
+        await _splicing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            await SpliceAsync(_layers, action).ConfigureAwait(false);
+        }
+        finally
+        {
+            _splicing.Release();
+        }
     }
 
     /// <inheritdoc/>
@@ -177,7 +232,7 @@ public sealed class DiskStack : IBlockDevice
                 return;
             }
 
-            await _gate.CloseAsync().ConfigureAwait(false);
+            await DrainAsync().ConfigureAwait(false);
             _closed = true;
             _top = new Boundary(new ClosedDevice(Geometry, Capabilities), _imageName, aboveName: null, _report);
             _gate.Open();
@@ -195,26 +250,44 @@ public sealed class DiskStack : IBlockDevice
         await _image.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task SpliceAsync(ILayer[] layers)
+    private async Task SpliceAsync(ILayer[] layers, Func<ValueTask>? commit = null, Action? undo = null)
     {
-        await _gate.CloseAsync().ConfigureAwait(false);
         try
         {
+            await DrainAsync().ConfigureAwait(false);
             var top = Connect(layers);
-            if (top.Geometry != Geometry || Loses(_top.Capabilities, top.Capabilities))
+            if (top.Geometry.SizeBytes != Geometry.SizeBytes || top.Geometry.LogicalSectorBytes != Geometry.LogicalSectorBytes || Loses(_top.Capabilities, top.Capabilities))
             {
-                Connect(_layers);
                 throw new ArgumentException(
                     $"The disk '{_imageName}' would change from {Geometry}, {_top.Capabilities} to {top.Geometry}, {top.Capabilities} under a running front end; close the disk first.");
+            }
+
+            if (commit is not null)
+            {
+                await commit().ConfigureAwait(false);
             }
 
             _layers = layers;
             _top = top;
         }
+        catch
+        {
+            undo?.Invoke();
+            Connect(_layers);
+            throw;
+        }
         finally
         {
             _gate.Open();
         }
+    }
+
+    // Layers first let go what they hold back, or those requests would never leave.
+    private async Task DrainAsync()
+    {
+        var drained = _gate.CloseAsync();
+        await Task.WhenAll(_layers.Select(layer => layer.QuiesceAsync().AsTask())).ConfigureAwait(false);
+        await drained.ConfigureAwait(false);
     }
 
     private Boundary Connect(ILayer[] layers)

@@ -20,4 +20,10 @@ public interface ILayer : IBlockDevice
     /// neighbour is. <see cref="IBlockDevice.Geometry"/> and <see cref="IBlockDevice.Capabilities"/> are read after it.
     /// </summary>
     void Attach(IBlockDevice below);
+
+    /// <summary>
+    /// The stack is about to be changed or closed and waits for what is on its way: the layer lets go what it holds back on purpose, sends no
+    /// more requests of its own, and completes the call when none of those is on its way. This holds until <see cref="Attach"/>.
+    /// </summary>
+    ValueTask QuiesceAsync() => ValueTask.CompletedTask;
 }

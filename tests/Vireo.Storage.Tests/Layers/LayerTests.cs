@@ -11,7 +11,8 @@ public sealed class LayerTests
 {
     [Theory]
     [InlineData("pass")]
-    [InlineData("count")]
+    [InlineData("meter")]
+    [InlineData("throttle")]
     [InlineData("trace")]
     public async Task TransparentLayer_PassesEveryRequestAsItCame(string kind)
     {
@@ -78,18 +79,18 @@ public sealed class LayerTests
     }
 
     [Fact]
-    public async Task CountingLayer_CountsWhatSucceeded()
+    public async Task MeterLayer_CountsWhatSucceeded()
     {
-        var (stack, _, _, layer) = await BuildAsync(new LayerSpecification("tested", "count"));
+        var (stack, _, _, layer) = await BuildAsync(new LayerSpecification("tested", "meter"));
         await using (stack)
         {
             await SendOneOfEachAsync(stack);
             using var buffer = new TestBuffer(512);
             await stack.InsertAsync(new FaultLayer("broken", BlockOperations.Read, BlockStatus.IoError, 100, new Random(1)), 0);
             Assert.Equal(BlockStatus.IoError, await stack.ReadAsync(0, buffer.Vector));
-            var counts = (CountingLayer)layer;
-            Assert.Equal((1, 4096, 1, 4096), (counts.ReadOperations.Value, counts.BytesRead.Value, counts.WriteOperations.Value, counts.BytesWritten.Value));
-            Assert.Equal((1, 1), (counts.Flushes.Value, counts.Failures.Value));
+            var counts = (MeterLayer)layer;
+            Assert.Equal((1, 4096, 1, 4096), (counts.Reads.Operations.Value, counts.Reads.Bytes.Value, counts.Writes.Operations.Value, counts.Writes.Bytes.Value));
+            Assert.Equal((1, 1), (counts.Flushes.Operations.Value, counts.Failures.Value));
         }
     }
 
@@ -99,6 +100,8 @@ public sealed class LayerTests
     [InlineData("fault", "status", "Exploded")]
     [InlineData("fault", "percent", "101")]
     [InlineData("trace", "capacity", "0")]
+    [InlineData("throttle", "maximumIops", "-1")]
+    [InlineData("throttle", "burstMilliseconds", "0")]
     public void WrongSetting_IsNamed(string kind, string setting, string value)
     {
         var specification = new LayerSpecification("tested", kind, Settings: new Dictionary<string, string> { [setting] = value });

@@ -40,6 +40,54 @@ public sealed class StoragePlaneTests
         Peer.Run("qemu-img", "check", "-f", "vhdx", attachment.Path);
     }
 
+    [Fact]
+    public async Task Throttle_ChangesInPlace_SurvivesAKill_AndTheMeterTells()
+    {
+        using var folder = new TempFolder();
+        var attachment = Attachment(folder);
+        var uri = $"nbd+unix:///?socket={attachment.SocketPath}";
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            await CreateAsync(plane, folder);
+            await plane.Client.OpenDiskAsync(attachment);
+            await plane.Client.InsertLayerAsync(s_disk, Throttle("maximumIops", "1000000"));
+            Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", "write -P 1 0 1M", "-c", "read -P 1 0 64k", "-c", "read 0 4k", uri);
+            var meter = await plane.Client.GetMeterAsync(s_disk);
+            Assert.Equal((1 << 20, 128), (meter.Writes.Bytes, meter.Writes.NormalizedOperations));
+            Assert.True(meter.Reads.Operations >= 2 && meter.Reads.NormalizedOperations >= 9, $"{meter}");
+            Assert.True(meter.Reads.LatencyMaximumUs >= meter.Reads.Latency50Us, $"{meter}");
+            await plane.Client.ChangeLayerAsync(s_disk, Throttle("maximumBytesPerSecond", "1e9"));
+            await RefusedAsync("InvalidParameter", "InvalidArgument", () => plane.Client.ChangeLayerAsync(s_disk, Throttle("maximumIops", "fast")));
+            await RefusedAsync("InvalidParameter", "InvalidArgument", () => plane.Client.ChangeLayerAsync(s_disk, Throttle("maximumIpos", "1")));
+            await RefusedAsync("ObjectNotFound", "ObjectNotFound", () => plane.Client.ChangeLayerAsync(s_disk, new LayerSpecification("meter", "meter")));
+            plane.Kill();
+        }
+
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            var report = (await plane.Client.GetLayerAsync(s_disk, "limit")).Report;
+            Assert.Equal(("0", "1000000000"), (report["maximumIops"], report["maximumBytesPerSecond"]));
+        }
+
+        static LayerSpecification Throttle(string setting, string value) => new("limit", "throttle", Settings: new Dictionary<string, string> { [setting] = value });
+    }
+
+    [Fact]
+    [Requirement("VD-9")]
+    public async Task LargeSectors_CanBeOfferedAsSmallOnes()
+    {
+        using var folder = new TempFolder();
+        var attachment = Attachment(folder) with { EmulateSectors = true };
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        await plane.Client.CreateImageAsync(new CreateImage(folder["a.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20, LogicalSectorBytes: 4096, PhysicalSectorBytes: 4096));
+        var status = await plane.Client.OpenDiskAsync(attachment);
+        Assert.Equal((512, 4096), (status.LogicalSectorBytes, status.PhysicalSectorBytes));
+        var output = Peer.Run(
+            "qemu-io", "-f", "raw", "-c", "write -P 3 0 8k", "-c", "write -P 4 512 512", "-c", "write -P 5 7680 4608", "-c", "read -P 3 0 512", "-c", "read -P 4 512 512",
+            "-c", "read -P 3 1024 6656", "-c", "read -P 5 7680 4608", "-c", "read -P 0 12288 1024", $"nbd+unix:///?socket={attachment.SocketPath}");
+        Assert.DoesNotContain("verification failed", output, StringComparison.OrdinalIgnoreCase);
+    }
+
     [Theory]
     [InlineData("storage.disk.opened", false)]
     [InlineData("file.renamed", true)]

@@ -24,32 +24,32 @@ public sealed class SpliceUnderLoadTests(ITestOutputHelper output)
         ImageFile.Create(folder["a.vhdx"], new VhdxCreate(Workers * SlotsPerWorker * SlotBytes, IsFixed: false, 1 << 20));
         var violations = new List<LayerViolation>();
         await using var stack = new DiskStack(ImageFile.Open(folder["a.vhdx"], new ImageOpenOptions()), "a.vhdx", violations.Add);
-        var always = new CountingLayer("always");
+        var always = new MeterLayer("always", TimeProvider.System);
         await stack.InsertAsync(always);
         using var stop = new CancellationTokenSource();
         var workers = Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(stack, worker, seed, stop.Token))).ToArray();
         var counted = 0L;
         for (var splice = 0; splice < 300; splice++)
         {
-            var layer = new CountingLayer("visitor");
-            var before = always.ReadOperations.Value + always.WriteOperations.Value;
+            var layer = new MeterLayer("visitor", TimeProvider.System);
+            var before = always.Reads.Operations.Value + always.Writes.Operations.Value;
             await stack.InsertAsync(layer, splice % 2);
 
             // Until some request has gone through the new layer, so that every round shows something.
-            while (layer.ReadOperations.Value + layer.WriteOperations.Value == 0 && !workers.Any(worker => worker.IsCompleted))
+            while (layer.Reads.Operations.Value + layer.Writes.Operations.Value == 0 && !workers.Any(worker => worker.IsCompleted))
             {
                 await Task.Yield();
             }
 
             Assert.True(await stack.RemoveAsync("visitor"));
-            var visits = layer.ReadOperations.Value + layer.WriteOperations.Value;
+            var visits = layer.Reads.Operations.Value + layer.Writes.Operations.Value;
             counted += visits;
-            Assert.InRange(visits, 1, always.ReadOperations.Value + always.WriteOperations.Value - before);
+            Assert.InRange(visits, 1, always.Reads.Operations.Value + always.Writes.Operations.Value - before);
         }
 
         await stop.CancelAsync();
         var requests = await Task.WhenAll(workers);
-        Assert.Equal(requests.Sum(), always.ReadOperations.Value + always.WriteOperations.Value);
+        Assert.Equal(requests.Sum(), always.Reads.Operations.Value + always.Writes.Operations.Value);
         Assert.InRange(counted, 300, requests.Sum());
         Assert.Empty(violations);
     }

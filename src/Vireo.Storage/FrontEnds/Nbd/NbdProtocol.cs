@@ -114,6 +114,7 @@ internal enum NbdChunk : ushort
 {
     None = 0,
     OffsetData = 1,
+    OffsetHole = 2,
     BlockStatus = 5,
     Error = 0x8001,
 }
