@@ -215,8 +215,10 @@ internal sealed partial class DiskRegistry(
         var disk = Get(id);
         var layer = disk.Stack.Layers.FirstOrDefault(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
             ?? throw PlaneErrors.NotFound($"The disk {id} has no layer '{name}'.", name);
-        var kind = disk.Layers.Find(specification => string.Equals(specification.Name, name, StringComparison.Ordinal))?.Kind ?? "meter";
-        return new LayerStatus(name, kind, catalog.Find(kind)!.Report(layer));
+        var kind = disk.Layers.Find(specification => string.Equals(specification.Name, name, StringComparison.Ordinal))?.Kind;
+
+        // The plane's own layers are called by what they do.
+        return new LayerStatus(name, kind ?? name, catalog.Find(kind ?? name)?.Report(layer) ?? []);
     }
 
     /// <summary>Closes every disk; the state file stays, so the next start opens them again.</summary>
