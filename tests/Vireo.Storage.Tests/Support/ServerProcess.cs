@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Vireo.Testing;
 
 namespace Vireo.Storage.Tests.Support;
@@ -17,13 +18,28 @@ internal sealed class ServerProcess : IDisposable
         {
             await Wait.UntilAsync(
                 $"{program} listens on {socketPath}",
-                () => server._process.HasExited ? throw new InvalidOperationException($"{program} ended with {server._process.ExitCode}.") : File.Exists(socketPath));
+                () => server._process.HasExited ? throw new InvalidOperationException($"{program} ended with {server._process.ExitCode}.") : Greets(socketPath));
             return server;
         }
         catch
         {
             server.Dispose();
             throw;
+        }
+    }
+
+    // A server that has only just made its socket may drop the first connection.
+    private static bool Greets(string socketPath)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+            return socket.Receive(new byte[8]) > 0;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 
