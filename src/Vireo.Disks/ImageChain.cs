@@ -169,9 +169,10 @@ public static class ImageChain
             }
         }
 
-        if (path.StartsWith('/'))
+        // A path of this system, perhaps with the separators that the standard asks for.
+        if (path.StartsWith('/') || (path.StartsWith('\\') && !path.StartsWith(@"\\", StringComparison.Ordinal)))
         {
-            yield return Path.GetFullPath(path);
+            yield return Path.GetFullPath(ParentPath.ToLocal(path));
         }
     }
 

@@ -131,15 +131,17 @@ public static class ImageFile
                 ImageErrorKind.InvalidParameter, path, $"The image '{path}' cannot be made: the size {sizeBytes} must be a multiple of 512 up to 64 TB.");
         }
 
-        Create(path, file =>
+        Create(path, file => WriteRaw(file, sizeBytes, reserve));
+    }
+
+    internal static void WriteRaw(IImageFile file, long sizeBytes, bool reserve)
+    {
+        var status = reserve ? file.Reserve(0, sizeBytes) : file.SetLength(sizeBytes);
+        status = status == BlockStatus.Ok ? file.Flush() : status;
+        if (status != BlockStatus.Ok)
         {
-            var status = reserve ? file.Reserve(0, sizeBytes) : file.SetLength(sizeBytes);
-            status = status == BlockStatus.Ok ? file.Flush() : status;
-            if (status != BlockStatus.Ok)
-            {
-                throw ImageException.Failed(path, "make", status);
-            }
-        });
+            throw ImageException.Failed(file.Path, "make", status);
+        }
     }
 
     internal static IDiskImage OpenAlone(string path, ImageOpenOptions options)
@@ -160,17 +162,7 @@ public static class ImageFile
     /// <exception cref="ImageException">The folder is missing, the file exists, there is no space.</exception>
     internal static void Create(string path, Action<IImageFile> write)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!Directory.Exists(folder))
-        {
-            throw new ImageException(ImageErrorKind.NotFound, path, $"The folder '{folder}' does not exist; make it first.");
-        }
-
-        if (Path.Exists(path))
-        {
-            throw new ImageException(ImageErrorKind.AlreadyExists, path, $"The file '{path}' exists already; choose another path or remove it first.");
-        }
-
+        NewFile.Check(path);
         using var file = SystemImageFile.CreateUnpublished(path);
         write(file);
         CrashPoint.Hit("image.written");

@@ -26,11 +26,17 @@ public static class Errno
     /// <summary>EEXIST.</summary>
     public const int Exists = 17;
 
+    /// <summary>EXDEV: two files are on different file systems.</summary>
+    public const int CrossDevice = 18;
+
     /// <summary>EISDIR.</summary>
     public const int IsFolder = 21;
 
     /// <summary>EINVAL.</summary>
     public const int InvalidArgument = 22;
+
+    /// <summary>ENOTTY: the file does not know the request.</summary>
+    public const int UnknownRequest = 25;
 
     /// <summary>EFBIG.</summary>
     public const int FileTooBig = 27;

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using Vireo.Disks.Operations;
 using Vireo.Platform;
 using Vireo.Platform.Events;
 using Vireo.Platform.Files;
@@ -288,6 +289,40 @@ public sealed class SystemImageFile : IImageFile
     /// <inheritdoc/>
     public long MeasureRun(long offsetBytes, long lengthBytes, out bool isHole) =>
         Math.Min(lengthBytes, _file.FindRunEnd(offsetBytes, out isHole) - offsetBytes);
+
+    /// <summary>
+    /// Copies a range of another file without taking it through this program, where the storage can: by sharing it, else by having the system
+    /// copy it. False when neither is possible; then nothing, or a part that may be copied again, was done.
+    /// </summary>
+    internal bool TryCopyFrom(SystemImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method)
+    {
+        if (method is CopyMethod.None or CopyMethod.Reflink)
+        {
+            if (_file.ShareRange(source._file, sourceOffset, lengthBytes, offsetBytes) == 0)
+            {
+                method = CopyMethod.Reflink;
+                Extend(offsetBytes + lengthBytes);
+                return true;
+            }
+        }
+
+        while (lengthBytes > 0)
+        {
+            var copied = _file.CopyRange(source._file, sourceOffset, lengthBytes, offsetBytes);
+            if (copied <= 0)
+            {
+                return false;
+            }
+
+            sourceOffset += copied;
+            offsetBytes += copied;
+            lengthBytes -= copied;
+            Extend(offsetBytes);
+        }
+
+        method = method == CopyMethod.Reflink ? CopyMethod.Reflink : CopyMethod.CopyFileRange;
+        return true;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

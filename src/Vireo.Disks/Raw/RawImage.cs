@@ -1,9 +1,10 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Disks.Raw;
 
 /// <summary>An image that is nothing but the disk's bytes, also an ISO 9660 file or a block device. A last sector that the file does not fill reads as zeros behind its end.</summary>
-public sealed class RawImage : IDiskImage, IPartialReader
+public sealed class RawImage : IDiskImage, IPartialReader, IPlacedImage
 {
     private const int SectorBytes = 512;
     private readonly IImageFile _file;
@@ -44,6 +45,17 @@ public sealed class RawImage : IDiskImage, IPartialReader
 
     /// <inheritdoc/>
     public ImageProperties Properties => new(DiskFormat.Raw, DiskKind.Fixed, Geometry, 0, _file.LengthBytes, Guid.Empty, null);
+
+    /// <inheritdoc/>
+    IImageFile IPlacedImage.File => _file;
+
+    /// <inheritdoc/>
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    {
+        fileOffset = offsetBytes;
+        lengthBytes = Math.Min(lengthBytes, _file.LengthBytes - offsetBytes);
+        return lengthBytes > 0;
+    }
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => _file.ReadAsync(offsetBytes, buffers, 0, buffers.LengthBytes);

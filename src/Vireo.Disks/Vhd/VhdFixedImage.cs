@@ -1,9 +1,10 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Disks.Vhd;
 
 /// <summary>A fixed VHD: the disk's bytes, then the footer.</summary>
-internal sealed class VhdFixedImage : IDiskImage
+internal sealed class VhdFixedImage : IDiskImage, IPartialReader, IPlacedImage
 {
     private readonly IImageFile _file;
     private readonly FlushRunner _flush;
@@ -45,6 +46,20 @@ internal sealed class VhdFixedImage : IDiskImage
 
     /// <summary>The footer now.</summary>
     internal VhdFooter Footer { get; set; }
+
+    /// <inheritdoc/>
+    IImageFile IPlacedImage.File => _file;
+
+    /// <inheritdoc/>
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    {
+        fileOffset = offsetBytes;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        _file.ReadAsync(offsetBytes, buffers, start, lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => _file.ReadAsync(offsetBytes, buffers, 0, buffers.LengthBytes);

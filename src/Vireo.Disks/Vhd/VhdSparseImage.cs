@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 using Vireo.Platform.Memory;
 
 namespace Vireo.Disks.Vhd;
@@ -12,13 +13,14 @@ namespace Vireo.Disks.Vhd;
 /// What that order keeps: a killed process loses nothing that completed, because the bits are in the system's memory before a write
 /// completes; a power cut shows each sector as it was or as it was written, because content is durable before its bits are written at all.
 /// </remarks>
-internal sealed class VhdSparseImage : IDiskImage
+internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
 {
     private readonly IImageFile _file;
     private readonly FlushRunner _flush;
     private readonly VhdDurability _durability;
     private volatile bool _isWritten;
     private VhdAllocator? _allocator;
+    private ParentWindow? _parent;
 
     internal VhdSparseImage(IImageFile file, VhdOpening opened)
     {
@@ -48,7 +50,11 @@ internal sealed class VhdSparseImage : IDiskImage
     public ParentReference? ParentReference { get; private set; }
 
     /// <inheritdoc/>
-    public IDiskImage? Parent { get; set; }
+    public IDiskImage? Parent
+    {
+        get => _parent?.Image;
+        set => _parent = value is null ? null : new ParentWindow(this, value);
+    }
 
     /// <inheritdoc/>
     public IImageMaintenance? Maintenance { get; }
@@ -79,7 +85,23 @@ internal sealed class VhdSparseImage : IDiskImage
     internal bool IsDifferencing => Footer.DiskType == VhdDiskType.Differencing;
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => ReadFrom(offsetBytes, buffers, 0);
+    IImageFile IPlacedImage.File => _file;
+
+    /// <inheritdoc/>
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    {
+        // A place that is written needs its bits, too.
+        var status = PieceAt(offsetBytes, Math.Min(offsetBytes + lengthBytes, Geometry.SizeBytes), out var piece);
+        (fileOffset, lengthBytes) = (piece.FileOffset, piece.LengthBytes);
+        return status == BlockStatus.Ok && piece.IsHere && !toWrite;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => ReadFrom(offsetBytes, buffers, 0, buffers.LengthBytes);
+
+    /// <inheritdoc/>
+    ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
+        ReadFrom(offsetBytes, buffers, start, start + lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)
@@ -214,11 +236,11 @@ internal sealed class VhdSparseImage : IDiskImage
     private static ValueTask<BlockStatus> OnPool(Func<Task<BlockStatus>> work) =>
         new(Thread.CurrentThread.IsThreadPoolThread ? work() : Task.Run(work));
 
-    private ValueTask<BlockStatus> ReadFrom(long offsetBytes, IoVector buffers, int start)
+    private ValueTask<BlockStatus> ReadFrom(long offsetBytes, IoVector buffers, int start, int stop)
     {
-        while (start < buffers.LengthBytes)
+        while (start < stop)
         {
-            var status = PieceAt(offsetBytes, offsetBytes + buffers.LengthBytes - start, out var piece);
+            var status = PieceAt(offsetBytes, offsetBytes + stop - start, out var piece);
             if (status != BlockStatus.Ok)
             {
                 return new(status);
@@ -232,10 +254,10 @@ internal sealed class VhdSparseImage : IDiskImage
             {
                 var read = piece.IsHere
                     ? _file.ReadAsync(piece.FileOffset, buffers, start, piece.LengthBytes)
-                    : ParentRead.ReadAsync(Parent, offsetBytes, buffers, start, piece.LengthBytes);
+                    : _parent?.ReadPartAsync(offsetBytes, buffers, start, piece.LengthBytes) ?? new(BlockStatus.Unsupported);
                 if (!read.IsCompletedSuccessfully)
                 {
-                    return ReadOnAsync(read, offsetBytes + piece.LengthBytes, buffers, start + piece.LengthBytes);
+                    return ReadOnAsync(read, offsetBytes + piece.LengthBytes, buffers, start + piece.LengthBytes, stop);
                 }
 
                 status = read.Result;
@@ -253,10 +275,10 @@ internal sealed class VhdSparseImage : IDiskImage
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<BlockStatus> ReadOnAsync(ValueTask<BlockStatus> pending, long offsetBytes, IoVector buffers, int start)
+    private async ValueTask<BlockStatus> ReadOnAsync(ValueTask<BlockStatus> pending, long offsetBytes, IoVector buffers, int start, int stop)
     {
         var status = await pending.ConfigureAwait(false);
-        return status == BlockStatus.Ok ? await ReadFrom(offsetBytes, buffers, start).ConfigureAwait(false) : status;
+        return status == BlockStatus.Ok ? await ReadFrom(offsetBytes, buffers, start, stop).ConfigureAwait(false) : status;
     }
 
     private ValueTask<BlockStatus> WriteFrom(long offsetBytes, IoVector buffers, int start)
@@ -381,7 +403,7 @@ internal sealed class VhdSparseImage : IDiskImage
             {
                 status = Clear(piece.FileOffset, piece.LengthBytes, options);
             }
-            else if (!await ParentRead.IsZeroAsync(Parent, offsetBytes, piece.LengthBytes).ConfigureAwait(false))
+            else if (_parent is null || await _parent.IsZeroAsync(offsetBytes, piece.LengthBytes).ConfigureAwait(false) is not (BlockStatus.Ok, true))
             {
                 var (block, position) = (offsetBytes / BlockBytes, (int)(offsetBytes % BlockBytes));
                 (status, var place) = await PlaceAsync(block).ConfigureAwait(false);

@@ -28,6 +28,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     private const int PunchHole = 2; // FALLOC_FL_PUNCH_HOLE
     private const int ZeroRange = 16; // FALLOC_FL_ZERO_RANGE
     private const int NoWait = 8; // RWF_NOWAIT
+    private const nuint ShareRangeRequest = 0x4020940D; // FICLONERANGE
 
     private int _descriptor;
 
@@ -203,6 +204,34 @@ public sealed unsafe partial class NativeFile : IDisposable
     public int Zero(long offsetBytes, long lengthBytes) => Allocate(ZeroRange | KeepSize, offsetBytes, lengthBytes);
 
     /// <summary>
+    /// Lets a range share the storage of a range of <paramref name="source"/>, copied only when one of them is written (FICLONERANGE): 0 or the
+    /// negated error number. Offsets are multiples of the file system's block size, and so is the length unless it ends at the source's end.
+    /// </summary>
+    public int ShareRange(NativeFile source, long sourceOffset, long lengthBytes, long offsetBytes)
+    {
+        var range = new CloneRange(source.Descriptor, (ulong)sourceOffset, (ulong)lengthBytes, (ulong)offsetBytes);
+
+        // SAFETY: range is a struct file_clone_range on the stack; the kernel only reads it.
+        return (int)Result(Control(_descriptor, ShareRangeRequest, &range));
+    }
+
+    /// <summary>
+    /// Has the system (or the server that the files are on) copy a range (copy_file_range): how many bytes were copied, at least one, 0 at the
+    /// source's end, or the negated error number.
+    /// </summary>
+    public long CopyRange(NativeFile source, long sourceOffset, long lengthBytes, long offsetBytes)
+    {
+        long result;
+        do
+        {
+            // SAFETY: both offsets are on the stack, where the kernel writes their new values.
+            result = Result(CopyFileRange(source.Descriptor, &sourceOffset, _descriptor, &offsetBytes, (nuint)lengthBytes, 0));
+        }
+        while (result == -Errno.Interrupted);
+        return result;
+    }
+
+    /// <summary>
     /// The end of the run of data (or of hole) that begins at <paramref name="offsetBytes"/>; <see cref="long.MaxValue"/> when it goes on to
     /// the end of the file. A file system that does not track holes answers "data".
     /// </summary>
@@ -302,4 +331,14 @@ public sealed unsafe partial class NativeFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(int descriptor, int mode, long offset, long length);
+
+    // ioctl is variadic; on Linux x86-64 and arm64 a pointer argument is passed the same way as in a fixed signature.
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Control(int descriptor, nuint request, CloneRange* range);
+
+    [LibraryImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
+    private static partial nint CopyFileRange(int source, long* sourceOffset, int target, long* targetOffset, nuint length, uint flags);
+
+    // struct file_clone_range, ioctl_ficlonerange(2).
+    private readonly record struct CloneRange(long Source, ulong SourceOffset, ulong Length, ulong TargetOffset);
 }

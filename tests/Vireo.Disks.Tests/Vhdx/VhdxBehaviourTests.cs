@@ -156,12 +156,9 @@ public sealed class VhdxBehaviourTests
 
     [Fact]
     [Requirement("VD-10")]
-    public void DifferencingDiskWithoutAParentAndVhd_AreRefusedWithTheReason()
+    public void DifferencingDiskWithoutAParentLocator_IsRefusedWithTheReason()
     {
         using var folder = new TempFolder();
-        var vhd = VhdxByOthersTests.Unpack(folder, "ext2.vhd");
-        Assert.Contains("VHD", Assert.Throws<ImageException>(() => ImageFile.Open(vhd, new ImageOpenOptions())).Message, StringComparison.Ordinal);
-
         ImageFile.Create(folder["a.vhdx"], new VhdxCreate(4 << 20, IsFixed: false));
         var bytes = File.ReadAllBytes(folder["a.vhdx"]);
         var parameters = (2 << 20) + VhdxMetadataTable.LengthBytes;
