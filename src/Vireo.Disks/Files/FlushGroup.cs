@@ -15,6 +15,7 @@ internal sealed class FlushGroup(Func<BlockStatus> flush, Action<Action> backgro
     /// <summary>Makes everything durable that completed before the call.</summary>
     public Task<BlockStatus> RunAsync()
     {
+        TaskCompletionSource<BlockStatus> started;
         lock (_lock)
         {
             if (_running is not null)
@@ -23,25 +24,29 @@ internal sealed class FlushGroup(Func<BlockStatus> flush, Action<Action> backgro
                 return _next.Task;
             }
 
-            _running = new TaskCompletionSource<BlockStatus>();
-            background(Run);
-            return _running.Task;
+            _running = started = new TaskCompletionSource<BlockStatus>();
         }
+
+        background(Run);
+        return started.Task;
     }
 
     private void Run()
     {
         TaskCompletionSource<BlockStatus> done;
+        bool isMore;
         var status = flush();
         lock (_lock)
         {
             done = _running!;
             _running = _next;
             _next = null;
-            if (_running is not null)
-            {
-                background(Run);
-            }
+            isMore = _running is not null;
+        }
+
+        if (isMore)
+        {
+            background(Run);
         }
 
         done.SetResult(status);

@@ -133,15 +133,20 @@ internal sealed class VhdxMaintenance(VhdxImage image, IImageFile file, Func<Gui
 
     private ImageException Wrong(string what) => new(ImageErrorKind.InvalidParameter, file.Path, $"The image '{file.Path}' cannot be changed: {what}.");
 
-    // A last block that ends behind the disk, and of which the parent shows through, becomes present before the disk grows over the rest of
-    // it: the parent's sectors behind the old end must not appear.
+    // A last block that ends behind the disk becomes present before the disk grows over the rest of it, when the parent would show through
+    // there or an old bitmap says something: neither must appear behind the old end.
     private async Task PresentLastBlockAsync(long sizeBytes)
     {
         var layout = image.Parts.Layout;
         var last = layout.BlockCount - 1;
         var usedBytes = layout.UsedBytesOf(last);
-        if (sizeBytes < layout.SizeBytes || !layout.HasParent || usedBytes == layout.BlockSizeBytes
-            || image.FindBlock(last).State is not (VhdxBlockState.NotPresent or VhdxBlockState.PartiallyPresent))
+        if (sizeBytes < layout.SizeBytes || !layout.HasParent || usedBytes == layout.BlockSizeBytes)
+        {
+            return;
+        }
+
+        var state = image.FindBlock(last).State;
+        if (state != VhdxBlockState.PartiallyPresent && (state != VhdxBlockState.NotPresent || image.Parent!.Geometry.SizeBytes <= layout.SizeBytes))
         {
             return;
         }

@@ -38,6 +38,17 @@ public sealed record VhdxMetadata(
     /// <summary>Bit of the file parameters that marks a differencing file.</summary>
     public const uint HasParentFlag = 2;
 
+    /// <summary>What the standard calls an item; null when it does not know it.</summary>
+    public static string? NameOf(VhdxMetadataEntry item) =>
+        item.IsUser ? null
+        : item.Id == FileParametersItem ? "file parameters"
+        : item.Id == DiskSizeItem ? "virtual disk size"
+        : item.Id == DiskIdItem ? "virtual disk id"
+        : item.Id == LogicalSectorItem ? "logical sector size"
+        : item.Id == PhysicalSectorItem ? "physical sector size"
+        : item.Id == ParentLocatorItem ? "parent locator"
+        : null;
+
     /// <summary>Reads the metadata region.</summary>
     /// <exception cref="ImageException">An item is missing, outside its range, or required and unknown.</exception>
     public static VhdxMetadata Read(IImageFile file, VhdxRegion region)
@@ -83,10 +94,9 @@ public sealed record VhdxMetadata(
 
         public void RefuseUnknown()
         {
-            Guid[] known = [FileParametersItem, DiskSizeItem, DiskIdItem, LogicalSectorItem, PhysicalSectorItem, ParentLocatorItem];
             foreach (var entry in entries)
             {
-                if (entry.IsRequired && (entry.IsUser || !known.Contains(entry.Id)))
+                if (entry.IsRequired && NameOf(entry) is null)
                 {
                     throw new ImageException(
                         ImageErrorKind.Unsupported, file.Path, $"The image '{file.Path}' requires the unknown metadata item {entry.Id}; a newer program made it.");

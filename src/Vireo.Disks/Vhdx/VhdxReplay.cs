@@ -13,6 +13,12 @@ internal sealed class VhdxReplay(long lengthBytes)
     /// <summary>Length of the file after replay.</summary>
     public long LengthBytes => lengthBytes;
 
+    /// <summary>Pages that change.</summary>
+    public int PageCount => _pages.Count;
+
+    /// <summary>Runs of zeros that change.</summary>
+    public int ZeroRunCount => _zeros.Count;
+
     /// <summary>Adds a page; it hides what was there.</summary>
     public void AddPage(long offsetBytes, byte[] page) => _pages[offsetBytes] = page;
 
