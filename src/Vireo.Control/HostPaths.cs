@@ -27,6 +27,9 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>What the storage plane needs to come back alone.</summary>
     public string StorageState => Path.Combine(State, "storage.json");
 
+    /// <summary>Images that the storage plane makes, for requests that are repeated.</summary>
+    public string StorageCreations => Path.Combine(State, "storage-images.json");
+
     /// <summary>What the switch plane needs to come back alone.</summary>
     public string SwitchState => Path.Combine(State, "switch.json");
 

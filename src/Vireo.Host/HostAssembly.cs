@@ -65,6 +65,12 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         });
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         File.Delete(paths.HostSocket);
+        AtomicFile.SweepFolder(Path.GetDirectoryName(paths.MachineRun(Guid.Empty))!);
+        foreach (var file in new[] { "host.json", "accelerator.json" })
+        {
+            AtomicFile.Sweep(Path.Combine(paths.State, file));
+        }
+
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenUnixSocket(paths.HostSocket);

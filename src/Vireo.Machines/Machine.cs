@@ -20,6 +20,8 @@ internal sealed class Machine : IMachine
 {
     private static readonly TimeSpan s_connectPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_quitPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_interruptPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_resetPatience = TimeSpan.FromSeconds(60);
 
     private readonly TimeProvider _time;
     private readonly string _runFolder;
@@ -32,6 +34,7 @@ internal sealed class Machine : IMachine
     private MachineProcess? _process;
     private Task _gone = Task.CompletedTask;
     private CancellationTokenSource? _operating;
+    private TaskCompletionSource _nextReset = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _commandLine;
     private bool _heartbeatEnabled = true;
     private bool _savedStateExists;
@@ -97,7 +100,18 @@ internal sealed class Machine : IMachine
         MachineOperation.Reset,
         async token =>
         {
+            // QEMU answers first and resets then. Whoever asked must not take what the old guest said for the new one's.
+            var reset = Volatile.Read(ref _nextReset).Task;
             await ExecuteAsync("system_reset", null, token).ConfigureAwait(false);
+            try
+            {
+                await reset.WaitAsync(s_resetPatience, _time, token).ConfigureAwait(false);
+            }
+            catch (TimeoutException exception)
+            {
+                throw new MachineException(MachineErrorKind.ControlLost, $"QEMU did not reset the guest within {s_resetPatience.TotalSeconds:0} s.", exception);
+            }
+
             await ExecuteAsync("cont", null, token).ConfigureAwait(false);
         },
         cancellationToken);
@@ -111,7 +125,10 @@ internal sealed class Machine : IMachine
             {
                 await ExecuteAsync("system_powerdown", null, token).ConfigureAwait(false);
             }
-
+        },
+        cancellationToken,
+        async token =>
+        {
             try
             {
                 await _gone.WaitAsync(patience, _time, token).ConfigureAwait(false);
@@ -120,8 +137,7 @@ internal sealed class Machine : IMachine
             {
                 throw new MachineException(MachineErrorKind.GuestTimeout, $"The guest did not shut down within {patience.TotalSeconds:0} s; it is still running.", exception);
             }
-        },
-        cancellationToken);
+        });
 
     /// <inheritdoc/>
     public Task TurnOffAsync(CancellationToken cancellationToken = default) => OperateAsync(
@@ -392,7 +408,9 @@ internal sealed class Machine : IMachine
         }
     }
 
-    private async Task OperateAsync(MachineOperation operation, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    /// <summary>Runs an operation: <paramref name="work"/> while nobody else talks to the process, then <paramref name="afterwards"/>, which only waits.</summary>
+    private async Task OperateAsync(
+        MachineOperation operation, Func<CancellationToken, Task> work, CancellationToken cancellationToken, Func<CancellationToken, Task>? afterwards = null)
     {
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         CancellationTokenSource? interrupted = null;
@@ -417,9 +435,16 @@ internal sealed class Machine : IMachine
                 }
             }
 
-            await _turn.WaitAsync(cancel.Token).ConfigureAwait(false);
-            hasTurn = true;
+            // Pulling the plug waits a little for what it interrupts, and then no more: a QEMU that hangs holds the turn until it is gone.
+            hasTurn = await _turn.WaitAsync(operation == MachineOperation.TurnOff ? s_interruptPatience : Timeout.InfiniteTimeSpan, cancel.Token).ConfigureAwait(false);
             await Translate(work(cancel.Token)).ConfigureAwait(false);
+            if (afterwards is not null)
+            {
+                _turn.Release();
+                hasTurn = false;
+                await afterwards(cancel.Token).ConfigureAwait(false);
+            }
+
             Finish(operation, cancel, succeeded: true);
         }
         catch (Exception exception)
@@ -556,9 +581,7 @@ internal sealed class Machine : IMachine
         switch (happening.Name)
         {
             case "RESET":
-                _monitor.Forget();
-                _condition.SetHeartbeat(RestingHeartbeat());
-                _condition.Events.Publish(new MachineWasReset(Id, now, happening.Flag("guest")));
+                OnReset(now, happening.Flag("guest"));
                 break;
             case "GUEST_PANICKED":
                 _condition.Events.Publish(new MachineGuestPanicked(Id, now));
@@ -576,6 +599,24 @@ internal sealed class Machine : IMachine
                 _monitor.Wake();
                 break;
         }
+    }
+
+    /// <summary>Another guest begins: nothing that is known of the old one holds, and its time counts anew.</summary>
+    private void OnReset(DateTimeOffset now, bool byGuest)
+    {
+        _monitor.Forget();
+        try
+        {
+            _process?.Update(record => record with { StartedAt = now });
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Told right by this host; the next one takes the guest to be older than it is.
+        }
+
+        _condition.SetHeartbeat(RestingHeartbeat());
+        _condition.Events.Publish(new MachineWasReset(Id, now, byGuest));
+        Interlocked.Exchange(ref _nextReset, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
     /// <summary>QEMU stopped or continued the guest on its own: look at it.</summary>

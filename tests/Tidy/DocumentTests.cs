@@ -47,6 +47,27 @@ public sealed partial class DocumentTests
                 .Select(span => $"{document}:{span.Line}: {span.Text}")));
     }
 
+    [Fact]
+    public void NoFileNamesThePlaceOfACheckout()
+    {
+        // Below such folders lie checkouts, and much else that files may name.
+        string[] common = ["/", "/home", "/mnt", "/opt", "/root", "/src", "/srv", "/tmp", "/usr", "/usr/src", "/var", "/var/tmp"];
+        var places = new[] { Repository.Root, Path.GetDirectoryName(Repository.Root)! }.Except(common, StringComparer.Ordinal).ToList();
+        var named = new Regex($@"(?<![\w.$}}/-])({string.Join('|', places.Select(Regex.Escape))})/", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        Findings.None(
+            "Say where it is in the tree; every checkout is somewhere else:",
+            places.Count == 0 ? [] : SourceTree.Files.Where(IsText).SelectMany(file => SourceTree.Lines(file).Select((line, index) => (line, index))
+                .Where(pair => named.IsMatch(pair.line)).Select(pair => $"{file}:{pair.index + 1}: {pair.line.Trim()}")));
+    }
+
+    // A zero byte in the first kilobyte is in no text.
+    private static bool IsText(string file)
+    {
+        using var stream = File.OpenRead(Path.Combine(Repository.Root, file));
+        var beginning = new byte[1024];
+        return !beginning.AsSpan(0, stream.Read(beginning)).Contains((byte)0);
+    }
+
     private static bool Exists(string document, string path)
     {
         path = path.TrimEnd('/', '.', ',');

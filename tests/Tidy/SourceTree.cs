@@ -22,7 +22,8 @@ internal static class SourceTree
 
     private static IEnumerable<string> Walk(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder))
+        // The .git of a linked checkout is a file.
+        foreach (var file in Directory.EnumerateFiles(folder).Where(file => !LeftOut.Contains(Path.GetFileName(file), StringComparer.Ordinal)))
         {
             yield return Path.GetRelativePath(Repository.Root, file).Replace('\\', '/');
         }

@@ -74,6 +74,40 @@ public sealed class CrashTests : IDisposable
         Assert.Equal("Interrupted", (string?)job!["status"]);
     }
 
+    [Theory]
+    [InlineData("New-VHD")]
+    [InlineData("New-VM")]
+    [Requirement("VM-10")]
+    public async Task An_image_whose_making_was_not_answered_is_not_made_twice(string command)
+    {
+        var storage = await PlaneProcess.StartAsync("storage", _root.Path, crashAt: "storage.image.made");
+        await using var host = await PlaneProcess.StartAsync("host", _root.Path);
+        using var client = new HostClient(_root.Path);
+        var disk = _root["disk.vhdx"];
+        var making = command == "New-VHD"
+            ? client.ObjectsAsync(command, new { Path = disk, SizeBytes = 1L << 30 })
+            : client.ObjectsAsync(command, new { Name = "web1", NewVHDPath = disk, NewVHDSizeBytes = 1L << 30 });
+        await Wait.UntilAsync("the plane to die before it answers", () => storage.HasExited, details: () => storage.Log);
+        await storage.DisposeAsync();
+        Assert.True(File.Exists(disk));
+        await using var again = await PlaneProcess.StartAsync("storage", _root.Path);
+        Assert.Single(await making);
+        var error = await client.ErrorAsync("New-VHD", new { Path = disk, SizeBytes = 1L << 30 });
+        Assert.Contains("exists", (string)error["message"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Set-VM", "Name")]
+    [InlineData("Set-VMHost", "VirtualHardDiskPath")]
+    public async Task What_a_killed_writer_left_is_swept_away(string command, string parameter)
+    {
+        await RunOnceAsync(client => client.ObjectsAsync("New-VM", new { Name = "web1" }));
+        await CrashAsync("file.written:1", client => client.RunAsync(command, parameter == "Name" ? new { Name = "web1", Notes = "changed" } : new { VirtualHardDiskPath = _root["other"] }));
+        Assert.NotEmpty(Directory.EnumerateFiles(_root.Path, ".*.tmp", SearchOption.AllDirectories));
+        await RunOnceAsync(client => client.ObjectsAsync("Get-VM", new { }));
+        AssertNoTemporaryFiles();
+    }
+
     [Fact]
     public async Task A_second_host_with_the_same_root_is_refused()
     {

@@ -17,6 +17,8 @@ public sealed class HostFixture : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
+        // The guests' user walks down to its sockets.
+        File.SetUnixFileMode(_root.Path, (UnixFileMode)0b111_101_101);
         _storage = await PlaneProcess.StartAsync("storage", _root.Path);
         _switching = await PlaneProcess.StartAsync("switch", _root.Path, networkNamespace: _network.Name);
         _host = await PlaneProcess.StartAsync("host", _root.Path);

@@ -68,6 +68,36 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public async Task Turning_off_does_not_wait_for_a_process_that_hangs()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        using var line = await test.StartAsync();
+        Peer.Run("kill", "-STOP", $"{test.Machine.Status.ProcessId}");
+        var save = test.Machine.SaveAsync(test["state"]);
+        await test.Machine.TurnOffAsync().WaitAsync(Until.Deadline);
+        Assert.Equal(MachineState.Off, test.Machine.Status.State);
+        await Assert.ThrowsAsync<MachineException>(() => save);
+        Assert.False(File.Exists(test["state"]));
+        using var again = await test.StartAsync();
+    }
+
+    [Fact]
+    public async Task Others_may_change_a_machine_while_its_guest_shuts_down()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        var adapter = new Configuration.NetworkAdapterConfiguration { Id = Guid.NewGuid() };
+        test.Configuration = test.Configuration with { Drives = [], BiosStartupOrder = [], NetworkAdapters = [adapter] };
+        test.Plan = test.Plan with { Drives = [], Adapters = [new(adapter.Id, null, "00155D000001")] };
+        await test.Machine.StartAsync(test.Start);
+        var shutdown = test.Machine.ShutDownAsync(Until.Deadline);
+        await test.Machine.SetAdapterAsync(adapter with { SwitchId = Guid.NewGuid() }).WaitAsync(Until.Deadline / 2);
+        Assert.False(shutdown.IsCompleted);
+        await Assert.ThrowsAsync<MachineStateException>(() => test.Machine.ResetAsync());
+        await test.Machine.TurnOffAsync();
+        await Assert.ThrowsAsync<MachineException>(() => shutdown);
+    }
+
+    [Fact]
     public async Task A_guest_that_switches_itself_off_is_off()
     {
         await using var test = await TestMachine.CreateAsync();
@@ -84,12 +114,16 @@ public sealed class MachineTests
     {
         await using var test = await TestMachine.CreateAsync();
         using var line = await test.StartAsync();
+        var started = test.Machine.Status.StartedAt;
         await test.Machine.ResetAsync();
+        var reset = test.Machine.Status.StartedAt;
+        Assert.True(reset > started, "A reset guest is as old as its reset.");
         Assert.Equal("hello", await line.ReadLineAsync());
         Assert.Equal(MachineState.Running, test.Machine.Status.State);
         Assert.False((await test.NextAsync<MachineWasReset>()).ByGuest);
         await line.SendAsync('r');
         Assert.True((await test.NextAsync<MachineWasReset>()).ByGuest);
+        Assert.True(test.Machine.Status.StartedAt > reset, "So is one that restarted itself.");
         Assert.Equal("hello", await line.ReadLineAsync());
     }
 

@@ -7,15 +7,16 @@ namespace Vireo.Commands.Services;
 /// <summary>What a machine is doing now.</summary>
 /// <param name="State">State.</param>
 /// <param name="StatusText">One phrase for people, <c>Operating normally</c> when all is well.</param>
-/// <param name="Uptime">Time since the start; zero when it is off.</param>
+/// <param name="Uptime">Time since the start or the last reset; zero when it is off.</param>
 /// <param name="CpuUsagePercent">Share of the host's processors.</param>
 /// <param name="MemoryAssignedBytes">Memory the machine has; 0 when it is off.</param>
 /// <param name="MemoryDemandBytes">Memory the guest wants; 0 when it is off.</param>
 /// <param name="Heartbeat">Heartbeat; null when it is off.</param>
 /// <param name="GuestAddresses">Addresses the guest reports, by MAC address in twelve hexadecimal digits.</param>
+/// <param name="StartedAt">When the guest was started, or reset last; null when it is off.</param>
 public sealed record MachineStatus(
     VMState State, string StatusText, TimeSpan Uptime, int CpuUsagePercent, long MemoryAssignedBytes, long MemoryDemandBytes,
-    VMHeartbeatStatus? Heartbeat, IReadOnlyDictionary<string, string[]> GuestAddresses)
+    VMHeartbeatStatus? Heartbeat, IReadOnlyDictionary<string, string[]> GuestAddresses, DateTimeOffset? StartedAt = null)
 {
     /// <summary>Nothing of the machine is in memory: its devices may be changed freely.</summary>
     public bool IsOff => State is VMState.Off or VMState.OffCritical;

@@ -29,12 +29,12 @@ public static class GuestWaiter
     private static async Task WaitOneAsync(CommandContext context, Guid id, WaitVMTypes what, int? delaySeconds, CancellationToken cancellation)
     {
         var service = context.Service<IMachines>();
-        var startUptime = service.StatusOf(id).Uptime;
+        var before = service.StatusOf(id).StartedAt;
         while (true)
         {
             var configuration = service.Find(id) ?? throw Errors.MachineGone(id);
             var status = service.StatusOf(id);
-            if (Reached(status, what, startUptime))
+            if (Reached(status, what, before))
             {
                 return;
             }
@@ -48,10 +48,10 @@ public static class GuestWaiter
         }
     }
 
-    private static bool Reached(MachineStatus status, WaitVMTypes what, TimeSpan startUptime) => what switch
+    private static bool Reached(MachineStatus status, WaitVMTypes what, DateTimeOffset? before) => what switch
     {
         WaitVMTypes.IPAddress => status.GuestAddresses.Values.Any(addresses => addresses.Any(IsReachable)),
-        WaitVMTypes.Reboot => Alive(status) && status.Uptime < startUptime,
+        WaitVMTypes.Reboot => Alive(status) && status.StartedAt != before,
         WaitVMTypes.MemoryOperations => Alive(status),
         _ => Alive(status),
     };

@@ -12,7 +12,7 @@ public interface IStorageControl
     /// <summary>Closes a disk; one that is not open is closed already.</summary>
     Task CloseDiskAsync(Guid id, CancellationToken cancellationToken = default);
 
-    /// <summary>Makes an image, complete or not at all.</summary>
+    /// <summary>Makes an image, complete or not at all. With the same <see cref="CreateImage.Operation"/> it may be asked for again.</summary>
     Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default);
 
     /// <summary>What an image says of itself; also of one that the plane has open.</summary>

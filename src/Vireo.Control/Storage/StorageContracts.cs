@@ -75,10 +75,10 @@ public enum ImageType
     Differencing,
 }
 
-/// <summary>An image to make. It exists complete, or not at all.</summary>
+/// <summary>An image to make. It exists complete, or not at all; one whose asker goes away before it is there is not kept.</summary>
 public sealed record CreateImage(
     string Path, ImageFormat Format, ImageType Type, long SizeBytes, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0,
-    string? ParentPath = null);
+    string? ParentPath = null, Guid? Operation = null);
 
 /// <summary>What an image says of itself.</summary>
 public sealed record ImageInfo(

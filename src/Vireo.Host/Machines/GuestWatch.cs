@@ -22,6 +22,16 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
     /// <summary>Addresses by MAC address in twelve upper-case hexadecimal digits.</summary>
     public IReadOnlyDictionary<string, string[]> Addresses => _addresses;
 
+    /// <summary>The guest started anew: its addresses are the old one's, and so is an answer that is on its way.</summary>
+    public void Forget()
+    {
+        lock (_change)
+        {
+            Stop();
+            _addresses = NoAddresses;
+        }
+    }
+
     /// <summary>Begins or ends asking, as the machine's status says.</summary>
     public void Update(Vireo.Machines.States.MachineStatus status)
     {
@@ -35,9 +45,7 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
             }
             else if (!alive && _stop is not null)
             {
-                _stop.Cancel();
-                _stop.Dispose();
-                _stop = null;
+                Stop();
                 if (status.ProcessId is null)
                 {
                     _addresses = NoAddresses;
@@ -50,12 +58,17 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
     {
         lock (_change)
         {
-            _stop?.Cancel();
-            _stop?.Dispose();
-            _stop = null;
+            Stop();
         }
 
         await _watching;
+    }
+
+    private void Stop()
+    {
+        _stop?.Cancel();
+        _stop?.Dispose();
+        _stop = null;
     }
 
     private async Task WatchAsync(CancellationToken stop)
@@ -83,11 +96,18 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
                 .Where(one => one.MacAddress.Length == 12)
                 .GroupBy(one => one.MacAddress, StringComparer.Ordinal)
                 .ToDictionary(one => one.Key, one => one.SelectMany(Texts).ToArray(), StringComparer.Ordinal);
-            if (!Same(next, _addresses))
+            lock (_change)
             {
+                stop.ThrowIfCancellationRequested();
+                if (Same(next, _addresses))
+                {
+                    return next.Values.Any(addresses => addresses.Length > 0);
+                }
+
                 _addresses = next;
-                changed();
             }
+
+            changed();
 
             return next.Values.Any(addresses => addresses.Length > 0);
         }

@@ -59,7 +59,8 @@ internal sealed class MachineUnit : IAsyncDisposable
             active ? Configuration.Memory.StartupBytes : 0,
             active ? Configuration.Memory.StartupBytes : 0,
             StateMapper.ToModel(status.Heartbeat, status.State),
-            active ? _watch.Addresses : GuestWatch.NoAddresses);
+            active ? _watch.Addresses : GuestWatch.NoAddresses,
+            status.StartedAt);
     }
 
     /// <summary>
@@ -175,11 +176,9 @@ internal sealed class MachineUnit : IAsyncDisposable
         progress("Waiting for the guest to shut down", -1);
         try
         {
-            await ExclusiveAsync("shut down", async () =>
-            {
-                await _machine.ShutDownAsync(force ? s_forcedShutDownPatience : s_shutDownPatience, cancellation);
-                await CloseDevicesAsync();
-            }, cancellation);
+            // Not behind the gate: a guest takes its time, and others need not wait for it. What is not legal meanwhile is refused.
+            await TranslateAsync("shut down", () => _machine.ShutDownAsync(force ? s_forcedShutDownPatience : s_shutDownPatience, cancellation));
+            await ExclusiveAsync("shut down", CloseDevicesAsync, CancellationToken.None);
         }
         catch (CommandException timeout) when (force && timeout.InnerException is MachineException { Kind: MachineErrorKind.GuestTimeout })
         {
@@ -192,7 +191,13 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", () => _machine.ResumeAsync(cancellation), cancellation);
 
-    public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", () => _machine.ResetAsync(cancellation), cancellation);
+    public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", async () =>
+    {
+        await _machine.ResetAsync(cancellation);
+
+        // Whoever waits for the new guest looks at once.
+        _watch.Forget();
+    }, cancellation);
 
     public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("save", async () =>
     {
@@ -273,6 +278,11 @@ internal sealed class MachineUnit : IAsyncDisposable
             await foreach (var happened in events.ReadAllAsync(_end.Token))
             {
                 EventWriter.Write(_services.Events, Name, happened);
+                if (happened is MachineWasReset)
+                {
+                    _watch.Forget();
+                }
+
                 _watch.Update(_machine.Status);
                 if (happened is MachineExited or MachineDriveReleased)
                 {

@@ -21,8 +21,13 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
         patience.RunAsync(() => inner.CloseDiskAsync(id, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default) =>
-        patience.RunAsync(() => inner.CreateImageAsync(image, cancellationToken), cancellationToken);
+    public Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default)
+    {
+        // The plane may have made it and died before it said so: the same operation finds what it made.
+        ArgumentNullException.ThrowIfNull(image);
+        var operation = image with { Operation = image.Operation ?? Guid.NewGuid() };
+        return patience.RunAsync(() => inner.CreateImageAsync(operation, cancellationToken), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>

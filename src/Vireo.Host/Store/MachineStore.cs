@@ -48,6 +48,8 @@ public sealed class MachineStore(string stateFolder)
         ArgumentNullException.ThrowIfNull(unreadable);
         Directory.CreateDirectory(_registry);
         Directory.CreateDirectory(_intents);
+        AtomicFile.SweepFolder(_registry);
+        AtomicFile.SweepFolder(_intents);
         foreach (var intent in Directory.EnumerateFiles(_intents, "*.json").ToList())
         {
             Undo(intent);
@@ -73,6 +75,8 @@ public sealed class MachineStore(string stateFolder)
                 }
                 else
                 {
+                    AtomicFile.Sweep(ConfigurationFile(machine));
+                    AtomicFile.Sweep(FirmwareFile(machine));
                     machines.Add(machine);
                 }
             }
@@ -148,6 +152,7 @@ public sealed class MachineStore(string stateFolder)
         if (!File.Exists(Path.Combine(_registry, Path.GetFileName(intentFile))))
         {
             var configuration = intent.ConfigurationFile;
+            AtomicFile.Sweep(configuration);
             foreach (var file in new[] { intent.DiskFile, configuration, Path.ChangeExtension(configuration, ".state"), Path.ChangeExtension(configuration, ".nvram") }.OfType<string>())
             {
                 if (File.Exists(file))

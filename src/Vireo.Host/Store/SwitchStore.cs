@@ -14,6 +14,7 @@ public sealed class SwitchStore(string stateFolder)
     public IReadOnlyList<SwitchConfiguration> Load()
     {
         Directory.CreateDirectory(_folder);
+        AtomicFile.SweepFolder(_folder);
         return
         [
             .. Directory.EnumerateFiles(_folder, "*.json")

@@ -18,17 +18,24 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
     private const int MissesUntilLost = 2;
 
     private readonly SemaphoreSlim _wake = new(0);
+    private readonly Lock _judging = new();
     private volatile bool _contact;
     private int _misses;
+    private int _life;
 
     /// <summary>The agent answered when it was asked last.</summary>
     public bool HasContact => _contact && _misses < MissesUntilLost;
 
-    /// <summary>The guest started anew: nothing is known.</summary>
+    /// <summary>The guest started anew: nothing is known, and an answer that is on its way is the old guest's.</summary>
     public void Forget()
     {
-        _contact = false;
-        _misses = 0;
+        lock (_judging)
+        {
+            _life++;
+            _contact = false;
+            _misses = 0;
+        }
+
         agent.Disconnect();
     }
 
@@ -60,15 +67,25 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
 
     private async Task AskAsync(CancellationToken cancellationToken)
     {
-        if (await agent.PingAsync(s_patience, cancellationToken).ConfigureAwait(false))
+        var life = Volatile.Read(ref _life);
+        var answered = await agent.PingAsync(s_patience, cancellationToken).ConfigureAwait(false);
+        lock (_judging)
         {
-            _contact = true;
-            _misses = 0;
-            onChange(HeartbeatStatus.OkApplicationsUnknown);
-        }
-        else if (_contact && ++_misses >= MissesUntilLost)
-        {
-            onChange(HeartbeatStatus.LostCommunication);
+            if (life != _life)
+            {
+                return;
+            }
+
+            if (answered)
+            {
+                _contact = true;
+                _misses = 0;
+                onChange(HeartbeatStatus.OkApplicationsUnknown);
+            }
+            else if (_contact && ++_misses >= MissesUntilLost)
+            {
+                onChange(HeartbeatStatus.LostCommunication);
+            }
         }
     }
 }

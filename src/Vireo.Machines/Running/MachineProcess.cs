@@ -23,6 +23,7 @@ internal sealed class MachineProcess : IAsyncDisposable
     private readonly Action<QmpEvent> _onEvent;
     private readonly Action<bool> _onControl;
     private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _recording = new();
     private Task _pumping = Task.CompletedTask;
     private QmpClient? _qmp;
     private volatile string? _shutdownReason;
@@ -126,11 +127,15 @@ internal sealed class MachineProcess : IAsyncDisposable
         return status.Member("status").AsText();
     }
 
-    /// <summary>Changes the record, durably.</summary>
+    /// <summary>Changes the record, durably. Operations and QEMU's events do, one after the other.</summary>
+    /// <exception cref="IOException">It could not be written; it is changed all the same.</exception>
     public void Update(Func<MachineRecord, MachineRecord> change)
     {
-        Record = change(Record);
-        Record.Write();
+        lock (_recording)
+        {
+            Record = change(Record);
+            Record.Write();
+        }
     }
 
     /// <summary>Ends the process: asks, then kills. Returns when it is gone.</summary>

@@ -39,7 +39,7 @@ public sealed record MachineStatus
     /// <summary>Heartbeat.</summary>
     public HeartbeatStatus Heartbeat { get; init; } = HeartbeatStatus.Disabled;
 
-    /// <summary>When the guest was started; null without a process.</summary>
+    /// <summary>When the guest was started, or reset last; null without a process.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
     /// <summary>Process id of QEMU; null without a process.</summary>

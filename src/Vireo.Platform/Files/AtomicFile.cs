@@ -8,6 +8,7 @@ namespace Vireo.Platform.Files;
 /// </summary>
 public static partial class AtomicFile
 {
+    private const int TemporaryParts = 1 + 1 + 32 + 4;
     private const int OpenReadOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
     /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>, creating the folder when it is missing.</summary>
@@ -36,6 +37,38 @@ public static partial class AtomicFile
 
         CrashPoint.Hit("file.renamed");
         SyncFolder(folder);
+    }
+
+    /// <summary>
+    /// Deletes what writers of <paramref name="path"/> left beside it when they were killed. Nobody may write it meanwhile: whoever owns the
+    /// file calls this when it starts.
+    /// </summary>
+    public static void Sweep(string path)
+    {
+        var full = Path.GetFullPath(path);
+        SweepFolder(Path.GetDirectoryName(full)!, Path.GetFileName(full));
+    }
+
+    /// <summary>The same for every file of a folder that has one writer.</summary>
+    public static void SweepFolder(string folder) => SweepFolder(folder, null);
+
+    private static void SweepFolder(string folder, string? only)
+    {
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        foreach (var file in Directory.EnumerateFiles(folder, "*.tmp"))
+        {
+            // A point, the file's name, a point, 32 digits, ".tmp".
+            var name = Path.GetFileName(file);
+            if (name.Length > TemporaryParts && name[0] == '.' && name[^37] == '.' && Guid.TryParseExact(name.AsSpan()[^36..^4], "N", out _)
+                && (only is null || name.AsSpan()[1..^37].SequenceEqual(only)))
+            {
+                File.Delete(file);
+            }
+        }
     }
 
     /// <summary>Deletes <paramref name="path"/> if it exists and makes the deletion durable.</summary>

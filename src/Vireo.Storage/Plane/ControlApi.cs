@@ -10,7 +10,7 @@ using Vireo.Control.Storage;
 namespace Vireo.Storage.Plane;
 
 /// <summary>The control API: JSON over HTTP. Types in <c>Vireo.Control.Storage</c>; every refusal is a <see cref="ControlError"/>.</summary>
-internal sealed partial class ControlApi(DiskRegistry disks, ImageService images, ILogger<ControlApi> logger)
+internal sealed partial class ControlApi(DiskRegistry disks, ImageService images, ImageCreations creations, ILogger<ControlApi> logger)
 {
     /// <summary>Longest request body.</summary>
     public const long MaximumBodyBytes = 1 << 20;
@@ -48,7 +48,7 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
         }));
         routes.MapPost("/v1/images", Handle(async context =>
         {
-            ImageService.Create(await ReadAsync(context, StorageJson.Default.CreateImage).ConfigureAwait(false));
+            await creations.CreateAsync(await ReadAsync(context, StorageJson.Default.CreateImage).ConfigureAwait(false), context.RequestAborted).ConfigureAwait(false);
             context.Response.StatusCode = StatusCodes.Status204NoContent;
         }));
         routes.MapPost("/v1/images/inspect", Handle(async context =>

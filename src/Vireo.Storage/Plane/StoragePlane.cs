@@ -29,6 +29,8 @@ public static class StoragePlane
         }
 
         FrontEndSocket.Remove(paths.StorageSocket);
+        AtomicFile.Sweep(paths.StorageState);
+        AtomicFile.Sweep(paths.StorageCreations);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
@@ -47,7 +49,7 @@ public static class StoragePlane
             await using (disks.ConfigureAwait(false))
             {
                 await disks.RestoreAsync().ConfigureAwait(false);
-                new ControlApi(disks, new ImageService(disks), loggers.CreateLogger<ControlApi>()).Map(app);
+                new ControlApi(disks, new ImageService(disks), new ImageCreations(paths.StorageCreations, ImageService.Create), loggers.CreateLogger<ControlApi>()).Map(app);
                 await app.StartAsync().ConfigureAwait(false);
                 FileOwner.SetMode(paths.StorageSocket, ControlSocketMode);
                 await app.WaitForShutdownAsync().ConfigureAwait(false);

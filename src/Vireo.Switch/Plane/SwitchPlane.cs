@@ -2,6 +2,7 @@ using System.Text.Json;
 using Vireo.Control;
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
+using Vireo.Platform.Files;
 using Vireo.Platform.Net;
 using Vireo.Platform.Testing;
 using Vireo.Switch.Inspection;
@@ -56,6 +57,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
     public static async Task<SwitchPlane> StartAsync(HostPaths paths, TimeProvider clock, Random random, ILogger log)
     {
+        AtomicFile.Sweep(paths.SwitchState);
         var state = PlaneState.Load(paths.SwitchState);
         var plane = new SwitchPlane(paths, clock, random, log);
         await plane._reactor.InvokeAsync(() => plane._timer = new StageTimer(plane._reactor, plane._forwarder, clock));
