@@ -49,6 +49,71 @@ public sealed record OperationFigures(
 /// <param name="Failures">Requests of any kind that failed.</param>
 public sealed record DiskMeter(Guid Disk, OperationFigures Reads, OperationFigures Writes, OperationFigures Flushes, OperationFigures Discards, long Failures);
 
+/// <summary>Copies that are made of a disk while it is in use.</summary>
+public enum CopyKind
+{
+    /// <summary>The whole disk onto another image, which takes over: storage migration.</summary>
+    Mirror,
+
+    /// <summary>What an image of the disk's chain holds into its parent, after which the image is removed.</summary>
+    Merge,
+}
+
+/// <summary>Where such a copy is.</summary>
+public enum CopyPhase
+{
+    /// <summary>It runs.</summary>
+    Copying,
+
+    /// <summary>Both sides are the same and stay so. A merge ends by itself from here.</summary>
+    Ready,
+
+    /// <summary>It took effect.</summary>
+    Completed,
+
+    /// <summary>Somebody ended it; the disk is as it was.</summary>
+    Cancelled,
+
+    /// <summary>It ended with an error; the disk is as it was.</summary>
+    Failed,
+}
+
+/// <summary>A disk should move to another image. A target that is made for it is removed when the mirror does not take effect.</summary>
+/// <param name="Target">Path of the image, or address of an NBD server (<c>nbd://</c>, <c>nbds://</c>, <c>nbd+unix://</c>).</param>
+/// <param name="Create">Make the image; false when it exists. An NBD export always exists.</param>
+/// <param name="Type">Of a new image: fixed or dynamic.</param>
+/// <param name="BlockSizeBytes">Of a new VHDX; 0 for the default.</param>
+/// <param name="BytesPerSecond">Limit of the copy; 0 is none. The guest's own writes are not limited.</param>
+/// <param name="TargetIsZero">Whether an existing target is known to be zeros all over, so that zeros need not be written.</param>
+public sealed record StartMirror(
+    string Target, bool Create = true, ImageType Type = ImageType.Dynamic, int BlockSizeBytes = 0, long BytesPerSecond = 0, bool TargetIsZero = false);
+
+/// <summary>An image of a disk's chain should go into its parent.</summary>
+/// <param name="Path">The image that is merged and then removed: the disk's own, or one below it.</param>
+/// <param name="BytesPerSecond">Limit of the copy; 0 is none.</param>
+public sealed record StartMerge(string Path, long BytesPerSecond = 0);
+
+/// <summary>How fast a copy may be.</summary>
+/// <param name="BytesPerSecond">0 is no limit.</param>
+public sealed record CopyRate(long BytesPerSecond);
+
+/// <summary>A disk should go on in a new differencing image.</summary>
+/// <param name="Path">The new image; what the disk holds now stays in the old one.</param>
+/// <param name="BlockSizeBytes">Of a VHDX; 0 for the parent's.</param>
+public sealed record TakeSnapshot(string Path, int BlockSizeBytes = 0);
+
+/// <summary>A copy that is made of a disk, or the last one that was.</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="Path">Target of a mirror; the image that a merge removes.</param>
+/// <param name="Phase">Where it is.</param>
+/// <param name="DoneBytes">How far it has come in the disk.</param>
+/// <param name="SizeBytes">Of the disk.</param>
+/// <param name="CopiedBytes">Bytes that were read and written; fewer where the disk is sparse.</param>
+/// <param name="BytesPerSecond">Limit; 0 is none.</param>
+/// <param name="Failure">Why it failed, or null.</param>
+public sealed record CopyStatus(
+    CopyKind Kind, string Path, CopyPhase Phase, long DoneBytes, long SizeBytes, long CopiedBytes, long BytesPerSecond, string? Failure);
+
 /// <summary>Format of a disk image.</summary>
 public enum ImageFormat
 {

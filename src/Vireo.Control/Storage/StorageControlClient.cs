@@ -69,10 +69,47 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<DiskMeter> GetMeterAsync(Guid disk, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, $"v1/disks/{disk:D}/meter", null, StorageJson.Default.DiskMeter, cancellationToken);
 
+    /// <summary>Puts a new differencing image on top of a disk that is in use; what it holds at that moment stays in the old one.</summary>
+    /// <exception cref="ControlException">No such disk, another change is under way, or the image cannot be made; the disk is as it was.</exception>
+    public Task<DiskStatus> SnapshotAsync(Guid disk, TakeSnapshot request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/snapshot", Body(request, StorageJson.Default.TakeSnapshot), StorageJson.Default.DiskStatus, cancellationToken);
+
+    /// <summary>Starts to copy a disk that is in use onto another image.</summary>
+    /// <exception cref="ControlException">No such disk, another change is under way, or the target cannot be made, opened, or does not fit.</exception>
+    public Task<CopyStatus> StartMirrorAsync(Guid disk, StartMirror request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/mirror", Body(request, StorageJson.Default.StartMirror), StorageJson.Default.CopyStatus, cancellationToken);
+
+    /// <summary>Makes the target of a mirror that is ready the disk's image; the source is closed and stays as a file.</summary>
+    /// <exception cref="ControlException">No mirror is under way, it is not ready, or it failed: then the source goes on.</exception>
+    public Task<DiskStatus> CompleteMirrorAsync(Guid disk, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/mirror/complete", null, StorageJson.Default.DiskStatus, cancellationToken);
+
+    /// <summary>Starts to merge an image of a disk's chain into its parent while the disk is in use. It ends by itself.</summary>
+    /// <exception cref="ControlException">No such disk or image, another change is under way, or the parent cannot be written.</exception>
+    public Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/merge", Body(request, StorageJson.Default.StartMerge), StorageJson.Default.CopyStatus, cancellationToken);
+
+    /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started.</summary>
+    /// <exception cref="ControlException">No such disk, or there was none.</exception>
+    public Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, CopyPath(disk, kind), null, StorageJson.Default.CopyStatus, cancellationToken);
+
+    /// <summary>Sets the limit of a copy that runs.</summary>
+    /// <exception cref="ControlException">No such disk, or nothing is under way.</exception>
+    public Task<CopyStatus> SetCopyRateAsync(Guid disk, CopyKind kind, long bytesPerSecond, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Patch, CopyPath(disk, kind), Body(new CopyRate(bytesPerSecond), StorageJson.Default.CopyRate), StorageJson.Default.CopyStatus, cancellationToken);
+
+    /// <summary>Ends a mirror or merge without effect; one that is not there has ended already.</summary>
+    /// <exception cref="ControlException">No such disk.</exception>
+    public Task CancelCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, CopyPath(disk, kind), null, cancellationToken);
+
     /// <summary>Splices a layer out; one that is not there is out already.</summary>
     /// <exception cref="ControlException">No such disk.</exception>
     public Task RemoveLayerAsync(Guid disk, string name, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Delete, $"v1/disks/{disk:D}/layers/{Uri.EscapeDataString(name)}", null, cancellationToken);
+
+    private static string CopyPath(Guid disk, CopyKind kind) => $"v1/disks/{disk:D}/{(kind == CopyKind.Mirror ? "mirror" : "merge")}";
 
     /// <summary>How the plane is.</summary>
     /// <exception cref="ControlException">The plane is not running.</exception>

@@ -37,16 +37,19 @@ public sealed class MirrorLayer : LayerBase
 
     private readonly IBlockDevice _target;
     private readonly bool _isTargetZero;
+    private readonly Func<long, long, List<BlockExtent>, ValueTask<BlockStatus>>? _mapOwn;
     private readonly TimeProvider _time;
     private readonly RangeLock _ranges = new();
     private readonly BufferPool _buffers = new(BlockBytes, Depth);
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _pausing = new();
     private TaskCompletionSource _mayRun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource? _isPaused;
     private bool _isAttached;
     private int _copiesUnderWay;
+    private int _isDisposed;
     private long _cursor;
     private long _copied;
     private long _bytesPerSecond;
@@ -61,10 +64,20 @@ public sealed class MirrorLayer : LayerBase
     /// <param name="isTargetZero">Whether the target reads as zeros all over, so that zeros need not be written.</param>
     /// <param name="bytesPerSecond">Limit of the background copy, not of the guest's writes; 0 is none.</param>
     /// <param name="time">The clock of that limit.</param>
-    public MirrorLayer(string name, IBlockDevice target, bool isTargetZero, long bytesPerSecond, TimeProvider time)
+    /// <param name="mapOwn">
+    /// For a merge, where the target is what the disk stands on: says what the disk holds itself; ranges that are <see cref="ExtentKind.Hole"/>
+    /// and not <see cref="ExtentKind.Zero"/> are the target's already and are not copied.
+    /// </param>
+    public MirrorLayer(
+        string name,
+        IBlockDevice target,
+        bool isTargetZero,
+        long bytesPerSecond,
+        TimeProvider time,
+        Func<long, long, List<BlockExtent>, ValueTask<BlockStatus>>? mapOwn = null)
         : base(name)
     {
-        (_target, _isTargetZero, _bytesPerSecond, _time) = (target, isTargetZero, bytesPerSecond, time);
+        (_target, _isTargetZero, _bytesPerSecond, _time, _mapOwn) = (target, isTargetZero, bytesPerSecond, time, mapOwn);
         _paidUntil = time.GetTimestamp();
     }
 
@@ -89,6 +102,9 @@ public sealed class MirrorLayer : LayerBase
 
     /// <summary>Ends when the mirror is ready or has failed.</summary>
     public Task Settled => _settled.Task;
+
+    /// <summary>Ends when the mirror has failed, which it may when it was ready.</summary>
+    public Task Failed => _failed.Task;
 
     /// <summary>Starts to copy. Once, after the layer was spliced in.</summary>
     public void Start() => _copying = CopyAllAsync();
@@ -176,6 +192,11 @@ public sealed class MirrorLayer : LayerBase
     /// <summary>Ends the copy; the target stays open.</summary>
     public override async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
         await _stop.CancelAsync().ConfigureAwait(false);
         lock (_pausing)
         {
@@ -270,6 +291,7 @@ public sealed class MirrorLayer : LayerBase
         if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
         {
             _settled.TrySetResult();
+            _failed.TrySetResult();
         }
     }
 
@@ -298,8 +320,8 @@ public sealed class MirrorLayer : LayerBase
                 break;
             }
 
-            var dataBytes = extents.Where(extent => (extent.Kind & ExtentKind.Zero) == 0).Sum(extent => extent.LengthBytes);
-            if (dataBytes == 0 && _isTargetZero)
+            var dataBytes = extents.Where(extent => extent.Kind == ExtentKind.Data).Sum(extent => extent.LengthBytes);
+            if (dataBytes == 0 && (_isTargetZero || extents.TrueForAll(extent => extent.Kind == ExtentKind.Hole)))
             {
                 Leave();
                 _ranges.Release(range);
@@ -371,7 +393,9 @@ public sealed class MirrorLayer : LayerBase
         var at = offsetBytes;
         while (at < offsetBytes + lengthBytes)
         {
-            var status = await Below.MapExtentsAsync(at, offsetBytes + lengthBytes - at, extents).ConfigureAwait(false);
+            var status = _mapOwn is null
+                ? await Below.MapExtentsAsync(at, offsetBytes + lengthBytes - at, extents).ConfigureAwait(false)
+                : await _mapOwn(at, offsetBytes + lengthBytes - at, extents).ConfigureAwait(false);
             if (status != BlockStatus.Ok)
             {
                 Fail($"the source could not say what it holds at {at} ({status})");
@@ -379,6 +403,12 @@ public sealed class MirrorLayer : LayerBase
             }
 
             at = extents[^1].OffsetBytes + extents[^1].LengthBytes;
+        }
+
+        for (var i = 0; _mapOwn is null && i < extents.Count; i++)
+        {
+            // A hole of a whole disk that is not said to be zeros may hold anything.
+            extents[i] = extents[i].Kind == ExtentKind.Hole ? extents[i] with { Kind = ExtentKind.Data } : extents[i];
         }
 
         return true;
@@ -391,7 +421,7 @@ public sealed class MirrorLayer : LayerBase
         {
             var status = BlockStatus.Ok;
             var length = (int)extent.LengthBytes;
-            if ((extent.Kind & ExtentKind.Zero) == 0)
+            if (extent.Kind == ExtentKind.Data)
             {
                 status = await Below.ReadAsync(extent.OffsetBytes, buffer.Vector(0, length)).ConfigureAwait(false);
                 if (status != BlockStatus.Ok)
@@ -403,7 +433,7 @@ public sealed class MirrorLayer : LayerBase
                 status = await _target.WriteAsync(extent.OffsetBytes, buffer.Vector(0, length), WriteOptions.None).ConfigureAwait(false);
                 Interlocked.Add(ref _copied, length);
             }
-            else if (!_isTargetZero)
+            else if ((extent.Kind & ExtentKind.Zero) != 0 && !_isTargetZero)
             {
                 status = await ZeroTargetAsync(extent.OffsetBytes, length, WriteOptions.MayTrim).ConfigureAwait(false);
             }

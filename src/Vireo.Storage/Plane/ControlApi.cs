@@ -46,6 +46,7 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             await disks.RemoveLayerAsync(Id(context), Name(context)).ConfigureAwait(false);
             context.Response.StatusCode = StatusCodes.Status204NoContent;
         }));
+        MapCopies(routes);
         routes.MapPost("/v1/images", Handle(async context =>
         {
             await creations.CreateAsync(await ReadAsync(context, StorageJson.Default.CreateImage).ConfigureAwait(false), context.RequestAborted).ConfigureAwait(false);
@@ -56,6 +57,41 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             var path = await ReadAsync(context, StorageJson.Default.ImagePath).ConfigureAwait(false);
             await Answer(context, await images.InspectAsync(path.Path).ConfigureAwait(false), StorageJson.Default.ImageInfo).ConfigureAwait(false);
         }));
+    }
+
+    private void MapCopies(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/v1/disks/{id}/snapshot", Handle(async context =>
+        {
+            var request = await ReadAsync(context, StorageJson.Default.TakeSnapshot).ConfigureAwait(false);
+            await Answer(context, await disks.SnapshotAsync(Id(context), request).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+        }));
+        routes.MapPost("/v1/disks/{id}/mirror", Handle(async context =>
+        {
+            var request = await ReadAsync(context, StorageJson.Default.StartMirror).ConfigureAwait(false);
+            await Answer(context, await disks.StartMirrorAsync(Id(context), request).ConfigureAwait(false), StorageJson.Default.CopyStatus).ConfigureAwait(false);
+        }));
+        routes.MapPost("/v1/disks/{id}/mirror/complete", Handle(async context =>
+            await Answer(context, await disks.CompleteMirrorAsync(Id(context)).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false)));
+        routes.MapPost("/v1/disks/{id}/merge", Handle(async context =>
+        {
+            var request = await ReadAsync(context, StorageJson.Default.StartMerge).ConfigureAwait(false);
+            await Answer(context, await disks.StartMergeAsync(Id(context), request).ConfigureAwait(false), StorageJson.Default.CopyStatus).ConfigureAwait(false);
+        }));
+        foreach (var (path, kind) in new[] { ("mirror", CopyKind.Mirror), ("merge", CopyKind.Merge) })
+        {
+            routes.MapGet($"/v1/disks/{{id}}/{path}", Handle(context => Answer(context, disks.GetCopy(Id(context), kind), StorageJson.Default.CopyStatus)));
+            routes.MapPatch($"/v1/disks/{{id}}/{path}", Handle(async context =>
+            {
+                var rate = await ReadAsync(context, StorageJson.Default.CopyRate).ConfigureAwait(false);
+                await Answer(context, disks.SetCopyRate(Id(context), kind, rate.BytesPerSecond), StorageJson.Default.CopyStatus).ConfigureAwait(false);
+            }));
+            routes.MapDelete($"/v1/disks/{{id}}/{path}", Handle(async context =>
+            {
+                await (kind == CopyKind.Mirror ? disks.CancelMirrorAsync(Id(context)) : disks.CancelMergeAsync(Id(context))).ConfigureAwait(false);
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+            }));
+        }
     }
 
     private static Guid Id(HttpContext context)

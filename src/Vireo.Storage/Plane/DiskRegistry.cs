@@ -39,15 +39,17 @@ internal sealed partial class DiskRegistry(
 
     /// <summary>Opens what the state file names. What cannot be opened is kept and reported, and does not keep the others from opening.</summary>
     /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
-    public async Task RestoreAsync()
+    public Task RestoreAsync() => InTurnAsync(async () =>
     {
         var disks = new Dictionary<Guid, OpenDisk>();
         var failed = new Dictionary<Guid, (DiskRecord, ControlError)>();
-        foreach (var record in StorageState.Load(statePath).Disks)
+        var records = StorageState.Load(statePath).Disks;
+        foreach (var record in records)
         {
             try
             {
-                disks.Add(record.Attachment.Id, await OpenAsync(record).ConfigureAwait(false));
+                var disk = await OpenAsync(record).ConfigureAwait(false);
+                disks.Add(record.Attachment.Id, disk);
             }
             catch (ControlException exception)
             {
@@ -56,9 +58,20 @@ internal sealed partial class DiskRegistry(
             }
         }
 
-        _disks = disks;
-        _failed = failed;
-    }
+        (_disks, _failed) = (disks, failed);
+        if (records.Any(record => record.Change is not null))
+        {
+            Publish(disks, failed);
+        }
+
+        foreach (var disk in disks.Values.Where(disk => disk.Change is not null))
+        {
+            await ResumeMergeAsync(disk).ConfigureAwait(false);
+            Publish(_disks, _failed);
+        }
+
+        return true;
+    });
 
     /// <summary>Opens and serves a disk; the same attachment again changes nothing.</summary>
     /// <exception cref="ControlException">It cannot be opened, or the id is taken by another attachment and <paramref name="replace"/> is not set.</exception>
@@ -86,7 +99,9 @@ internal sealed partial class DiskRegistry(
                 await CloseAsync(present).ConfigureAwait(false);
             }
 
-            var disk = await OpenAsync(new DiskRecord(attachment, [])).ConfigureAwait(false);
+            // One that could not be opened before goes on where it was.
+            var record = _failed.TryGetValue(attachment.Id, out var failed) && failed.Record.Attachment == attachment ? failed.Record : new DiskRecord(attachment, []);
+            var disk = await OpenAsync(record).ConfigureAwait(false);
             CrashPoint.Hit("storage.disk.opened");
             try
             {
@@ -96,6 +111,12 @@ internal sealed partial class DiskRegistry(
             {
                 await disk.DisposeAsync().ConfigureAwait(false);
                 throw;
+            }
+
+            if (disk.Change is not null)
+            {
+                await ResumeMergeAsync(disk).ConfigureAwait(false);
+                Publish(_disks, _failed);
             }
 
             return disk.Status;
@@ -245,9 +266,14 @@ internal sealed partial class DiskRegistry(
         var factory = frontEnds.FirstOrDefault(factory => factory.Kind == attachment.FrontEnd)
             ?? throw PlaneErrors.Invalid($"This plane has no front end of the kind {attachment.FrontEnd}.", attachment.Id.ToString());
         IDiskImage image;
+        CopyStatus? ended;
         try
         {
-            image = ImageFile.Open(attachment.Path, new ImageOpenOptions(attachment.ReadOnly));
+            (record, ended) = Settle(record);
+
+            // In the middle of a merge a parent may have an identity that its child does not know yet.
+            var search = record.Change is null ? null : new ParentSearch([], IgnoreIdMismatch: true);
+            image = await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search)).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {
@@ -262,7 +288,7 @@ internal sealed partial class DiskRegistry(
             var meter = new MeterLayer(OpenDisk.MeterName, time);
             await stack.InsertAsync(meter).ConfigureAwait(false);
             frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time));
-            var disk = new OpenDisk(attachment, image, stack, meter, frontEnd);
+            var disk = new OpenDisk(attachment, image, stack, meter, frontEnd) { Change = record.Change, LastCopy = ended };
             foreach (var layer in record.Layers)
             {
                 await SpliceAsync(disk, layer).ConfigureAwait(false);
@@ -319,6 +345,12 @@ internal sealed partial class DiskRegistry(
     // The record goes first: a plane that is killed in between comes back without a disk that was asked to close.
     private async Task CloseAsync(OpenDisk disk)
     {
+        if (disk.Copy is { } copy)
+        {
+            var status = copy.Status with { Phase = CopyPhase.Cancelled };
+            await (copy.Kind == CopyKind.Mirror ? EndMirrorAsync(disk, copy, status) : EndMergeAsync(disk, copy, status)).ConfigureAwait(false);
+        }
+
         var disks = new Dictionary<Guid, OpenDisk>(_disks);
         disks.Remove(disk.Attachment.Id);
         Publish(disks, _failed);

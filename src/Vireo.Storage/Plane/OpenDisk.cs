@@ -6,7 +6,7 @@ using Vireo.Storage.Stacks;
 
 namespace Vireo.Storage.Plane;
 
-/// <summary>A disk that is open and served: image, stack with its meter, front end.</summary>
+/// <summary>A disk that is open and served: image, stack with its meter, front end. What can be set is set under the registry's lock of changes.</summary>
 internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, DiskStack stack, MeterLayer meter, IFrontEnd frontEnd) : IAsyncDisposable
 {
     /// <summary>Name of the layer that every disk has, right above the image.</summary>
@@ -14,11 +14,23 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
 
     private readonly List<LayerSpecification> _layers = [];
 
-    /// <summary>What was asked for.</summary>
-    public DiskAttachment Attachment => attachment;
+    /// <summary>What was asked for; a mirror or snapshot gives it another path.</summary>
+    public DiskAttachment Attachment { get; set; } = attachment;
 
     /// <summary>The image at the bottom.</summary>
-    public IDiskImage Image => image;
+    public IDiskImage Image { get; set; } = image;
+
+    /// <summary>What is being done to the disk, as the state file has it.</summary>
+    public DiskChange? Change { get; set; }
+
+    /// <summary>The mirror or merge that runs.</summary>
+    public LiveCopy? Copy { get; set; }
+
+    /// <summary>The last one that has ended.</summary>
+    public CopyStatus? LastCopy { get; set; }
+
+    /// <summary>Ends when the disk is being closed.</summary>
+    public TaskCompletionSource Closing { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>What the front end serves.</summary>
     public DiskStack Stack => stack;
@@ -27,11 +39,11 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     public List<LayerSpecification> Layers => _layers;
 
     /// <summary>What is written to the state file.</summary>
-    public DiskRecord Record => new(attachment, [.. _layers]);
+    public DiskRecord Record => new(Attachment, [.. _layers], Change);
 
     /// <summary>The disk as a client sees it.</summary>
     public DiskStatus Status => new(
-        attachment,
+        Attachment,
         stack.Geometry.SizeBytes,
         stack.Geometry.LogicalSectorBytes,
         stack.Geometry.PhysicalSectorBytes,
@@ -44,7 +56,7 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
 
     /// <summary>What the disk did since it was opened.</summary>
     public DiskMeter Meter => new(
-        attachment.Id, Figures(meter.Reads), Figures(meter.Writes), Figures(meter.Flushes), Figures(meter.Discards), meter.Failures.Value);
+        Attachment.Id, Figures(meter.Reads), Figures(meter.Writes), Figures(meter.Flushes), Figures(meter.Discards), meter.Failures.Value);
 
     private static OperationFigures Figures(OperationCounters counters)
     {
@@ -56,7 +68,18 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     /// <summary>Front end first, so that no request meets a closed stack; then layers and image.</summary>
     public async ValueTask DisposeAsync()
     {
+        Closing.TrySetResult();
         await frontEnd.DisposeAsync().ConfigureAwait(false);
+        if (Copy is { } copy)
+        {
+            // A merge in the middle of the chain stands in no stack; the image it writes to belongs to the chain.
+            await copy.Layer.DisposeAsync().ConfigureAwait(false);
+        }
+
         await stack.DisposeAsync().ConfigureAwait(false);
+        if (Copy is { Kind: CopyKind.Mirror, Target: var target })
+        {
+            await target.DisposeAsync().ConfigureAwait(false);
+        }
     }
 }

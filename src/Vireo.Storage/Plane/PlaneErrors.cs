@@ -30,6 +30,9 @@ internal static class PlaneErrors
     /// <summary>A thing of that name is not there.</summary>
     public static ControlException NotFound(string message, string target) => new(new ControlError("ObjectNotFound", "ObjectNotFound", message, target));
 
+    /// <summary>Something else is under way.</summary>
+    public static ControlException Busy(string message, string target) => new(new ControlError("ObjectInUse", "ResourceBusy", message, target));
+
     /// <summary>The system refused.</summary>
     public static ControlException Failed(string message, string? target, Exception? inner = null) =>
         new(new ControlError("OperationFailed", "NotSpecified", message, target), inner);

@@ -8,15 +8,16 @@ namespace Vireo.Storage.Plane;
 /// <summary>A disk that should be open, with the layers that were asked for.</summary>
 /// <param name="Attachment">The disk.</param>
 /// <param name="Layers">From the image upwards; without those that the plane always adds.</param>
-public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers);
+/// <param name="Change">What is being done to it, for a plane that is killed in the middle.</param>
+public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers, DiskChange? Change = null);
 
 /// <summary>What the plane needs to come back alone, as a file.</summary>
-/// <param name="Version">1. An older file is upgraded, a newer one refused.</param>
+/// <param name="Version">2. An older file is upgraded, a newer one refused.</param>
 /// <param name="Disks">Disks that should be open.</param>
 public sealed record StorageState(int Version, IReadOnlyList<DiskRecord> Disks)
 {
     /// <summary>The version that is written.</summary>
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     /// <summary>Reads the file; an empty state when there is none.</summary>
     /// <exception cref="InvalidDataException">The file is damaged or of a newer version.</exception>

@@ -1,0 +1,292 @@
+using Microsoft.Extensions.Logging;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Disks;
+using Vireo.Disks.Vhdx;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+using Vireo.Storage.Layers;
+using Vireo.Storage.NbdClient;
+
+namespace Vireo.Storage.Plane;
+
+/// <summary>
+/// Storage migration of a disk that is in use. The record in the state file says which image counts: the source until the exchange is
+/// written there, the target from then on. A plane that is killed before comes back with the source and removes the target that it made.
+/// </summary>
+internal sealed partial class DiskRegistry
+{
+    /// <summary>Name of the layer that copies.</summary>
+    private const string CopyLayerName = "mirror";
+
+    /// <summary>Starts to copy a disk.</summary>
+    /// <exception cref="ControlException">No such disk, another change is under way, or the target cannot be made or opened or does not fit.</exception>
+    public Task<CopyStatus> StartMirrorAsync(Guid id, StartMirror request) => InTurnAsync(async () =>
+    {
+        var disk = Get(id);
+        RefuseBusy(disk);
+        if (disk.Attachment.ReadOnly)
+        {
+            throw PlaneErrors.Invalid($"The disk {id} is open for reading only; nothing needs to be mirrored, copy '{disk.Attachment.Path}' instead.", id.ToString());
+        }
+
+        var isOurs = request.Create && !NbdAddress.IsNbd(request.Target);
+        if (isOurs && Path.Exists(request.Target))
+        {
+            throw PlaneErrors.From(new ImageException(ImageErrorKind.AlreadyExists, request.Target, $"The file '{request.Target}' exists already; choose another path or remove it first."));
+        }
+
+        Note(disk, new DiskChange(DiskChangeKind.Mirror, request.Target, isOurs));
+        IDiskImage? target = null;
+        try
+        {
+            if (isOurs)
+            {
+                CreateTarget(disk, request);
+            }
+
+            CrashPoint.Hit("storage.mirror.created");
+            target = await OpenImageAsync(request.Target, new ImageOpenOptions()).ConfigureAwait(false);
+            RefuseUnfit(disk, target);
+            var layer = new MirrorLayer(CopyLayerName, target, isOurs || request.TargetIsZero, request.BytesPerSecond, time);
+            var copy = new LiveCopy(CopyKind.Mirror, request.Target, layer, target, disk.Stack.Geometry.SizeBytes);
+            await disk.Stack.InsertAsync(layer, 0).ConfigureAwait(false);
+            disk.Copy = copy;
+            layer.Start();
+            Watch(disk, copy, layer.Failed, () => EndMirrorAsync(disk, copy, copy.Status));
+            return copy.Status;
+        }
+        catch (Exception exception)
+        {
+            if (target is not null)
+            {
+                await target.DisposeAsync().ConfigureAwait(false);
+            }
+
+            ForgetTarget(disk);
+            throw exception is ImageException image ? PlaneErrors.From(image) : exception;
+        }
+    });
+
+    /// <summary>The mirror or merge of a disk, also the last one that has ended.</summary>
+    /// <exception cref="ControlException">No such disk, or there was none.</exception>
+    public CopyStatus GetCopy(Guid id, CopyKind kind)
+    {
+        var disk = Get(id);
+        var status = disk.Copy?.Status ?? disk.LastCopy;
+        return status is not null && status.Kind == kind ? status : throw PlaneErrors.NotFound($"No {kind} of the disk {id} is under way.", id.ToString());
+    }
+
+    /// <summary>Sets the limit of a copy that runs.</summary>
+    /// <exception cref="ControlException">No such disk, or nothing is under way.</exception>
+    public CopyStatus SetCopyRate(Guid id, CopyKind kind, long bytesPerSecond)
+    {
+        var copy = Get(id).Copy;
+        if (copy is null || copy.Kind != kind)
+        {
+            throw PlaneErrors.NotFound($"No {kind} of the disk {id} is under way.", id.ToString());
+        }
+
+        copy.Layer.BytesPerSecond = Math.Max(0, bytesPerSecond);
+        return copy.Status;
+    }
+
+    /// <summary>Makes the target the disk's image. The source is closed and left as it is.</summary>
+    /// <exception cref="ControlException">Nothing is under way, it is not ready yet, or it failed: then the source goes on.</exception>
+    public Task<DiskStatus> CompleteMirrorAsync(Guid id) => InTurnAsync(async () =>
+    {
+        var disk = Get(id);
+        if (disk.Copy is not { Kind: CopyKind.Mirror } copy)
+        {
+            throw PlaneErrors.NotFound($"No mirror of the disk {id} is under way.", id.ToString());
+        }
+
+        if (copy.Layer.Phase == MirrorPhase.Copying)
+        {
+            throw PlaneErrors.Busy($"The mirror of the disk {id} is not ready: {copy.Layer.CursorBytes} of {copy.SizeBytes} bytes are done; wait until it is.", id.ToString());
+        }
+
+        var (attachment, change) = (disk.Attachment, disk.Change);
+        await copy.Layer.PrepareAsync().ConfigureAwait(false);
+        try
+        {
+            var old = await disk.Stack.ReplaceImageAsync(
+                copy.Target,
+                copy.Path,
+                async () =>
+                {
+                    if (!await copy.Layer.CompleteAsync().ConfigureAwait(false))
+                    {
+                        throw PlaneErrors.Failed($"The mirror of the disk {id} cannot take over: {copy.Layer.Failure}. The disk stays where it is.", id.ToString());
+                    }
+
+                    CrashPoint.Hit("storage.mirror.durable");
+                    (disk.Attachment, disk.Change) = (attachment with { Path = copy.Path }, null);
+                    Publish(_disks, _failed);
+                    CrashPoint.Hit("storage.mirror.recorded");
+                },
+                CopyLayerName).ConfigureAwait(false);
+            disk.Image = copy.Target;
+            disk.LastCopy = copy.Status with { Phase = CopyPhase.Completed };
+            disk.Copy = null;
+            await CloseOldAsync(old, attachment.Path).ConfigureAwait(false);
+            return disk.Status;
+        }
+        catch (Exception exception) when (disk.Copy is not null)
+        {
+            (disk.Attachment, disk.Change) = (attachment, change);
+            throw exception is ArgumentException ? PlaneErrors.Invalid(exception.Message, copy.Path, exception) : exception;
+        }
+    });
+
+    /// <summary>Ends a mirror; the disk stays where it is, and a target that was made for it is removed. One that is not there has ended already.</summary>
+    /// <exception cref="ControlException">No such disk.</exception>
+    public Task CancelMirrorAsync(Guid id) => InTurnAsync(async () =>
+    {
+        var disk = Get(id);
+        if (disk.Copy is { Kind: CopyKind.Mirror } copy)
+        {
+            await EndMirrorAsync(disk, copy, copy.Status with { Phase = CopyPhase.Cancelled }).ConfigureAwait(false);
+        }
+
+        return true;
+    });
+
+    private async Task EndMirrorAsync(OpenDisk disk, LiveCopy copy, CopyStatus status)
+    {
+        await disk.Stack.RemoveAsync(CopyLayerName).ConfigureAwait(false);
+        disk.Copy = null;
+        disk.LastCopy = status;
+        await CloseOldAsync(copy.Target, copy.Path).ConfigureAwait(false);
+        ForgetTarget(disk);
+    }
+
+    private void ForgetTarget(OpenDisk disk)
+    {
+        if (disk.Change is { IsOurs: true } change)
+        {
+            AtomicFile.Delete(change.Path);
+        }
+
+        Note(disk, null);
+    }
+
+    private static void CreateTarget(OpenDisk disk, StartMirror request)
+    {
+        var geometry = disk.Stack.Geometry;
+        if (ImageFile.FormatByName(request.Target) == DiskFormat.Vhdx)
+        {
+            ImageFile.Create(
+                request.Target,
+                new VhdxCreate(geometry.SizeBytes, request.Type == ImageType.Fixed, request.BlockSizeBytes, disk.Image.Geometry.LogicalSectorBytes, disk.Image.Geometry.PhysicalSectorBytes));
+        }
+        else if (ImageFile.FormatByName(request.Target) == DiskFormat.Raw)
+        {
+            ImageFile.CreateRaw(request.Target, geometry.SizeBytes, reserve: request.Type == ImageType.Fixed);
+        }
+        else
+        {
+            throw new ImageException(ImageErrorKind.InvalidParameter, request.Target, $"The target '{request.Target}' must end in .vhdx, .avhdx, .img or .raw, or exist already.");
+        }
+    }
+
+    private static void RefuseUnfit(OpenDisk disk, IDiskImage target)
+    {
+        var (geometry, capabilities) = (disk.Image.Geometry, disk.Image.Capabilities);
+        if (target.Geometry.SizeBytes != geometry.SizeBytes || target.Geometry.LogicalSectorBytes != geometry.LogicalSectorBytes || target.Capabilities.ReadOnly
+            || (capabilities.Trim != Capability.None && target.Capabilities.Trim == Capability.None))
+        {
+            throw PlaneErrors.Invalid(
+                $"The target '{target.Path}' does not fit: it has {target.Geometry.SizeBytes} bytes in sectors of {target.Geometry.LogicalSectorBytes}, {target.Capabilities}; the disk has {geometry.SizeBytes} in sectors of {geometry.LogicalSectorBytes}, {capabilities}.",
+                target.Path);
+        }
+    }
+
+    private void RefuseBusy(OpenDisk disk)
+    {
+        if (disk.Change is { } change)
+        {
+            throw PlaneErrors.Busy($"The disk {disk.Attachment.Id} is being changed already ({change.Kind} '{change.Path}'); wait for its end or cancel it.", disk.Attachment.Id.ToString());
+        }
+    }
+
+    // The step that comes next is in the state file before it is taken.
+    private void Note(OpenDisk disk, DiskChange? change)
+    {
+        var before = disk.Change;
+        disk.Change = change;
+        try
+        {
+            Publish(_disks, _failed);
+        }
+        catch
+        {
+            disk.Change = before;
+            throw;
+        }
+    }
+
+    private async Task<T> InTurnAsync<T>(Func<Task<T>> change)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return await change().ConfigureAwait(false);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    // What a copy does by itself when it fails or is ready; unless somebody else ended it before.
+    private void Watch(OpenDisk disk, LiveCopy copy, Task moment, Func<Task> then)
+    {
+        _ = WatchAsync();
+
+        async Task WatchAsync()
+        {
+            try
+            {
+                await Task.WhenAny(moment, disk.Closing.Task).ConfigureAwait(false);
+                await InTurnAsync(async () =>
+                {
+                    if (disk.Copy == copy && !disk.Closing.Task.IsCompleted)
+                    {
+                        await then().ConfigureAwait(false);
+                    }
+
+                    return true;
+                }).ConfigureAwait(false);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The plane has stopped; the state file says where the next one goes on.
+                return;
+            }
+            catch (Exception exception)
+            {
+                LogCopyNotEnded(_logger, exception, copy.Kind, disk.Attachment.Id);
+            }
+        }
+    }
+
+    private async Task CloseOldAsync(IAsyncDisposable image, string path)
+    {
+        try
+        {
+            await image.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (ImageException exception)
+        {
+            LogNotClosed(_logger, path, exception.Message);
+        }
+    }
+
+    private async Task<IDiskImage> OpenImageAsync(string path, ImageOpenOptions options) => NbdAddress.IsNbd(path)
+        ? await NbdImage.OpenAsync(path, NbdClientOptions.Default, time).ConfigureAwait(false)
+        : ImageFile.Open(path, options);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The {Kind} of the disk {Disk} could not be ended")]
+    private static partial void LogCopyNotEnded(ILogger logger, Exception exception, CopyKind kind, Guid disk);
+}

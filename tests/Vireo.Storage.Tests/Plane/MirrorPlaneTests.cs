@@ -1,0 +1,167 @@
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Storage.Tests.Support;
+using Vireo.Testing;
+
+namespace Vireo.Storage.Tests.Plane;
+
+/// <summary>Storage migration through the plane, also of one that is killed in the middle.</summary>
+[Requirement("SM-1")]
+public sealed class MirrorPlaneTests
+{
+    private static readonly Guid s_disk = new("6f2b7b1c-58f4-4a58-9a3e-6f0a2f1d9c11");
+
+    [Theory]
+    [InlineData("target.vhdx")]
+    [InlineData("target.img")]
+    public async Task Disk_MovesWhileItIsWritten_AndTheSourceIsFree(string name)
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder[name]));
+        disk.Write();
+        await ReadyAsync(plane);
+        disk.Write();
+        var status = await plane.Client.CompleteMirrorAsync(s_disk);
+        Assert.Equal(folder[name], status.Attachment.Path);
+        Assert.Equal(["meter"], status.Layers);
+        Assert.Equal(CopyPhase.Completed, (await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror)).Phase);
+
+        // Nobody holds the source any more, and what is written now does not reach it.
+        Peer.Run("qemu-img", "check", "-f", "vhdx", disk.Attachment.Path);
+        disk.Write();
+        disk.Verify();
+        plane.Kill();
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(folder[name], Assert.Single(await next.Client.ListDisksAsync()).Attachment.Path);
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+    }
+
+    [Theory]
+    [InlineData("storage.mirror.created", "a.vhdx")]
+    [InlineData("storage.mirror.durable", "a.vhdx")]
+    [InlineData("storage.mirror.recorded", "target.vhdx")]
+    public async Task KilledPlane_ComesBackWithExactlyOneSide(string crashPoint, string survivor)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write();
+            await Assert.ThrowsAnyAsync<ControlException>(async () =>
+            {
+                await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"]));
+                disk.Write();
+                await ReadyAsync(plane);
+                disk.Write();
+                await plane.Client.CompleteMirrorAsync(s_disk);
+            });
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(folder[survivor], Assert.Single(await next.Client.ListDisksAsync()).Attachment.Path);
+        Assert.Equal(survivor == "target.vhdx", File.Exists(folder["target.vhdx"]));
+        disk.Verify();
+        if (survivor == "a.vhdx")
+        {
+            Assert.Equal(CopyPhase.Failed, (await next.Client.GetCopyAsync(s_disk, CopyKind.Mirror)).Phase);
+            await next.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"]));
+            await ReadyAsync(next);
+            await next.Client.CompleteMirrorAsync(s_disk);
+            disk.Verify();
+        }
+    }
+
+    [Fact]
+    public async Task KilledInTheCopy_GoesOnWithTheSource()
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write(40);
+            await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"], BytesPerSecond: 1 << 20));
+            disk.Write();
+            Assert.Equal(CopyPhase.Copying, (await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror)).Phase);
+            var early = await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.CompleteMirrorAsync(s_disk));
+            Assert.Equal("ResourceBusy", early.Error.Category);
+            plane.Kill();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.False(File.Exists(folder["target.vhdx"]));
+        disk.Verify();
+    }
+
+    [Fact]
+    public async Task Cancel_AndWrongTargets_LeaveTheDiskAndNoFile()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"], BytesPerSecond: 1));
+        var busy = await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["other.vhdx"])));
+        Assert.Equal("ObjectInUse", busy.Error.ErrorId);
+        await plane.Client.SetCopyRateAsync(s_disk, CopyKind.Mirror, 2);
+        await plane.Client.CancelCopyAsync(s_disk, CopyKind.Mirror);
+        await plane.Client.CancelCopyAsync(s_disk, CopyKind.Mirror);
+        Assert.Equal(CopyPhase.Cancelled, (await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror)).Phase);
+        await File.WriteAllTextAsync(folder["there.vhdx"], "mine");
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["there.vhdx"])));
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["none/target.vhdx"])));
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMirrorAsync(s_disk, new StartMirror($"nbd+unix:///?socket={folder["none.sock"]}")));
+        await plane.Client.CreateImageAsync(new CreateImage(folder["small.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 32 << 20, 1 << 20));
+        var small = await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["small.vhdx"], Create: false)));
+        Assert.Contains("does not fit", small.Error.Message, StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(folder["there.vhdx"]));
+        Assert.True(File.Exists(folder["small.vhdx"]) && !File.Exists(folder["target.vhdx"]) && !File.Exists(folder["other.vhdx"]));
+        disk.Write();
+        disk.Verify();
+        Assert.Equal(0, (await plane.Client.GetHealthAsync()).LayerViolations);
+    }
+
+    [Fact]
+    public async Task AnotherServer_WithTls_TakesOver_AndItsEndBeforeThatIsNoHarm()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        var certificates = Certificates.Make(folder["certificates"]);
+        disk.Write();
+        var uri = $"nbds+unix:///?socket={folder["k.sock"]}&tls-certificates={certificates}";
+        string[] arguments = ["-f", "-U", folder["k.sock"], "--tls=require", $"--tls-certificates={certificates}", "--tls-verify-peer", "memory", "64M"];
+        using (await ServerProcess.StartAsync(folder["k.sock"], "nbdkit", arguments))
+        {
+            await plane.Client.StartMirrorAsync(s_disk, new StartMirror(uri, BytesPerSecond: 1 << 20));
+            disk.Write();
+            await plane.Client.CancelCopyAsync(s_disk, CopyKind.Mirror);
+        }
+
+        File.Delete(folder["k.sock"]);
+        disk.Verify();
+        using var server = await ServerProcess.StartAsync(folder["k.sock"], "nbdkit", arguments);
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(uri, TargetIsZero: true));
+        await ReadyAsync(plane);
+        disk.Write();
+        Assert.Equal(uri, (await plane.Client.CompleteMirrorAsync(s_disk)).Attachment.Path);
+        disk.Write();
+        disk.Verify();
+    }
+
+    private static Task ReadyAsync(StorageProcess plane) => Wait.UntilAsync("the mirror is ready", async () =>
+    {
+        var status = await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror);
+        Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready, $"{status}");
+        return status.Phase == CopyPhase.Ready;
+    });
+}

@@ -1,0 +1,232 @@
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Testing;
+
+namespace Vireo.Storage.Tests.Plane;
+
+/// <summary>Snapshots of a disk that is written all the time, and their merge back, also by a plane that is killed at each step.</summary>
+[Requirement("CP-2")]
+[Requirement("CP-3")]
+public sealed class SnapshotMergeTests
+{
+    private static readonly Guid s_disk = new("6f2b7b1c-58f4-4a58-9a3e-6f0a2f1d9c12");
+
+    [Fact]
+    public async Task Snapshot_KeepsTheOldContent_AndTheNewOneGrowsBeside()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        var before = disk.Stamps;
+        var status = await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.avhdx"]));
+        Assert.Equal(folder["b.avhdx"], status.Attachment.Path);
+        disk.Write();
+        disk.Verify();
+        var after = disk.Stamps;
+
+        // The old image can be read by others while the disk is in use: it holds what it held.
+        using var reader = new ReaderProcess(folder["a.vhdx"], folder["r.sock"]);
+        await reader.StartAsync();
+        disk.Restore(before);
+        disk.Verify($"nbd+unix:///?socket={folder["r.sock"]}");
+        disk.Restore(after);
+        plane.Kill();
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+    }
+
+    [Theory]
+    [InlineData("storage.snapshot.created", "a.vhdx")]
+    [InlineData("storage.snapshot.recorded", "b.avhdx")]
+    public async Task KilledInASnapshot_HasItOrNot(string crashPoint, string survivor)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write();
+            await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.avhdx"])));
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(folder[survivor], Assert.Single(await next.Client.ListDisksAsync()).Attachment.Path);
+        Assert.Equal(survivor == "b.avhdx", File.Exists(folder["b.avhdx"]));
+        disk.Verify();
+        await next.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["c.avhdx"]));
+        disk.Write();
+        disk.Verify();
+    }
+
+    [Theory]
+    [InlineData("d.avhdx", "c.avhdx")]
+    [InlineData("c.avhdx", "d.avhdx")]
+    [InlineData("b.avhdx", "d.avhdx")]
+    public async Task Merge_WhileTheDiskIsWritten_TakesOneImageOutOfTheChain(string merged, string top)
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = await ChainAsync(folder, plane);
+        await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged], BytesPerSecond: 64 << 20));
+        disk.Write();
+        await DoneAsync(plane);
+        Assert.False(File.Exists(folder[merged]));
+        Assert.Equal(folder[top], Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
+        disk.Verify();
+        disk.Write();
+        disk.Verify();
+        Assert.Equal(0, (await plane.Client.GetHealthAsync()).LayerViolations);
+        plane.Kill();
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+    }
+
+    [Fact]
+    public async Task MergingEverything_LeavesOneImage_WithTheDisksContent()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = await ChainAsync(folder, plane);
+        foreach (var image in new[] { "c.avhdx", "b.avhdx", "d.avhdx" })
+        {
+            await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[image]));
+            disk.Write(6);
+            await DoneAsync(plane);
+        }
+
+        Assert.Equal(folder["a.vhdx"], Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
+        disk.Verify();
+        Assert.Equal(0, plane.Stop());
+
+        // By somebody else's reader.
+        Peer.Run("qemu-img", "check", "-f", "vhdx", folder["a.vhdx"]);
+        Peer.Run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", folder["a.vhdx"], folder["a.raw"]);
+        disk.Verify(folder["a.raw"]);
+    }
+
+    [Theory]
+    [InlineData("storage.merge.begun", "d.avhdx")]
+    [InlineData("storage.merge.copied", "d.avhdx")]
+    [InlineData("storage.merge.relinked", "d.avhdx")]
+    [InlineData("storage.merge.removed", "d.avhdx")]
+    [InlineData("storage.merge.begun", "c.avhdx")]
+    [InlineData("storage.merge.copied", "c.avhdx")]
+    [InlineData("storage.merge.relinked", "c.avhdx")]
+    [InlineData("storage.merge.removed", "c.avhdx")]
+    [InlineData("vhdx.log.written:6", "c.avhdx")]
+    [InlineData("vhdx.log.written:2", "d.avhdx")]
+    public async Task KilledInAMerge_GoesOnByItself_WithAWholeChain(string crashPoint, string merged)
+    {
+        using var folder = new TempFolder();
+        LiveDisk disk;
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            disk = await ChainAsync(folder, plane);
+            plane.Kill();
+        }
+
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            try
+            {
+                await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged]));
+                disk.Write();
+            }
+            catch (ControlException)
+            {
+                // The plane is gone at some point of this.
+            }
+
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Empty((await next.Client.GetHealthAsync()).Failures);
+        disk.Verify();
+        if (File.Exists(folder[merged]))
+        {
+            // It was going on, unless the plane died before it knew of it.
+            try
+            {
+                await next.Client.GetCopyAsync(s_disk, CopyKind.Merge);
+            }
+            catch (ControlException)
+            {
+                await next.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged]));
+            }
+
+            disk.Write();
+            await DoneAsync(next);
+        }
+
+        disk.Verify();
+        await Wait.UntilAsync("the merged image is gone", () => !File.Exists(folder[merged]));
+        next.Kill();
+        using var last = await StorageProcess.StartAsync(folder.Path);
+        Assert.Empty((await last.Client.GetHealthAsync()).Failures);
+        disk.Verify();
+    }
+
+    [Fact]
+    public async Task CancelledMerge_LeavesTheChain_AndWrongOnesAreRefused()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = await ChainAsync(folder, plane);
+        foreach (var image in new[] { "d.avhdx", "c.avhdx" })
+        {
+            await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[image], BytesPerSecond: 1 << 20));
+            disk.Write();
+            await plane.Client.CancelCopyAsync(s_disk, CopyKind.Merge);
+            Assert.Equal(CopyPhase.Cancelled, (await plane.Client.GetCopyAsync(s_disk, CopyKind.Merge)).Phase);
+            disk.Verify();
+        }
+
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMergeAsync(s_disk, new StartMerge(folder["a.vhdx"])));
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.StartMergeAsync(s_disk, new StartMerge(folder["none.avhdx"])));
+        Assert.All(new[] { "a.vhdx", "b.avhdx", "c.avhdx", "d.avhdx" }, name => Assert.True(File.Exists(folder[name])));
+        plane.Kill();
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Empty((await next.Client.GetHealthAsync()).Failures);
+        disk.Verify();
+    }
+
+    // a.vhdx <- b.avhdx <- c.avhdx <- d.avhdx, each with something of its own.
+    private static async Task<LiveDisk> ChainAsync(TempFolder folder, StorageProcess plane)
+    {
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        foreach (var name in new[] { "b.avhdx", "c.avhdx", "d.avhdx" })
+        {
+            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder[name]));
+            disk.Write();
+        }
+
+        disk.Verify();
+        return disk;
+    }
+
+    private static Task DoneAsync(StorageProcess plane) => Wait.UntilAsync("the merge is done", async () =>
+    {
+        var status = await plane.Client.GetCopyAsync(s_disk, CopyKind.Merge);
+        Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready or CopyPhase.Completed, $"{status}");
+        return status.Phase == CopyPhase.Completed;
+    });
+
+    /// <summary>Serves an image by itself, for reading only.</summary>
+    private sealed class ReaderProcess(string image, string socket) : IDisposable
+    {
+        private Support.ServerProcess? _process;
+
+        public async Task StartAsync() => _process = await Support.ServerProcess.StartAsync(
+            socket, Path.Combine(AppContext.BaseDirectory, "vireo-storage"), "serve", image, "--socket", socket, "--read-only");
+
+        public void Dispose() => _process?.Dispose();
+    }
+}
