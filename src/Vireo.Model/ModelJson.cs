@@ -24,5 +24,8 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMNetworkAdapter))]
 [JsonSerializable(typeof(VMInternalNetworkAdapter))]
 [JsonSerializable(typeof(VMNetworkAdapterBase))]
+[JsonSerializable(typeof(VMNetworkAdapterVlanSetting))]
+[JsonSerializable(typeof(VMNetworkAdapterAclSetting))]
+[JsonSerializable(typeof(VMNetworkAdapterExtendedAclSetting))]
 [JsonSerializable(typeof(VMHost))]
 public sealed partial class ModelJson : JsonSerializerContext;

@@ -30,6 +30,15 @@ public static class Views
             [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],
         ["Microsoft.HyperV.PowerShell.VMInternalNetworkAdapter"] =
             [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting"] =
+            [new("VMName"), new("VMNetworkAdapterName", "AdapterName"), new("Mode", "OperationMode"), new("VlanList", "AccessVlanId"), new("AllowedVlanIdList"), new("PrimaryVlanId")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapterAclSetting"] =
+            [new("VMName"), new("AdapterName"), new("Direction"), new("Action"), new("LocalAddress"), new("RemoteAddress"), new("MeteredMegabytes"), new("DeniedFrames")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapterExtendedAclSetting"] =
+        [
+            new("VMName"), new("AdapterName"), new("Direction"), new("Action"), new("LocalIPAddress"), new("LocalPort"), new("RemoteIPAddress"), new("RemotePort"),
+            new("Protocol"), new("Weight"), new("Stateful"),
+        ],
         ["Microsoft.HyperV.PowerShell.HardDiskDrive"] =
             [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DiskNumber"), new("Path")],
         ["Microsoft.HyperV.PowerShell.DvdDrive"] =

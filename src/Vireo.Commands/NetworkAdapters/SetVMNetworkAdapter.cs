@@ -1,18 +1,22 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
 using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.NetworkAdapters;
 
-/// <summary>Changes network adapters of virtual machines.</summary>
+/// <summary>Changes network adapters: their address, and what holds at their port of the switch, also while they are in use.</summary>
 [Command("Set", "VMNetworkAdapter", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
 [OutputType(typeof(VMInternalNetworkAdapter))]
 [OutputType(typeof(VMNetworkAdapter))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "an address cannot be used, or there is no such adapter")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
+[Example("Set-VMNetworkAdapter web1 -DhcpGuard On -RouterGuard On", "Keeps the guest of web1 from playing DHCP server or router.")]
+[Example("Set-VMNetworkAdapter web1 -MaximumBandwidth 100000000", "Lets web1 send at most 100 megabits a second.")]
 [Example("Set-VMNetworkAdapter web1 -StaticMacAddress 00155D010203", "Gives the adapter of web1 an address of your own.")]
-public sealed class SetVMNetworkAdapter : AdapterCommand
+public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
 {
     /// <summary>Adapter, as Get-VMNetworkAdapter writes it.</summary>
     [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
@@ -31,22 +35,64 @@ public sealed class SetVMNetworkAdapter : AdapterCommand
     /// <summary>Name of adapters; wildcards are allowed.</summary>
     [Parameter(ParameterSetName = "VMName")]
     [Parameter(ParameterSetName = "VMObject")]
+    [Parameter(ParameterSetName = "ManagementOS")]
     [Alias("VMNetworkAdapterName")]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     public string? Name { get; set; }
 
+    /// <summary>Adapters of the management operating system.</summary>
+    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
+    public Switch ManagementOS { get; set; }
+
     /// <summary>Take an address from the host's pool.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "ResourceObject")]
+    [Parameter(ParameterSetName = "VMName")]
+    [Parameter(ParameterSetName = "VMObject")]
     public Switch DynamicMacAddress { get; set; }
 
     /// <summary>Use this address.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "ResourceObject")]
+    [Parameter(ParameterSetName = "VMName")]
+    [Parameter(ParameterSetName = "VMObject")]
     [ValidateNotNullOrEmpty]
     public string? StaticMacAddress { get; set; }
 
+    /// <summary>The guest may send from other addresses than the adapter's, and claim any network address.</summary>
+    [Parameter]
+    public OnOffState? MacAddressSpoofing { get; set; }
+
+    /// <summary>What a DHCP server would send is dropped.</summary>
+    [Parameter]
+    public OnOffState? DhcpGuard { get; set; }
+
+    /// <summary>Router advertisements and redirects are dropped.</summary>
+    [Parameter]
+    public OnOffState? RouterGuard { get; set; }
+
+    /// <summary>Source is copied to every destination of its switch.</summary>
+    [Parameter]
+    public VMNetworkAdapterPortMirroringMode? PortMirroring { get; set; }
+
+    /// <summary>Broadcast, multicast and unknown frames a second that may be sent; 0 is no limit.</summary>
+    [Parameter]
+    public uint? StormLimit { get; set; }
+
+    /// <summary>Most bits a second that may be sent; 0 is no limit.</summary>
+    [Parameter]
+    public long? MaximumBandwidth { get; set; }
+
+    /// <summary>The guest's 802.1p priorities are kept.</summary>
+    [Parameter]
+    public OnOffState? IeeePriorityTag { get; set; }
+
+    /// <summary>The guest may make a team of its adapters.</summary>
+    [Parameter]
+    public OnOffState? AllowTeaming { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "VMName")]
+    [Parameter(ParameterSetName = "ManagementOS")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 
@@ -57,13 +103,44 @@ public sealed class SetVMNetworkAdapter : AdapterCommand
     private protected override bool ReportsMissingAsObjectNotFound => true;
 
     /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context)
+    public override async Task RunAsync(CommandContext context)
     {
+        const long bandwidthMaximum = 1_000_000_000_000;
         if (DynamicMacAddress && StaticMacAddress is not null)
         {
             throw Errors.Invalid("-DynamicMacAddress and -StaticMacAddress exclude each other; give one of them.", null);
         }
 
+        if (MaximumBandwidth is < 0 or > bandwidthMaximum || StormLimit > int.MaxValue)
+        {
+            throw Errors.Invalid($"-MaximumBandwidth goes from 0 to {bandwidthMaximum} bits a second, -StormLimit from 0 to {int.MaxValue} frames a second.", null);
+        }
+
+        var host = context.Service<IHostSettings>().Facts.Name;
+        if (ManagementOS || VMNetworkAdapter is { IsManagementOs: true })
+        {
+            if (DynamicMacAddress || StaticMacAddress is not null)
+            {
+                throw Errors.Invalid("The address of an adapter of the management operating system is its own.", null);
+            }
+
+            var targets = Targets(context, VMNetworkAdapter is null ? null : [VMNetworkAdapter], [], ManagementOS, Name);
+            foreach (var changed in await ChangePoliciesAsync(context, targets, "Set-VMNetworkAdapter", target => target with { Policy = Apply(target.Policy) }))
+            {
+                if (Passthru)
+                {
+                    context.WriteObject(ModelMapper.ManagementAdapter(changed.Switch!, changed.Switch!.ManagementAdapters.First(adapter => adapter.Id == changed.Id), host));
+                }
+            }
+
+            return;
+        }
+
+        await ChangeMachinesAsync(context);
+    }
+
+    private Task ChangeMachinesAsync(CommandContext context)
+    {
         var address = StaticMacAddress is null ? null : MacAddresses.Parse(StaticMacAddress);
         var adapters = VMNetworkAdapter is not null
             ? FromObjects(context, [VMNetworkAdapter])
@@ -74,15 +151,30 @@ public sealed class SetVMNetworkAdapter : AdapterCommand
             "Set-VMNetworkAdapter",
             (c, status, adapter) =>
             {
+                var changed = adapter with { Policy = Apply(adapter.Policy) };
                 if (address is null && !DynamicMacAddress)
                 {
-                    return adapter;
+                    return changed;
                 }
 
                 return status.IsOff
-                    ? adapter with { MacAddress = address ?? "", DynamicMacAddress = address is null }
+                    ? changed with { MacAddress = address ?? "", DynamicMacAddress = address is null }
                     : throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change the address of its adapter.", c.Name);
             },
             Passthru);
     }
+
+    private AdapterPolicyConfiguration Apply(AdapterPolicyConfiguration policy) => policy with
+    {
+        MacAddressSpoofing = IsOn(MacAddressSpoofing, policy.MacAddressSpoofing),
+        DhcpGuard = IsOn(DhcpGuard, policy.DhcpGuard),
+        RouterGuard = IsOn(RouterGuard, policy.RouterGuard),
+        PortMirroring = PortMirroring?.ToString() ?? policy.PortMirroring,
+        StormLimit = (int?)StormLimit ?? policy.StormLimit,
+        MaximumBandwidth = MaximumBandwidth ?? policy.MaximumBandwidth,
+        IeeePriorityTag = IsOn(IeeePriorityTag, policy.IeeePriorityTag),
+        AllowTeaming = IsOn(AllowTeaming, policy.AllowTeaming),
+    };
+
+    private static bool IsOn(OnOffState? asked, bool now) => asked is null ? now : asked == OnOffState.On;
 }

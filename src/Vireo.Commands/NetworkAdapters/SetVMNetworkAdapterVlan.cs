@@ -1,18 +1,24 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
 using Vireo.Commands.Support;
+using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.NetworkAdapters;
 
-/// <summary>Puts network adapters of virtual machines into a VLAN, or takes them out, also while they run.</summary>
+/// <summary>Puts network adapters into a VLAN, a trunk or a private VLAN, or takes them out, also while they are in use.</summary>
 [Command("Set", "VMNetworkAdapterVlan", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
 [OutputType(typeof(VMNetworkAdapterVlanSetting))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the VLAN is not one from 1 to 4094, or there is no such adapter")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a VLAN is not one from 1 to 4094, parameters do not go together, or there is no such adapter")]
 [Example("Set-VMNetworkAdapterVlan web1 -Access -VlanId 12", "Puts web1 into VLAN 12.")]
+[Example("Set-VMNetworkAdapterVlan router1 -Trunk -AllowedVlanIdList 1-100 -NativeVlanId 10", "Gives router1 the VLANs 1 to 100, tagged but for 10.")]
+[Example("Set-VMNetworkAdapterVlan web1 -Isolated -PrimaryVlanId 2 -SecondaryVlanId 4", "Lets web1 talk to the promiscuous adapters of VLAN 2 only.")]
 [Example("Set-VMNetworkAdapterVlan web1 -Untagged", "Takes web1 out of its VLAN.")]
-public sealed class SetVMNetworkAdapterVlan : AdapterCommand
+public sealed class SetVMNetworkAdapterVlan : AdapterPolicyCommand
 {
+    private const int VlanMaximum = 4094;
+
     /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
     [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
@@ -29,9 +35,14 @@ public sealed class SetVMNetworkAdapterVlan : AdapterCommand
     [ValidateNotNullOrEmpty]
     public VirtualMachine[]? VM { get; set; }
 
+    /// <summary>Adapters of the management operating system.</summary>
+    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
+    public Switch ManagementOS { get; set; }
+
     /// <summary>Name of adapters; wildcards are allowed.</summary>
     [Parameter(ParameterSetName = "VMName")]
     [Parameter(ParameterSetName = "VMObject")]
+    [Parameter(ParameterSetName = "ManagementOS")]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     public string? VMNetworkAdapterName { get; set; }
@@ -46,14 +57,60 @@ public sealed class SetVMNetworkAdapterVlan : AdapterCommand
     [Alias("u")]
     public Switch Untagged { get; set; }
 
-    /// <summary>The VLAN, 1 to 4094.</summary>
+    /// <summary>The guest takes part in several VLANs, tagged.</summary>
+    [Parameter]
+    [Alias("t")]
+    public Switch Trunk { get; set; }
+
+    /// <summary>The guest talks to promiscuous adapters of its primary VLAN only.</summary>
+    [Parameter]
+    [Alias("i")]
+    public Switch Isolated { get; set; }
+
+    /// <summary>The guest talks to its secondary VLAN too.</summary>
+    [Parameter]
+    [Alias("c")]
+    public Switch Community { get; set; }
+
+    /// <summary>The guest talks to all of its primary VLAN.</summary>
+    [Parameter]
+    [Alias("p")]
+    public Switch Promiscuous { get; set; }
+
+    /// <summary>With -Access: the VLAN, 1 to 4094.</summary>
     [Parameter]
     [Alias("AccessVlanId")]
     [ValidateRange(1, 4094)]
     public int? VlanId { get; set; }
 
+    /// <summary>With -Trunk: the VLAN of untagged frames; 0 is none.</summary>
+    [Parameter]
+    [ValidateRange(0, 4094)]
+    public int? NativeVlanId { get; set; }
+
+    /// <summary>With -Trunk: the VLANs, for example 1-10,20.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? AllowedVlanIdList { get; set; }
+
+    /// <summary>With -Isolated, -Community and -Promiscuous: the primary VLAN.</summary>
+    [Parameter]
+    [ValidateRange(1, 4094)]
+    public int? PrimaryVlanId { get; set; }
+
+    /// <summary>With -Isolated and -Community: the secondary VLAN.</summary>
+    [Parameter]
+    [ValidateRange(1, 4094)]
+    public int? SecondaryVlanId { get; set; }
+
+    /// <summary>With -Promiscuous: the secondary VLANs, for example 4,5.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SecondaryVlanIdList { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "VMName")]
+    [Parameter(ParameterSetName = "ManagementOS")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 
@@ -64,26 +121,65 @@ public sealed class SetVMNetworkAdapterVlan : AdapterCommand
     private protected override bool ReportsMissingAsObjectNotFound => true;
 
     /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context)
+    public override async Task RunAsync(CommandContext context)
     {
-        if (Access == Untagged)
+        var (vlan, set) = Read();
+        var host = context.Service<IHostSettings>().Facts.Name;
+        var changed = await ChangePoliciesAsync(
+            context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName), "Set-VMNetworkAdapterVlan",
+            target => target with { AccessVlanId = vlan, Policy = set(target.Policy) });
+        foreach (var target in Passthru ? changed : [])
         {
-            throw Errors.Invalid("Say how the adapter treats VLANs: -Access with -VlanId, or -Untagged.", null);
+            context.WriteObject(AdapterPolicyMapper.Vlan(target, host));
+        }
+    }
+
+    private (int AccessVlan, Func<AdapterPolicyConfiguration, AdapterPolicyConfiguration> Set) Read()
+    {
+        bool[] modes = [Access, Untagged, Trunk, Isolated, Community, Promiscuous];
+        if (modes.Count(given => given) != 1)
+        {
+            throw Errors.Invalid("Say how the adapter treats VLANs: one of -Access, -Untagged, -Trunk, -Isolated, -Community and -Promiscuous.", null);
         }
 
-        if (Access && VlanId is null)
+        Require(nameof(VlanId), VlanId is not null, Access, Access);
+        Require(nameof(AllowedVlanIdList), AllowedVlanIdList is not null, Trunk, Trunk);
+        Require(nameof(NativeVlanId), NativeVlanId is not null, Trunk, Trunk);
+        Require(nameof(PrimaryVlanId), PrimaryVlanId is not null, Isolated || Community || Promiscuous, Isolated || Community || Promiscuous);
+        Require(nameof(SecondaryVlanId), SecondaryVlanId is not null, Isolated || Community, Isolated || Community);
+        Require(nameof(SecondaryVlanIdList), SecondaryVlanIdList is not null, Promiscuous, Promiscuous);
+        IReadOnlyList<int> allowed = AllowedVlanIdList is null ? [] : AdapterPolicyRules.Vlans(AllowedVlanIdList, nameof(AllowedVlanIdList));
+        IReadOnlyList<int> secondaries = SecondaryVlanIdList is not null ? AdapterPolicyRules.Vlans(SecondaryVlanIdList, nameof(SecondaryVlanIdList)) : SecondaryVlanId is { } one ? [one] : [];
+        if (PrimaryVlanId is { } primary && secondaries.Contains(primary))
         {
-            throw Errors.Invalid("-Access needs the VLAN; give it with -VlanId.", nameof(VlanId));
+            throw Errors.Invalid($"The primary VLAN {primary} cannot be one of its own secondary VLANs.", primary);
         }
 
-        if (Untagged && VlanId is not null)
+        var mode = Trunk ? AdapterVlanMode.Trunk
+            : Isolated ? AdapterVlanMode.Isolated
+            : Community ? AdapterVlanMode.Community
+            : Promiscuous ? AdapterVlanMode.Promiscuous
+            : AdapterVlanMode.Access;
+        return (Access ? VlanId!.Value : 0, policy => policy with
         {
-            throw Errors.Invalid("-Untagged takes no -VlanId.", nameof(VlanId));
+            VlanMode = mode,
+            AllowedVlanIds = allowed,
+            NativeVlanId = NativeVlanId ?? 0,
+            PrimaryVlanId = PrimaryVlanId ?? 0,
+            SecondaryVlanIds = secondaries,
+        });
+    }
+
+    private static void Require(string parameter, bool given, bool needed, bool possible)
+    {
+        if (needed && !given)
+        {
+            throw Errors.Invalid($"This mode needs -{parameter}; VLANs go from 1 to {VlanMaximum}.", parameter);
         }
 
-        var adapters = VMNetworkAdapter is not null
-            ? FromObjects(context, VMNetworkAdapter)
-            : OfMachines(context, Resolve(context, VMName, VM), VMNetworkAdapterName is null ? null : [VMNetworkAdapterName]);
-        return ChangeAdaptersAsync(context, adapters, "Set-VMNetworkAdapterVlan", (_, _, adapter) => adapter with { AccessVlanId = Access ? VlanId!.Value : 0 }, Passthru);
+        if (given && !possible)
+        {
+            throw Errors.Invalid($"This mode takes no -{parameter}.", parameter);
+        }
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.HyperV.PowerShell;
+using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.Services;
 
@@ -32,7 +33,20 @@ public sealed record SwitchConfiguration
 /// <param name="Name">Name.</param>
 /// <param name="InterfaceName">Network interface on the host, at most 15 characters.</param>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>
-public sealed record ManagementAdapterConfiguration(Guid Id, string Name, string InterfaceName, string MacAddress);
+public sealed record ManagementAdapterConfiguration(Guid Id, string Name, string InterfaceName, string MacAddress)
+{
+    /// <summary>0 is untagged; otherwise the access VLAN.</summary>
+    public int AccessVlanId { get; init; }
+
+    /// <summary>What else holds at its port.</summary>
+    public AdapterPolicyConfiguration Policy { get; init; } = new();
+}
+
+/// <summary>What an access rule has counted.</summary>
+/// <param name="Rule">The rule.</param>
+/// <param name="Frames">Frames that it decided, or metered.</param>
+/// <param name="Bytes">Bytes of those.</param>
+public sealed record AdapterAclCount(AdapterAclConfiguration Rule, long Frames, long Bytes);
 
 /// <summary>A network interface of the host that can be an uplink.</summary>
 public sealed record HostInterface(string Name, string Description);
@@ -54,6 +68,9 @@ public interface ISwitches
 
     /// <summary>Removes a switch; adapters that were on it stay, not connected.</summary>
     Task RemoveAsync(Guid id, CancellationToken cancellation);
+
+    /// <summary>What the access rules of an adapter have counted; empty while it has no port.</summary>
+    Task<IReadOnlyList<AdapterAclCount>> AclCountsAsync(Guid adapter, CancellationToken cancellation);
 
     /// <summary>Network interfaces that can be an uplink.</summary>
     Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation);

@@ -6,6 +6,19 @@ namespace Vireo.Commands.Support;
 /// <summary>Changes adapters of the management operating system.</summary>
 internal static class ManagementAdapters
 {
+    /// <summary>The adapters whose names and switch fit.</summary>
+    public static IReadOnlyList<(SwitchConfiguration On, ManagementAdapterConfiguration Adapter)> Find(CommandContext context, string? name, string? switchName)
+    {
+        var found = context.Service<ISwitches>().All
+            .Where(on => switchName is null || Wildcard.Matches(switchName, on.Name))
+            .SelectMany(on => on.ManagementAdapters.Select(adapter => (On: on, Adapter: adapter)))
+            .Where(place => name is null || Wildcard.Matches(name, place.Adapter.Name))
+            .ToList();
+        return found.Count == 0 && name is not null && !Wildcard.IsPattern(name)
+            ? throw Errors.Invalid($"The management operating system has no network adapter named '{name}'.", name)
+            : found;
+    }
+
     /// <summary>Changes, or with a null result removes, the adapters whose names and switch fit.</summary>
     public static async Task ChangeAsync(
         CommandContext context, string? name, string? switchName, string action,
@@ -13,17 +26,7 @@ internal static class ManagementAdapters
     {
         var switches = context.Service<ISwitches>();
         var host = context.Service<IHostSettings>().Facts.Name;
-        var found = switches.All
-            .Where(on => switchName is null || Wildcard.Matches(switchName, on.Name))
-            .SelectMany(on => on.ManagementAdapters.Select(adapter => (On: on, Adapter: adapter)))
-            .Where(place => name is null || Wildcard.Matches(name, place.Adapter.Name))
-            .ToList();
-        if (found.Count == 0 && name is not null && !Wildcard.IsPattern(name))
-        {
-            throw Errors.Invalid($"The management operating system has no network adapter named '{name}'.", name);
-        }
-
-        foreach (var (on, adapter) in found)
+        foreach (var (on, adapter) in Find(context, name, switchName))
         {
             if (!await context.ShouldProcessAsync(adapter.Name, action))
             {

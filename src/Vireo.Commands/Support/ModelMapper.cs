@@ -69,30 +69,31 @@ public static class ModelMapper
         part.IPAddresses = status.GuestAddresses.TryGetValue(adapter.MacAddress, out var addresses) ? addresses : [];
         part.Status = status.IsActive ? [connected is null ? VMNetworkAdapterOperationalStatus.NoContact : VMNetworkAdapterOperationalStatus.Ok] : [];
         part.StatusDescription = status.IsActive ? [connected is null ? "No Contact" : "OK"] : [];
-        part.VlanSetting = new VMNetworkAdapterVlanSetting
-        {
-            OperationMode = adapter.AccessVlanId == 0 ? VMNetworkAdapterVlanMode.Untagged : VMNetworkAdapterVlanMode.Access,
-            AccessVlanId = adapter.AccessVlanId,
-        };
+        AdapterPolicyMapper.Fill(part, AdapterTarget.Of(c, adapter), part.ComputerName);
         return part;
     }
 
     /// <summary>An adapter of the management operating system.</summary>
-    public static VMInternalNetworkAdapter ManagementAdapter(SwitchConfiguration on, ManagementAdapterConfiguration adapter, string host) => new()
+    public static VMInternalNetworkAdapter ManagementAdapter(SwitchConfiguration on, ManagementAdapterConfiguration adapter, string host)
     {
-        ComputerName = host,
-        Id = $"Microsoft:{adapter.Id.ToString("D").ToUpperInvariant()}",
-        Name = adapter.Name,
-        MacAddress = adapter.MacAddress,
-        SwitchId = on.Id,
-        SwitchName = on.Name,
-        Connected = true,
-        IsManagementOs = true,
-        DeviceName = adapter.InterfaceName,
-        Status = [VMNetworkAdapterOperationalStatus.Ok],
-        StatusDescription = ["OK"],
-        IPAddresses = HostAddresses.Of(adapter.InterfaceName),
-    };
+        var part = new VMInternalNetworkAdapter
+        {
+            ComputerName = host,
+            Id = $"Microsoft:{adapter.Id.ToString("D").ToUpperInvariant()}",
+            Name = adapter.Name,
+            MacAddress = adapter.MacAddress,
+            SwitchId = on.Id,
+            SwitchName = on.Name,
+            Connected = true,
+            IsManagementOs = true,
+            DeviceName = adapter.InterfaceName,
+            Status = [VMNetworkAdapterOperationalStatus.Ok],
+            StatusDescription = ["OK"],
+            IPAddresses = HostAddresses.Of(adapter.InterfaceName),
+        };
+        AdapterPolicyMapper.Fill(part, AdapterTarget.Of(on, adapter), host);
+        return part;
+    }
 
     /// <summary>A hard disk drive.</summary>
     public static HardDiskDrive HardDisk(VirtualMachineConfiguration c, DriveConfiguration drive, string host) =>

@@ -1,6 +1,7 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Control.Switching;
+using Vireo.Host.Switches;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
@@ -88,7 +89,8 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         await switches.PutPortAsync(
             new PortSpecification(
                 adapter.Id, adapter.SwitchId, PortKind.VhostUser, socket, null, adapter.MacAddress,
-                adapter.AccessVlanId == 0 ? PortVlanMode.Untagged : PortVlanMode.Access, adapter.AccessVlanId, QueuePairs: 1, socketGroup),
+                PortPolicies.VlanMode(adapter.Policy, adapter.AccessVlanId), adapter.AccessVlanId, QueuePairs: 1, socketGroup,
+                Policy: PortPolicies.Of(adapter.Policy, isGuest: true)),
             cancellation);
         return new AdapterConnection(adapter.Id, socket, adapter.MacAddress);
     }

@@ -199,6 +199,13 @@ public sealed class SwitchService : ISwitches
     }
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<AdapterAclCount>> AclCountsAsync(Guid adapter, CancellationToken cancellation) =>
+    [
+        .. ((await _plane.ListPortsAsync(cancellation)).FirstOrDefault(port => port.Port.Id == adapter)?.Acls ?? [])
+            .Select(counted => new AdapterAclCount(PortPolicies.Of(counted.Rule), counted.Frames, counted.Bytes)),
+    ];
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation) =>
         [.. (await _plane.ListInterfacesAsync(cancellation)).Select(one => new HostInterface(one.Name, one.Description))];
 
@@ -215,7 +222,10 @@ public sealed class SwitchService : ISwitches
         foreach (var adapter in after.ManagementAdapters)
         {
             await _plane.PutPortAsync(
-                new PortSpecification(adapter.Id, after.Id, PortKind.Tap, null, adapter.InterfaceName, adapter.MacAddress), cancellation);
+                new PortSpecification(
+                    adapter.Id, after.Id, PortKind.Tap, null, adapter.InterfaceName, adapter.MacAddress, PortPolicies.VlanMode(adapter.Policy, adapter.AccessVlanId),
+                    adapter.AccessVlanId, Policy: PortPolicies.Of(adapter.Policy, isGuest: false)),
+                cancellation);
         }
 
         foreach (var gone in before?.ManagementAdapters.Where(old => after.ManagementAdapters.All(adapter => adapter.Id != old.Id)) ?? [])

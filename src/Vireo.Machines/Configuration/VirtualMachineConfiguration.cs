@@ -203,4 +203,7 @@ public sealed record NetworkAdapterConfiguration
 
     /// <summary>0 is untagged; otherwise the access VLAN.</summary>
     public int AccessVlanId { get; init; }
+
+    /// <summary>What else holds at its port.</summary>
+    public AdapterPolicyConfiguration Policy { get; init; } = new();
 }

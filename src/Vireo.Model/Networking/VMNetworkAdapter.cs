@@ -67,6 +67,30 @@ public class VMNetworkAdapterBase : VMComponentObject
 
     /// <summary>VLAN settings.</summary>
     public VMNetworkAdapterVlanSetting VlanSetting { get; set; } = new();
+
+    /// <summary>The guest may send from other addresses than the adapter's.</summary>
+    public OnOffState MacAddressSpoofing { get; set; } = OnOffState.Off;
+
+    /// <summary>The guest is no DHCP server.</summary>
+    public OnOffState DhcpGuard { get; set; } = OnOffState.Off;
+
+    /// <summary>The guest is no router.</summary>
+    public OnOffState RouterGuard { get; set; } = OnOffState.Off;
+
+    /// <summary>Part in port mirroring.</summary>
+    public VMNetworkAdapterPortMirroringMode PortMirroringMode { get; set; }
+
+    /// <summary>Frames to many that may be sent in a second; zero is no limit.</summary>
+    public uint StormLimit { get; set; }
+
+    /// <summary>The guest's 802.1p priorities are kept.</summary>
+    public OnOffState IeeePriorityTag { get; set; } = OnOffState.Off;
+
+    /// <summary>The guest may make a team of its adapters.</summary>
+    public OnOffState AllowTeaming { get; set; } = OnOffState.Off;
+
+    /// <summary>Bandwidth; null when none is set.</summary>
+    public VMNetworkAdapterBandwidthSetting? BandwidthSetting { get; set; }
 }
 
 /// <summary>A network adapter of a machine.</summary>
@@ -81,14 +105,4 @@ public sealed class VMInternalNetworkAdapter : VMNetworkAdapterBase
 {
     /// <summary>Network interface it is on the host.</summary>
     public string DeviceName { get; set; } = "";
-}
-
-/// <summary>VLAN settings of an adapter.</summary>
-public sealed class VMNetworkAdapterVlanSetting
-{
-    /// <summary>Treatment of tags.</summary>
-    public VMNetworkAdapterVlanMode OperationMode { get; set; }
-
-    /// <summary>VLAN in access mode.</summary>
-    public int AccessVlanId { get; set; }
 }

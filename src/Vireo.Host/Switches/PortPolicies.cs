@@ -1,0 +1,55 @@
+using Vireo.Control.Switching;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Host.Switches;
+
+/// <summary>An adapter's policy as the switch plane wants it.</summary>
+internal static class PortPolicies
+{
+    /// <summary>How the port treats VLANs.</summary>
+    public static PortVlanMode VlanMode(AdapterPolicyConfiguration policy, int accessVlan) => policy.VlanMode switch
+    {
+        AdapterVlanMode.Trunk => PortVlanMode.Trunk,
+        AdapterVlanMode.Access => accessVlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access,
+        _ => PortVlanMode.Private,
+    };
+
+    /// <summary>What else holds.</summary>
+    /// <param name="policy">As scripts set it.</param>
+    /// <param name="isGuest">A guest speaks only for itself unless it is allowed more; the management operating system is trusted.</param>
+    public static PortPolicySpecification Of(AdapterPolicyConfiguration policy, bool isGuest) => new()
+    {
+        AllowedVlanIds = policy.VlanMode == AdapterVlanMode.Trunk ? policy.AllowedVlanIds : null,
+        NativeVlanId = policy.NativeVlanId,
+        PrivateVlanMode = policy.VlanMode switch
+        {
+            AdapterVlanMode.Isolated => PrivateVlanMode.Isolated,
+            AdapterVlanMode.Community => PrivateVlanMode.Community,
+            AdapterVlanMode.Promiscuous => PrivateVlanMode.Promiscuous,
+            _ => 0,
+        },
+        PrimaryVlanId = policy.PrimaryVlanId,
+        SecondaryVlanIds = policy.SecondaryVlanIds,
+        SpoofGuard = isGuest && !policy.MacAddressSpoofing,
+        DhcpGuard = policy.DhcpGuard,
+        RouterGuard = policy.RouterGuard,
+        Mirroring = Enum.Parse<PortMirroring>(policy.PortMirroring),
+        StormLimit = policy.StormLimit,
+        MaximumBandwidth = policy.MaximumBandwidth,
+        PriorityTag = policy.IeeePriorityTag,
+        Acls = [.. policy.Acls.Select(Of)],
+        ExtendedAcls =
+        [
+            .. policy.ExtendedAcls.Select(rule => new ExtendedAclSpecification(
+                rule.Allow, Enum.Parse<PortAclDirection>(rule.Direction), rule.Weight, rule.LocalAddress, rule.RemoteAddress, rule.LocalPort, rule.RemotePort, rule.Protocol,
+                rule.Stateful, rule.IdleTimeoutSeconds)),
+        ],
+    };
+
+    /// <summary>One access rule.</summary>
+    public static PortAclSpecification Of(AdapterAclConfiguration rule) =>
+        new(Enum.Parse<PortAclAction>(rule.Action), Enum.Parse<PortAclDirection>(rule.Direction), rule.Local, rule.Remote);
+
+    /// <summary>The rule that a specification was made of.</summary>
+    public static AdapterAclConfiguration Of(PortAclSpecification rule) => new(rule.Action.ToString(), rule.Direction.ToString(), rule.Local, rule.Remote);
+}

@@ -1,0 +1,91 @@
+namespace Vireo.Machines.Configuration;
+
+/// <summary>How an adapter's port treats VLANs, where that is not told by an access VLAN alone.</summary>
+public enum AdapterVlanMode
+{
+    /// <summary>Untagged, or in the access VLAN.</summary>
+    Access,
+
+    /// <summary>Several VLANs, tagged.</summary>
+    Trunk,
+
+    /// <summary>Private VLAN, alone.</summary>
+    Isolated,
+
+    /// <summary>Private VLAN, with others of the same secondary VLAN.</summary>
+    Community,
+
+    /// <summary>Private VLAN, reached by all.</summary>
+    Promiscuous,
+}
+
+/// <summary>What holds at the port of an adapter, as scripts set it.</summary>
+public sealed record AdapterPolicyConfiguration
+{
+    /// <summary>VLAN treatment beyond an access VLAN.</summary>
+    public AdapterVlanMode VlanMode { get; init; }
+
+    /// <summary>VLANs of a trunk.</summary>
+    public IReadOnlyList<int> AllowedVlanIds { get; init; } = [];
+
+    /// <summary>VLAN of a trunk's untagged frames; zero is none.</summary>
+    public int NativeVlanId { get; init; }
+
+    /// <summary>Primary VLAN of a private VLAN.</summary>
+    public int PrimaryVlanId { get; init; }
+
+    /// <summary>Secondary VLANs: one, or those that a promiscuous adapter reaches.</summary>
+    public IReadOnlyList<int> SecondaryVlanIds { get; init; } = [];
+
+    /// <summary>The guest may send from other addresses than the adapter's.</summary>
+    public bool MacAddressSpoofing { get; init; }
+
+    /// <summary>The guest is no DHCP server.</summary>
+    public bool DhcpGuard { get; init; }
+
+    /// <summary>The guest is no router.</summary>
+    public bool RouterGuard { get; init; }
+
+    /// <summary><c>None</c>, <c>Destination</c>, <c>Source</c>.</summary>
+    public string PortMirroring { get; init; } = "None";
+
+    /// <summary>Frames to many that may be sent in a second; zero is no limit.</summary>
+    public int StormLimit { get; init; }
+
+    /// <summary>Bits a second that may be sent; zero is no limit.</summary>
+    public long MaximumBandwidth { get; init; }
+
+    /// <summary>The guest's 802.1p priorities are kept.</summary>
+    public bool IeeePriorityTag { get; init; }
+
+    /// <summary>The guest may make a team of its adapters.</summary>
+    public bool AllowTeaming { get; init; }
+
+    /// <summary>Access rules and meters by addresses.</summary>
+    public IReadOnlyList<AdapterAclConfiguration> Acls { get; init; } = [];
+
+    /// <summary>Access rules by addresses, protocol and ports.</summary>
+    public IReadOnlyList<AdapterExtendedAclConfiguration> ExtendedAcls { get; init; } = [];
+}
+
+/// <summary>An access rule by addresses.</summary>
+/// <param name="Action"><c>Allow</c>, <c>Deny</c>, <c>Meter</c>.</param>
+/// <param name="Direction"><c>Inbound</c>, <c>Outbound</c>, <c>Both</c>.</param>
+/// <param name="Local">Address or prefix of the adapter's side; null is any.</param>
+/// <param name="Remote">The same of the other side.</param>
+public sealed record AdapterAclConfiguration(string Action, string Direction, string? Local, string? Remote);
+
+/// <summary>An access rule by addresses, protocol and ports.</summary>
+/// <param name="Allow">Lets pass, or drops.</param>
+/// <param name="Direction"><c>Inbound</c>, <c>Outbound</c>.</param>
+/// <param name="Weight">The greatest that fits decides.</param>
+/// <param name="LocalAddress">Address or prefix of the adapter's side; null is any.</param>
+/// <param name="RemoteAddress">The same of the other side.</param>
+/// <param name="LocalPort">Port or range; null is any.</param>
+/// <param name="RemotePort">The same of the other side.</param>
+/// <param name="Protocol">Name or number; null is any.</param>
+/// <param name="Stateful">Answers pass too.</param>
+/// <param name="IdleTimeoutSeconds">After this silence they no longer do; zero is the default.</param>
+public sealed record AdapterExtendedAclConfiguration(
+    bool Allow, string Direction, int Weight, string? LocalAddress, string? RemoteAddress, string? LocalPort, string? RemotePort, string? Protocol,
+    bool Stateful, int IdleTimeoutSeconds);
