@@ -9,9 +9,6 @@ public sealed class NetworkTests(SystemHost system)
     [Fact]
     [Requirement("SW-1")]
     [Requirement("SW-2")]
-    [Requirement("SW-3")]
-    [Requirement("SW-4")]
-    [Requirement("SW-6")]
     public async Task TwoGuestsOfOneVlanTalkAndAThirdInAnotherCannot()
     {
         var host = system.Host;
@@ -46,30 +43,6 @@ public sealed class NetworkTests(SystemHost system)
         // The VLAN changes under a running guest.
         await host.CheckAsync("Set-VMNetworkAdapterVlan", "-VMName", "net3", "-Access", "-VlanId", "12");
         Assert.Contains(" 0% packet loss", await three.CheckAsync("ping -c 5 -i 0.2 -W 5 192.168.77.1"), StringComparison.Ordinal);
-
-        // A guest that takes another one's Ethernet address is heard no more; one that is allowed to is.
-        await three.CheckAsync("ip link set eth0 address 02:00:00:00:00:99; ip neighbour flush all");
-        Assert.NotEqual(0, (await three.RunAsync("ping -c 3 -i 0.2 -W 2 192.168.77.1")).ExitCode);
-        await host.CheckAsync("Set-VMNetworkAdapter", "-VMName", "net3", "-MacAddressSpoofing", "On");
-        Assert.Equal(0, (await three.RunAsync("ping -c 10 -i 0.3 -W 5 192.168.77.1")).ExitCode);
-
-        // The private VLAN of the white paper: two isolated guests and a promiscuous one.
-        foreach (var name in names[..2])
-        {
-            await host.CheckAsync("Set-VMNetworkAdapterVlan", "-VMName", name, "-Isolated", "-PrimaryVlanId", "2", "-SecondaryVlanId", "4");
-        }
-
-        await host.CheckAsync("Set-VMNetworkAdapterVlan", "-VMName", "net3", "-Promiscuous", "-PrimaryVlanId", "2", "-SecondaryVlanIdList", "4,5");
-        Assert.Equal(0, (await one.RunAsync("ping -c 10 -i 0.3 -W 5 192.168.77.3")).ExitCode);
-        Assert.Equal(0, (await two.RunAsync("ping -c 10 -i 0.3 -W 5 192.168.77.3")).ExitCode);
-        Assert.NotEqual(0, (await one.RunAsync("ping -c 3 -i 0.2 -W 2 192.168.77.2")).ExitCode);
-
-        // An access rule under a running guest, and its count.
-        await host.CheckAsync("Add-VMNetworkAdapterAcl", "-VMName", "net3", "-Action", "Deny", "-Direction", "Inbound", "-RemoteIPAddress", "192.168.77.1");
-        Assert.NotEqual(0, (await one.RunAsync("ping -c 3 -i 0.2 -W 2 192.168.77.3")).ExitCode);
-        Assert.Equal(0, (await two.RunAsync("ping -c 3 -i 0.2 -W 5 192.168.77.3")).ExitCode);
-        var rule = (await host.QueryAsync("Get-VMNetworkAdapterAcl", "-VMName", "net3")).Single();
-        Assert.True(rule.GetProperty("DeniedFrames").GetInt64() >= 3);
 
         await host.CheckAsync("Stop-VM", "-Name", "net*", "-TurnOff");
         await host.CheckAsync("Remove-VM", "-Name", "net*", "-Force");

@@ -11,6 +11,9 @@ public sealed class GuestTrafficTests
     [Fact]
     [Requirement("SW-1")]
     [Requirement("SW-2")]
+    [Requirement("SW-3")]
+    [Requirement("SW-4")]
+    [Requirement("SW-6")]
     [Requirement("VM-10")]
     public async Task Guests_ping_each_other_unless_their_vlans_differ_and_again_after_the_plane_was_killed()
     {
@@ -43,6 +46,9 @@ public sealed class GuestTrafficTests
         await plane.Client.PutPortAsync(portA with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
         await PingsAsync(a, expected: true);
 
+        await CheckPoliciesAsync(plane, a, portA with { VlanMode = PortVlanMode.Untagged, AccessVlanId = 0 }, portB with { VlanMode = PortVlanMode.Untagged, AccessVlanId = 0 });
+        await plane.Client.PutPortAsync(portA with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
+        await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
         for (var round = 0; round < 2; round++)
         {
             await plane.KillAsync();
@@ -58,6 +64,44 @@ public sealed class GuestTrafficTests
         await plane.Client.PutPortAsync(portA);
         await plane.Client.PutPortAsync(portB);
         await PingsAsync(a, expected: true);
+    }
+
+    /// <summary>Rules change under running guests; each is shown to let pass what it should and to stop what it should.</summary>
+    private static async Task CheckPoliciesAsync(PlaneProcess plane, PlainGuest a, PortSpecification portA, PortSpecification portB)
+    {
+        var guarded = new PortPolicySpecification { SpoofGuard = true, DhcpGuard = true, RouterGuard = true };
+        await plane.Client.PutPortAsync(portA with { Policy = guarded });
+        await plane.Client.PutPortAsync(portB with { Policy = guarded });
+        await PingsAsync(a, expected: true);
+
+        // A guest that takes another Ethernet address is heard no more, and then again.
+        var own = (await a.Shell.CheckAsync("cat /sys/class/net/eth0/address")).Trim();
+        await a.Shell.CheckAsync("ip link set eth0 address 02:00:00:00:00:99");
+        await PingsAsync(a, expected: false);
+        Assert.True((await plane.Client.GetPortAsync(portA.Id)).Statistics.Dropped["MacSpoofed"] > 0);
+        await a.Shell.CheckAsync($"ip link set eth0 address {own}");
+        await PingsAsync(a, expected: true);
+
+        // Two isolated guests of a private VLAN do not meet; one of them promiscuous, they do.
+        var isolated = guarded with { PrivateVlanMode = PrivateVlanMode.Isolated, PrimaryVlanId = 2, SecondaryVlanIds = [4] };
+        await plane.Client.PutPortAsync(portA with { VlanMode = PortVlanMode.Private, Policy = isolated });
+        await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Private, Policy = isolated });
+        await PingsAsync(a, expected: false);
+        await plane.Client.PutPortAsync(portB with
+        {
+            VlanMode = PortVlanMode.Private,
+            Policy = isolated with { PrivateVlanMode = PrivateVlanMode.Promiscuous, SecondaryVlanIds = [4, 5] },
+        });
+        await PingsAsync(a, expected: true);
+
+        // An access rule, and a meter that goes on counting.
+        PortAclSpecification meter = new(PortAclAction.Meter, PortAclDirection.Both, null, "10.88.0.0/24");
+        await plane.Client.PutPortAsync(portB with { Policy = guarded with { Acls = [meter, new(PortAclAction.Deny, PortAclDirection.Inbound, null, "10.88.0.1")] } });
+        await plane.Client.PutPortAsync(portA with { Policy = guarded });
+        await PingsAsync(a, expected: false);
+        await plane.Client.PutPortAsync(portB with { Policy = guarded with { Acls = [meter], MaximumBandwidth = 10_000_000 } });
+        await PingsAsync(a, expected: true);
+        Assert.True((await plane.Client.GetPortAsync(portB.Id)).Acls!.Single().Frames > 0);
     }
 
     private static PortSpecification Port(PlaneProcess plane, SwitchSpecification lan, string address)
