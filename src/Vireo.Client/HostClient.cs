@@ -101,9 +101,14 @@ public sealed class HostClient : IDisposable
     }
 
     /// <summary>Gets a JSON document, for example <c>api/status</c>.</summary>
-    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellation = default)
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellation = default) => AskAsync(HttpMethod.Get, path, cancellation);
+
+    /// <summary>Asks for something to be done, for example <c>api/stop-actions</c>; the answer is a JSON document.</summary>
+    public Task<JsonElement> PostAsync(string path, CancellationToken cancellation = default) => AskAsync(HttpMethod.Post, path, cancellation);
+
+    private async Task<JsonElement> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        using var message = new HttpRequestMessage(method, path);
         using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
         {

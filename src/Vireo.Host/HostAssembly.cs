@@ -21,6 +21,7 @@ using Vireo.Host.Switches;
 using Vireo.Machines;
 using Vireo.Machines.Running;
 using Vireo.Platform.Files;
+using Vireo.Platform.Processes;
 
 namespace Vireo.Host;
 
@@ -38,9 +39,13 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly EventLog _events;
     private readonly ILogger _log;
     private readonly Accounts _accounts;
+    private readonly AutomaticActions _actions;
+    private Task _starting = Task.CompletedTask;
 
-    private HostAssembly(WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, EventLog events, Accounts accounts)
+    private HostAssembly(
+        WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, EventLog events, Accounts accounts, AutomaticActions actions)
     {
+        _actions = actions;
         _application = application;
         _paths = paths;
         _machines = machines;
@@ -66,7 +71,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         File.Delete(paths.HostSocket);
         AtomicFile.SweepFolder(Path.GetDirectoryName(paths.MachineRun(Guid.Empty))!);
-        foreach (var file in new[] { "host.json", "accelerator.json" })
+        foreach (var file in new[] { "host.json", "accelerator.json", "running.json" })
         {
             AtomicFile.Sweep(Path.Combine(paths.State, file));
         }
@@ -100,18 +105,21 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var jobs = new JobLog(database, time, application.Services.GetRequiredService<ILogger<JobLog>>());
         var connector = new DeviceConnector(
             storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId, DiskTransports.Choose(accelerator, Environment.GetEnvironmentVariable(DiskTransports.Variable)));
+        var running = new RunningMachines(Path.Combine(paths.State, "running.json"), ProcessIdentity.CurrentBootId);
         machines = new MachineService(
             new MachineStore(paths.State), driver, storage, switching, settings,
-            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!));
+            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running));
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
+        var actions = new AutomaticActions(machines, running, events, time);
+        actions.Prepare();
 
-        var host = new HostAssembly(application, paths, machines, switches, events, accounts);
+        var host = new HostAssembly(application, paths, machines, switches, events, accounts, actions);
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
             application.Services.GetRequiredService<ILogger<HostCommandRunner>>()));
-        HostEndpoints.Map(application, host._state, machines, events, jobs, settings);
+        HostEndpoints.Map(application, host._state, machines, actions, events, jobs, settings);
         application.MapGet("/api/doctor", async (CancellationToken cancellation) =>
             Results.Json(await driver.Checks.RunAsync(cancellation), ApiJson.Default.IReadOnlyListHostCheck));
         return host;
@@ -126,6 +134,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var reconciling = ReconcileAsync(stopping);
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await reconciling;
+        await _starting;
     }
 
     /// <inheritdoc/>
@@ -162,6 +171,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
                 var problem = await TryReconcileAsync(stopping);
                 if (problem is null)
                 {
+                    BeginStarts(stopping);
                     _state.SetReady();
                     LogReady(_machines.All.Count, _switches.All.Count);
                     return;
@@ -169,6 +179,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
 
                 if (problem.EveryoneTried)
                 {
+                    BeginStarts(stopping);
                     _state.SetReady();
                 }
 
@@ -185,6 +196,15 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The host ends.
+        }
+    }
+
+    /// <summary>Once: what is not needed any more is closed, and what is started from here on is not.</summary>
+    private void BeginStarts(CancellationToken stopping)
+    {
+        if (!_state.IsReady)
+        {
+            _starting = _actions.StartAsync(stopping);
         }
     }
 

@@ -46,6 +46,13 @@ internal sealed class HostClient(string root) : IDisposable
             ?? throw new Xunit.Sdk.XunitException($"{command} did not fail: {string.Join("\n", records.Select(record => record.ToJsonString()))}");
     }
 
+    /// <summary>The answer to a request without a body.</summary>
+    public async Task<string> PostAsync(string path)
+    {
+        using var response = await _http.PostAsync(path, null);
+        return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync();
+    }
+
     public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await _http.GetStringAsync(path))!;
 
     public void Dispose() => _http.Dispose();

@@ -1,9 +1,13 @@
 using System.Diagnostics;
+using Vireo.Client;
 using Vireo.Surface;
 
 namespace Vireo.Cli.Verbs;
 
-/// <summary><c>vireo down</c>: stops the planes; virtual machines keep running.</summary>
+/// <summary>
+/// <c>vireo down</c>: stops the planes; virtual machines keep running. <c>vireo down --machines</c>, for a computer that is about to stop,
+/// carries out each machine's stop action first.
+/// </summary>
 internal static class DownVerb
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
@@ -16,6 +20,23 @@ internal static class DownVerb
         {
             context.Terminal.Out.Write("Vireo is not running.\n");
             return ExitStatus.Ok;
+        }
+
+        var machines = context.Arguments.Contains("--machines", StringComparer.Ordinal);
+        if (context.Arguments.FirstOrDefault(static argument => argument != "--machines") is { } unknown)
+        {
+            throw new CliException("InvalidParameter", $"'vireo down' does not know '{unknown}'; it takes --machines.", ExitStatus.Usage);
+        }
+
+        if (machines)
+        {
+            context.Terminal.ShowProgress(new ProgressRecord("vireo down", "stopping the virtual machines", -1));
+            using var host = new HostClient(HostAddress.Local(context.Options.Root));
+            var failures = (await host.PostAsync("api/stop-actions", context.Cancellation)).EnumerateArray().Select(static failure => failure.GetString()).ToList();
+            if (failures.Count > 0)
+            {
+                throw new CliException("OperationFailed", $"Vireo stays up, because not every virtual machine stopped: {string.Join(" ", failures)}", ExitStatus.Error);
+            }
         }
 
         if (!Signals.Terminate(process))
@@ -36,7 +57,7 @@ internal static class DownVerb
         }
 
         context.Terminal.ClearProgress();
-        context.Terminal.Out.Write("Vireo is down; virtual machines keep running.\n");
+        context.Terminal.Out.Write(machines ? "Vireo is down, and so are its virtual machines.\n" : "Vireo is down; virtual machines keep running.\n");
         return ExitStatus.Ok;
     }
 }

@@ -15,7 +15,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
     public static IReadOnlyList<Verb> All { get; } =
     [
         new("up", "Start Vireo on this machine, in the background", UpVerb.RunAsync),
-        new("down", "Stop Vireo; virtual machines keep running", DownVerb.RunAsync),
+        new("down", "Stop Vireo; virtual machines keep running, or with --machines stop as they are set to", DownVerb.RunAsync),
         new("status", "Show how Vireo is", StatusVerb.RunAsync),
         new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync),
         new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync),

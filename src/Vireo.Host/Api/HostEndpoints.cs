@@ -12,17 +12,19 @@ namespace Vireo.Host.Api;
 /// <summary>
 /// The routes besides commands: <c>GET /api/health</c>, <c>GET /api/events</c> (with <c>?follow=true</c> a stream of lines),
 /// <c>GET /api/jobs</c>, <c>GET</c> and <c>DELETE /api/jobs/&lt;id&gt;</c>, <c>GET /api/vms/&lt;id&gt;/console</c> and
-/// <c>GET /api/vms/&lt;id&gt;/commandline</c>.
+/// <c>GET /api/vms/&lt;id&gt;/commandline</c>. <c>POST /api/stop-actions</c> stops every running machine as it is set to be stopped with the
+/// host, and answers with what could not be done.
 /// </summary>
 internal static class HostEndpoints
 {
     private const int MaximumRows = 10_000;
 
     /// <summary>Adds the routes.</summary>
-    public static void Map(IEndpointRouteBuilder routes, HostState state, MachineService machines, EventLog events, JobLog jobs, IHostSettings settings)
+    public static void Map(IEndpointRouteBuilder routes, HostState state, MachineService machines, AutomaticActions actions, EventLog events, JobLog jobs, IHostSettings settings)
     {
         routes.MapGet("/api/health", () => Results.Json(
             new HealthReport(state.IsReady ? "ready" : "starting", Environment.ProcessId, settings.Facts.Version), ApiJson.Default.HealthReport));
+        routes.MapPost("/api/stop-actions", async (CancellationToken cancellation) => Results.Json(await actions.StopAsync(cancellation), ApiJson.Default.IReadOnlyListString));
         routes.MapGet("/api/events", context => EventsAsync(context, events));
         routes.MapGet("/api/jobs", (int? last) => Results.Json(jobs.Last(Math.Clamp(last ?? 50, 1, MaximumRows)), ApiJson.Default.IReadOnlyListJobInfo));
         routes.MapGet("/api/jobs/{id:guid}", (Guid id) => jobs.Find(id) is { } job ? Results.Json(job, ApiJson.Default.JobInfo) : Results.NotFound());

@@ -73,6 +73,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         try
         {
             var state = _machine.Status.State;
+            _services.Running.Set(Configuration.Id, _machine.Running is not null);
             if (_machine.Running is not { } running)
             {
                 await _services.Connector.CloseAsync(Configuration, cancellation);
@@ -145,6 +146,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             await _machine.SetAdapterAsync(adapter, cancellation);
         }
 
+        _services.Running.Set(Configuration.Id, true);
         CrashPoint.Hit("host.start.running");
         progress("Running", 100);
     }, cancellation);
@@ -284,6 +286,11 @@ internal sealed class MachineUnit : IAsyncDisposable
                 }
 
                 _watch.Update(_machine.Status);
+                if (happened is MachineExited)
+                {
+                    _services.Running.Set(Configuration.Id, false);
+                }
+
                 if (happened is MachineExited or MachineDriveReleased)
                 {
                     // Not awaited: it needs the gate, which an operation that waits for this very event may hold.

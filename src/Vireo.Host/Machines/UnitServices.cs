@@ -13,6 +13,7 @@ namespace Vireo.Host.Machines;
 /// <param name="Accelerator">What guests run on.</param>
 /// <param name="User">User that QEMU runs as; null is ours.</param>
 /// <param name="Memory">Memory that is promised.</param>
+/// <param name="Running">Who runs.</param>
 internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
-    MemoryPromises Memory);
+    MemoryPromises Memory, RunningMachines Running);

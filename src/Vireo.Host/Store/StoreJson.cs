@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Vireo.Commands.Services;
+using Vireo.Host.Machines;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Store;
@@ -11,6 +12,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(HostSettings))]
 [JsonSerializable(typeof(MachineRegistration))]
 [JsonSerializable(typeof(CreationIntent))]
+[JsonSerializable(typeof(RunningRecord))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>
