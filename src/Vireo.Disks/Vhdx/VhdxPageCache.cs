@@ -11,8 +11,11 @@ namespace Vireo.Disks.Vhdx;
 /// <param name="mostPages">Bound; the structure's own size when that is smaller.</param>
 internal sealed class VhdxPageCache(VhdxPageStore store, Action<VhdxPage>? check, long mostPages)
 {
-    /// <summary>2 MB of pages at most: a table of 64 TB in blocks of 256 MB, of 8 TB in blocks of 32 MB, or of 256 GB in blocks of 1 MB.</summary>
-    public const int MaximumPages = 512;
+    /// <summary>
+    /// Half a megabyte of pages at most, so that an open disk takes less than a megabyte whatever was done with it: enough for a table of 16 TB in blocks
+    /// of 256 MB, of 2 TB in blocks of 32 MB, or of 64 GB in blocks of 1 MB. What is not here is most often in the system's memory.
+    /// </summary>
+    public const int MaximumPages = 128;
 
     private readonly VhdxPage?[] _slots = new VhdxPage?[BitOperations.RoundUpToPowerOf2((ulong)Math.Clamp(mostPages, 1, MaximumPages))];
 

@@ -12,7 +12,7 @@ internal sealed class VhdxSectorMap(VhdxPageStore store, VhdxLayout layout, Vhdx
     public const int MaximumPagesPerBlock = 16;
 
     private const int PageBits = VhdxPage.LengthBytes * 8;
-    private readonly VhdxPageCache _cache = new(store, check: null, layout.HasParent ? VhdxPageCache.MaximumPages : 1);
+    private readonly VhdxPageCache _cache = new(store, check: null, layout.HasParent ? VhdxPageCache.MaximumPages / 2 : 1);
 
     /// <summary>How far from <paramref name="position"/> on, at most <paramref name="lengthBytes"/>, sectors of a block are alike.</summary>
     /// <param name="block">A block that is partially present.</param>

@@ -40,7 +40,7 @@ internal sealed class VhdxSpace
         }
 
         var scan = new TableScan(file, layout, tableOffset, check, used);
-        if (!scan.TakePresent())
+        if (!scan.IsShort() || !scan.TakePresent())
         {
             return new VhdxSpace((file.LengthBytes + VhdxLimits.Megabyte - 1) / VhdxLimits.Megabyte * VhdxLimits.Megabyte);
         }
@@ -68,6 +68,20 @@ internal sealed class VhdxSpace
         private readonly byte[] _chunk = new byte[VhdxLimits.Megabyte];
 
         public bool HasKept { get; private set; }
+
+        // Asks only where the holes are: a table that is too long is not read in vain.
+        public bool IsShort()
+        {
+            var dataBytes = 0L;
+            for (var position = 0L; position < layout.TableBytes && dataBytes <= MaximumScanBytes;)
+            {
+                var runBytes = Math.Max(file.MeasureRun(tableOffset + position, layout.TableBytes - position, out var isHole), 1);
+                dataBytes += isHole ? 0 : runBytes;
+                position += runBytes;
+            }
+
+            return dataBytes <= MaximumScanBytes;
+        }
 
         public bool TakePresent()
         {

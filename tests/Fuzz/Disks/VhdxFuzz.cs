@@ -23,7 +23,11 @@ public sealed class VhdxFuzz
         var seed = Environment.TickCount;
         Console.WriteLine($"seed {seed}");
         var random = new Random(seed);
-        var images = new[] { await MakeAsync(isFixed: false, isClean: false), await MakeAsync(isFixed: false, isClean: true), await MakeAsync(isFixed: true, isClean: true) };
+        var images = new[]
+        {
+            await MakeAsync(isFixed: false, isClean: false), await MakeAsync(isFixed: false, isClean: true), await MakeAsync(isFixed: true, isClean: true),
+            await MakeChildAsync(isClean: false), await MakeChildAsync(isClean: true),
+        };
         var refused = 0;
         for (var round = 0; round < Rounds; round++)
         {
@@ -48,8 +52,43 @@ public sealed class VhdxFuzz
         Assert.InRange(refused, Rounds / 10, Rounds * 9 / 10);
     }
 
+    /// <summary>Parent locators by themselves: whatever their bytes are, they are read or refused, and what was read is written the same.</summary>
+    [Fact]
+    [Requirement("VD-10")]
+    public void DamagedParentLocator_IsReadOrRefused()
+    {
+        var seed = Environment.TickCount;
+        Console.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var item = VhdxParentLocator.Of(new ParentReference([@".\a.vhdx", @"\srv\a.vhdx"], Guid.NewGuid(), Guid.NewGuid())).ToBytes();
+        var read = 0;
+        for (var round = 0; round < 20_000; round++)
+        {
+            var bytes = (byte[])item.Clone();
+            for (var count = random.Next(1, 4); count > 0; count--)
+            {
+                Change(bytes, random, Math.Min(bytes.Length - 8, 80));
+            }
+
+            if (VhdxParentLocator.TryRead(bytes.AsSpan(0, random.Next(4) == 0 ? random.Next(bytes.Length) : bytes.Length)) is { } locator)
+            {
+                read++;
+                Assert.True(locator.Entries.Sum(static entry => entry.Key.Length + entry.Value.Length) <= bytes.Length);
+                var again = VhdxParentLocator.TryRead(locator.ToBytes())!;
+                Assert.Equal(locator.Entries, again.Entries);
+                Assert.Equal(locator.TryGetReference()?.Identity, again.TryGetReference()?.Identity);
+            }
+        }
+
+        Assert.InRange(read, 100, 19_900);
+    }
+
     private static async Task<bool> TryAsync(byte[] bytes, bool isReadOnly)
     {
+        // The checker says something of every file, and changes none.
+        var report = VhdxChecker.Check(new SimulatedDisk(bytes, isReadOnly: true), CancellationToken.None);
+        Assert.NotEmpty(report.Structure);
+        Assert.InRange(report.Findings.Count, 0, 1000);
         var disk = new SimulatedDisk(bytes, isReadOnly);
         VhdxImage image;
         try
@@ -60,7 +99,15 @@ public sealed class VhdxFuzz
         {
             Assert.NotEqual(string.Empty, exception.Message);
             Assert.Empty(disk.History);
+            Assert.False(report.IsSound, $"the checker finds nothing in a file that does not open: {exception.Message}");
             return false;
+        }
+
+        if (image.ParentReference is not null)
+        {
+            var parent = new SimulatedDisk([]) { Path = "parent.vhdx" };
+            new VhdxCreate(DiskBytes, IsFixed: false, 1 << 20).Write(parent, Guid.NewGuid);
+            image.Parent = VhdxImage.Open(new SimulatedDisk(parent.Now, isReadOnly: true), Guid.NewGuid);
         }
 
         using var buffer = new NativeBuffer(1 << 20);
@@ -86,6 +133,25 @@ public sealed class VhdxFuzz
         }
 
         Assert.NotNull(image.Properties);
+        foreach (var item in image.UserItems.List())
+        {
+            Assert.NotNull(image.UserItems.Read(item.Id));
+        }
+
+        if (!isReadOnly && disk.LengthBytes < 1 << 26 && size < 1L << 40)
+        {
+            try
+            {
+                await image.Maintenance!.CompactAsync(CompactMode.Full, null, CancellationToken.None);
+                image.UserItems.Write(Guid.NewGuid(), [1, 2, 3], isVirtualDisk: false);
+                await image.Maintenance.ResizeAsync(size / 4096 * 4096 + (5 << 20), null, CancellationToken.None);
+            }
+            catch (ImageException exception)
+            {
+                Assert.NotEqual(string.Empty, exception.Message);
+            }
+        }
+
         await image.DisposeAsync();
         return true;
     }
@@ -112,12 +178,39 @@ public sealed class VhdxFuzz
         return bytes;
     }
 
+    private static async Task<byte[]> MakeChildAsync(bool isClean)
+    {
+        var parentDisk = new SimulatedDisk([]) { Path = "parent.vhdx" };
+        new VhdxCreate(DiskBytes, IsFixed: true, 1 << 20).Write(parentDisk, Guid.NewGuid);
+        await using var parent = VhdxImage.Open(new SimulatedDisk(parentDisk.Now, isReadOnly: true), Guid.NewGuid);
+        var disk = new SimulatedDisk([]);
+        VhdxCreate.ForParent(parent, "child.vhdx").Write(disk, Guid.NewGuid);
+        var image = VhdxImage.Open(disk, Guid.NewGuid);
+        image.UserItems.Write(Guid.NewGuid(), new byte[300], isVirtualDisk: true);
+        image.Parent = VhdxImage.Open(new SimulatedDisk(parentDisk.Now, isReadOnly: true), Guid.NewGuid);
+        using var buffer = new NativeBuffer(1 << 16);
+        for (var block = 0; block < 3; block++)
+        {
+            buffer.Span.Fill((byte)(block + 1));
+            Assert.Equal(BlockStatus.Ok, await image.WriteAsync((long)block << 20, new IoVector(new[] { buffer.Segment }, buffer.LengthBytes), WriteOptions.None));
+        }
+
+        if (isClean)
+        {
+            await image.DisposeAsync();
+        }
+
+        var bytes = new byte[disk.LengthBytes];
+        disk.Read(0, bytes);
+        return bytes;
+    }
+
     // Every structure has its turn; what has a checksum gets the right one, mostly, or nothing behind it would ever be tried.
     private static void Damage(byte[] bytes, Random random)
     {
         for (var count = random.Next(1, 4); count > 0; count--)
         {
-            switch (random.Next(7))
+            switch (random.Next(9))
             {
                 case 0:
                     Change(bytes.AsSpan((int)VhdxLimits.FileIdentifierOffset, VhdxFileIdentifier.LengthBytes), random, 16);
@@ -142,6 +235,14 @@ public sealed class VhdxFuzz
                     break;
                 case 4:
                     Change(bytes.AsSpan((2 << 20) + VhdxMetadataTable.LengthBytes, 40), random, 40);
+                    break;
+                case 6:
+                    // The parent locator, in a child; nothing in the others.
+                    Change(bytes.AsSpan((2 << 20) + VhdxMetadataTable.LengthBytes + 40, 160), random, 160);
+                    break;
+                case 7:
+                    // The entry of the first chunk's bitmap.
+                    Change(bytes.AsSpan((3 << 20) + (4096 * 8), 8), random, 8);
                     break;
                 case 5:
                     Change(bytes.AsSpan(3 << 20, 64), random, 64);

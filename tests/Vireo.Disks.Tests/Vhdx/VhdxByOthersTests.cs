@@ -1,3 +1,5 @@
+using Vireo.Disks.Files;
+using Vireo.Disks.Vhdx;
 using Vireo.Testing;
 
 namespace Vireo.Disks.Tests.Vhdx;
@@ -5,15 +7,19 @@ namespace Vireo.Disks.Tests.Vhdx;
 /// <summary>Images that other programs made.</summary>
 public sealed class VhdxByOthersTests
 {
-    [Theory]
+    [SharedDataFact]
     [Requirement("VD-1")]
     [Requirement("VD-3")]
-    [InlineData("vhdx-log-replay.vhdx", "3ba3b309425b7ff5e8e0199edceed95226250f880c53b24e8eae93865f3fad5e")]
-    [InlineData("btrfs.vhdx", "0b959f9cb4e18348ad8b646f152178282542c8304f02fddf765e3fd1a1de6864")]
-    public async Task HyperVImage_ReadsAsItsMakerMeant_ReadOnlyAndWritable(string name, string content)
+    public async Task HyperVImages_ReadAsTheirMakerMeant_ReadOnlyAndWritable()
+    {
+        await CheckHyperVImageAsync("vhdx-log-replay.vhdx", "3ba3b309425b7ff5e8e0199edceed95226250f880c53b24e8eae93865f3fad5e");
+        await CheckHyperVImageAsync("btrfs.vhdx", "0b959f9cb4e18348ad8b646f152178282542c8304f02fddf765e3fd1a1de6864");
+    }
+
+    private static async Task CheckHyperVImageAsync(string name, string content)
     {
         using var folder = new TempFolder();
-        var path = Unpack(folder, name);
+        var path = SharedData.Unpack(folder, $"images/{name}");
         var before = await File.ReadAllBytesAsync(path);
         await using (var image = ImageFile.Open(path, new ImageOpenOptions(ReadOnly: true)))
         {
@@ -22,6 +28,11 @@ public sealed class VhdxByOthersTests
         }
 
         Assert.Equal(before, await File.ReadAllBytesAsync(path));
+        using (var file = SystemImageFile.Open(path, readOnly: true))
+        {
+            Assert.True(VhdxChecker.Check(file, CancellationToken.None).IsSound);
+        }
+
         await using (var image = ImageFile.Open(path, new ImageOpenOptions()))
         {
             Assert.Equal(content, await image.HashAsync());
@@ -36,10 +47,14 @@ public sealed class VhdxByOthersTests
 
     [Theory]
     [Requirement("VD-1")]
-    [InlineData("dynamic", 1)]
-    [InlineData("dynamic", 32)]
-    [InlineData("fixed", 8)]
-    public async Task QemuImage_OpensAndIsWrittenOn(string kind, int blockMegabytes)
+    [Requirement("VD-5")]
+    [InlineData("dynamic", 1, "1M", "on")]
+    [InlineData("dynamic", 32, "1M", "on")]
+    [InlineData("dynamic", 2, "3M", "off")]
+    [InlineData("dynamic", 256, "64M", "on")]
+    [InlineData("dynamic", 16, "128M", "off")]
+    [InlineData("fixed", 8, "2M", "on")]
+    public async Task QemuImage_OpensAndIsWrittenOn(string kind, int blockMegabytes, string logSize, string stateZero)
     {
         using var folder = new TempFolder();
         var content = new byte[3 << 20];
@@ -50,7 +65,7 @@ public sealed class VhdxByOthersTests
             stream.SetLength(50 << 20);
         }
 
-        Peer.Run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", $"subformat={kind},block_size={blockMegabytes}M", folder["source"], folder["a.vhdx"]);
+        Peer.Run("qemu-img", "convert", "-f", "raw", "-O", "vhdx", "-o", $"subformat={kind},block_size={blockMegabytes}M,log_size={logSize},block_state_zero={stateZero}", folder["source"], folder["a.vhdx"]);
         await using (var image = ImageFile.Open(folder["a.vhdx"], new ImageOpenOptions()))
         {
             Assert.Equal(50 << 20, image.Geometry.SizeBytes);
@@ -85,15 +100,5 @@ public sealed class VhdxByOthersTests
             await using var image = ImageFile.Open(folder["a.vhdx"], new ImageOpenOptions(readOnly));
             Assert.Equal(Enumerable.Repeat((byte)0x5a, 65536), await image.ReadBytesAsync(8 << 20, 65536));
         }
-    }
-
-    internal static string Unpack(TempFolder folder, string name)
-    {
-        var source = Path.Combine(
-            Repository.SharedFolder ?? throw new InvalidOperationException("The test needs the data folder '../shared' beside the checkout."), "data", "images", name + ".xz");
-        File.Copy(source, folder[name + ".xz"]);
-
-        Peer.Run("xz", "-d", folder[name + ".xz"]);
-        return folder[name];
     }
 }
