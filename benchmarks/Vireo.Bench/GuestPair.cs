@@ -25,15 +25,15 @@ internal sealed class GuestPair : IDisposable
     private readonly VhostUserBackend[] _backEnds = new VhostUserBackend[2];
     private readonly Guest[] _guests = new Guest[2];
 
-    /// <summary>Connects the guests.</summary>
-    public async Task StartAsync(PortPolicy policy, int frameBytes)
+    /// <summary>Connects the guests, whose adapters have the addresses 1 and 2.</summary>
+    public async Task StartAsync(Func<int, PortPolicy> policy, int frameBytes)
     {
         var forwarder = new Forwarder(TimeProvider.System);
         var home = new SwitchState(Guid.NewGuid(), new MacTable(8192, 300, 0x1234567));
         for (var i = 0; i < 2; i++)
         {
             var end = new VhostUserPort(1);
-            var port = new PortState(Guid.NewGuid(), policy, end);
+            var port = new PortState(Guid.NewGuid(), policy(i + 1), end);
             await _reactor.InvokeAsync(() =>
             {
                 home.Add(port);

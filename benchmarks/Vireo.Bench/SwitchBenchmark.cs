@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using Vireo.Control.Switching;
 using Vireo.Switch.Pipeline;
@@ -17,6 +18,19 @@ internal sealed class SwitchBenchmark : IBenchmark
     private const int Batch = 32;
     private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>With an access VLAN: guards, twenty access rules and a meter.</summary>
+    private static readonly PortPolicySpecification s_policy = new()
+    {
+        SpoofGuard = true,
+        DhcpGuard = true,
+        RouterGuard = true,
+        Acls =
+        [
+            .. Enumerable.Range(0, 20).Select(i => new PortAclSpecification(PortAclAction.Deny, PortAclDirection.Both, null, $"203.0.{i}.0/24")),
+            new(PortAclAction.Meter, PortAclDirection.Both, null, "0.0.0.0/0"),
+        ],
+    };
+
     /// <inheritdoc/>
     public string Name => "switch";
 
@@ -32,7 +46,8 @@ internal sealed class SwitchBenchmark : IBenchmark
         List<Comparison> rows = [];
         foreach (var bytes in new[] { 64, 1500 })
         {
-            rows.Add(await GuestsAsync(bytes, "guest to guest", []));
+            rows.Add(await GuestsAsync(bytes, "guest to guest", null));
+            rows.Add(await GuestsAsync(bytes, "guests, guards, 20 rules, meter", s_policy));
             foreach (var (what, vlan, stages) in new (string, int, StageSpecification[])[]
             {
                 ("learning, no VLAN", 0, []), ("learning, VLAN access", 7, []), ("and four idle stages", 7, [.. Enumerable.Repeat(new StageSpecification("PassThrough"), 4)]),
@@ -56,10 +71,12 @@ internal sealed class SwitchBenchmark : IBenchmark
         return rows;
     }
 
-    private static async Task<Comparison> GuestsAsync(int bytes, string what, StageSpecification[] stages)
+    private static async Task<Comparison> GuestsAsync(int bytes, string what, PortPolicySpecification? policy)
     {
         using var pair = new GuestPair();
-        await pair.StartAsync(new PolicyCompiler(new StageCatalog(TimeProvider.System)).Compile(new PortSettings(PortVlanMode.Untagged, 0, stages), null), bytes);
+        var compiler = new PolicyCompiler(new StageCatalog(TimeProvider.System));
+        var mode = policy is null ? PortVlanMode.Untagged : PortVlanMode.Access;
+        await pair.StartAsync(i => compiler.Compile(new PortSettings(mode, 7, [], policy, new MacAddress(0x0200_0000_0000 + (ulong)i)), null), bytes);
         var copy = Copying(bytes);
         List<double> vireo = [], ring = [];
         await pair.RunAsync(Measure);
@@ -146,8 +163,19 @@ internal sealed class SwitchBenchmark : IBenchmark
         var frame = new byte[bytes];
         new MacAddress(0x0200_0000_0000 + to).Write(frame);
         new MacAddress(0x0200_0000_0000 + from).Write(frame.AsSpan(6));
-        frame[12] = 0x88;
-        frame[13] = 0xB5;
+
+        // IPv4 and UDP, from 10.0.0.FROM to 10.0.0.TO.
+        var packet = frame.AsSpan(14);
+        frame[12] = 0x08;
+        packet[0] = 0x45;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[2..], (ushort)packet.Length);
+        packet[8] = 64;
+        packet[9] = 17;
+        packet[12] = packet[16] = 10;
+        packet[15] = (byte)from;
+        packet[19] = (byte)to;
+        packet[21] = packet[23] = 9;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[24..], (ushort)(packet.Length - 20));
         return frame;
     }
 }

@@ -5,7 +5,7 @@ namespace Vireo.Switch.Inspection;
 
 /// <summary>
 /// Which port uses which network address, per VLAN: learned from ARP, neighbor discovery and DHCP answers. Who was first keeps an address
-/// until it is silent for the ageing time or its port is gone; a lease lasts as long as the server said. Owned by the packet thread.
+/// until it has been silent for some time or its port is gone; a lease lasts as long as the server said. Owned by the packet thread.
 /// </summary>
 /// <remarks>
 /// An open hash table like <see cref="Pipeline.MacTable"/>, with the same rule: where a window is full, a port displaces only the oldest
@@ -17,29 +17,26 @@ internal sealed class AddressBook
     private readonly Entry[] _entries;
     private readonly ulong _hashKey;
     private readonly int _shift;
-    private readonly uint _ageingSeconds;
 
     /// <summary>An empty book.</summary>
     /// <param name="capacity">A power of two.</param>
-    /// <param name="ageingSeconds">After this time without a word an address is free.</param>
     /// <param name="hashKey">Random.</param>
-    public AddressBook(int capacity, uint ageingSeconds, ulong hashKey)
+    public AddressBook(int capacity, ulong hashKey)
     {
         Invariant.Check(capacity >= Window && int.IsPow2(capacity));
         _entries = new Entry[capacity + Window];
         _hashKey = hashKey | 1;
         _shift = 64 - int.Log2(capacity);
-        _ageingSeconds = ageingSeconds;
     }
 
     /// <summary>Somebody behind <paramref name="port"/> says that it has <paramref name="address"/>.</summary>
     /// <returns>False, and nothing changes, when another station behind another port has it.</returns>
-    public bool TryClaim(UInt128 address, ushort vlan, MacAddress station, ushort port, uint now)
+    public bool TryClaim(UInt128 address, ushort vlan, MacAddress station, ushort port, uint now, uint seconds)
     {
         var index = Find(address, vlan);
         if (index < 0)
         {
-            Insert(address, vlan, station, port, now, now + _ageingSeconds);
+            Insert(address, vlan, station, port, now, now + seconds);
             return true;
         }
 
@@ -51,12 +48,18 @@ internal sealed class AddressBook
 
         entry.Port = port;
         entry.Station = station.Value;
-        if ((int)(now + _ageingSeconds - entry.Until) > 0)
-        {
-            entry.Until = now + _ageingSeconds;
-        }
-
+        Extend(ref entry, now + seconds);
         return true;
+    }
+
+    /// <summary>The port sends from <paramref name="address"/>: if it has the address, it keeps it for <paramref name="seconds"/> from now on.</summary>
+    public void Refresh(UInt128 address, ushort vlan, ushort port, uint now, uint seconds)
+    {
+        var index = Find(address, vlan);
+        if (index >= 0 && _entries[index].Port == port)
+        {
+            Extend(ref _entries[index], now + seconds);
+        }
     }
 
     /// <summary>A DHCP server gave <paramref name="address"/> to the station behind <paramref name="port"/>, whoever had it before.</summary>
@@ -90,6 +93,14 @@ internal sealed class AddressBook
             {
                 _entries[index] = default;
             }
+        }
+    }
+
+    private static void Extend(ref Entry entry, uint until)
+    {
+        if ((int)(until - entry.Until) > 0)
+        {
+            entry.Until = until;
         }
     }
 

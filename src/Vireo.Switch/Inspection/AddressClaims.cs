@@ -20,7 +20,7 @@ internal static class AddressClaims
         if (headers.Network == NetworkProtocol.Arp)
         {
             var arp = ArpMessage.Read(Transport.At(batch, index, headers.NetworkOffset, ArpMessage.LengthBytes));
-            return (station is null || arp.Station == station) && (arp.Address == 0 || Claim(batch, index, Transport.Mapped(arp.Address), arp.Station, port, allowed, now));
+            return (station is null || arp.Station == station) && (arp.Address == 0 || Claim(batch, index, Transport.Mapped(arp.Address), arp.Station, port, allowed, now, station is null));
         }
 
         if (!Transport.TryReadIcmpType(batch, index, out var type) || headers.Network != NetworkProtocol.IPv6 || type is < 133 or > 137)
@@ -43,16 +43,16 @@ internal static class AddressClaims
 
         Transport.TryReadAddresses(batch, index, out var source, out _);
         var sender = MacAddress.Read(batch.Head(index)[6..]);
-        if (type == NeighborMessage.Advertisement && !Claim(batch, index, message.Target, message.Link ?? sender, port, allowed, now))
+        if (type == NeighborMessage.Advertisement && !Claim(batch, index, message.Target, message.Link ?? sender, port, allowed, now, station is null))
         {
             return false;
         }
 
         // A solicitation from no address asks whether one is free (RFC 4862 5.4); that claims nothing.
-        return source == 0 || Claim(batch, index, source, sender, port, allowed, now);
+        return source == 0 || Claim(batch, index, source, sender, port, allowed, now, station is null);
     }
 
-    private static bool Claim(FrameBatch batch, int index, UInt128 address, MacAddress station, PortState port, UInt128[]? allowed, uint now)
+    private static bool Claim(FrameBatch batch, int index, UInt128 address, MacAddress station, PortState port, UInt128[]? allowed, uint now, bool isTrusted)
     {
         if (allowed is not null && Array.IndexOf(allowed, address) < 0)
         {
@@ -60,6 +60,6 @@ internal static class AddressClaims
         }
 
         var home = port.Switch!;
-        return home.Owners.TryClaim(address, home.LearningVlan(batch[index].VlanId), station, port.Slot, now);
+        return home.Owners.TryClaim(address, home.LearningVlan(batch[index].VlanId), station, port.Slot, now, isTrusted ? SwitchState.TrustedAgeingSeconds : SwitchState.OwnerAgeingSeconds);
     }
 }

@@ -10,8 +10,11 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// <summary>More than one machine can have adapters: 1,024 machines of twelve.</summary>
     private const int PortsMax = 16_384;
 
-    /// <summary>After this time without a word a network address is free.</summary>
-    public const uint OwnerAgeingSeconds = 1200;
+    /// <summary>After this time without a word a guest's network address is free.</summary>
+    public const uint OwnerAgeingSeconds = 120;
+
+    /// <summary>The same of an address behind an uplink or of the management operating system, of which less is heard.</summary>
+    public const uint TrustedAgeingSeconds = 1200;
 
     private ushort[]? _primaryOf;
     private PortState?[] _bySlot = new PortState?[16];
@@ -23,7 +26,7 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     public MacTable Addresses { get; } = addresses;
 
     /// <summary>Who has which network address.</summary>
-    public AddressBook Owners { get; } = owners ?? new AddressBook(1024, OwnerAgeingSeconds, 0x9E37_79B9);
+    public AddressBook Owners { get; } = owners ?? new AddressBook(1024, 0x9E37_79B9);
 
     /// <summary>Ports that watch others.</summary>
     public PortState[] Watchers { get; private set; } = [];

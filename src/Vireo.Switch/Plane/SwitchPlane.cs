@@ -309,7 +309,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private LiveSwitch CreateSwitch(SwitchSpecification asked) =>
         new(asked, new SwitchState(
             asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64()),
-            new AddressBook(AddressesPerSwitch, SwitchState.OwnerAgeingSeconds, (ulong)_random.NextInt64())));
+            new AddressBook(AddressesPerSwitch, (ulong)_random.NextInt64())));
 
     private async Task SetUplinkAsync(LiveSwitch live, SwitchSpecification asked)
     {

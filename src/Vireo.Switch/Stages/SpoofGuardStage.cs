@@ -19,6 +19,8 @@ internal sealed class SpoofGuardStage(MacAddress address, UInt128[]? allowed, Ti
     private static readonly DropReason s_macSpoofed = DropReason.Register("MacSpoofed");
     private static readonly DropReason s_addressSpoofed = DropReason.Register("AddressSpoofed");
     private PortState? _port;
+    private UInt128 _refreshed;
+    private uint _refreshedAt;
 
     public string Name => StageName;
 
@@ -53,6 +55,13 @@ internal sealed class SpoofGuardStage(MacAddress address, UInt128[]? allowed, Ti
             else if (!AddressClaims.Check(batch, index, port, address, allowed, now) || !MaySendFrom(batch, index))
             {
                 batch.Drop(index, s_addressSpoofed);
+            }
+            else if (Transport.TryReadAddresses(batch, index, out var source, out _) && (source != _refreshed || now != _refreshedAt))
+            {
+                // Whoever uses its address keeps it; the book hears of a conversation once a second.
+                _refreshed = source;
+                _refreshedAt = now;
+                port.Switch!.Owners.Refresh(source, port.Switch.LearningVlan(batch[index].VlanId), port.Slot, now, SwitchState.OwnerAgeingSeconds);
             }
         }
     }

@@ -77,7 +77,15 @@ public sealed class GuardTests
         Assert.Equal(1, other.Drain());
         second.Inject(Arp(Station(2), "10.0.0.1", "10.0.0.9"));
         Assert.Equal(0, other.Drain());
-        _switch.Clock.Advance(TimeSpan.FromSeconds(SwitchState.OwnerAgeingSeconds + 1));
+
+        // Whoever uses its address keeps it; whoever is silent does not.
+        _switch.Clock.Advance(TimeSpan.FromSeconds(SwitchState.OwnerAgeingSeconds - 1));
+        again.Inject(Udp(Station(9), Station(1), "10.0.0.1", "10.0.0.9", 1, 2));
+        Assert.Equal(1, other.Drain());
+        _switch.Clock.Advance(TimeSpan.FromSeconds(SwitchState.OwnerAgeingSeconds - 1));
+        second.Inject(Arp(Station(2), "10.0.0.1", "10.0.0.9"));
+        Assert.Equal(0, other.Drain());
+        _switch.Clock.Advance(TimeSpan.FromSeconds(2));
         second.Inject(Arp(Station(2), "10.0.0.1", "10.0.0.9"));
         Assert.Equal(1, other.Drain());
     }
