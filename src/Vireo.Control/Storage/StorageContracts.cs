@@ -160,6 +160,10 @@ public sealed record ImagePath(string Path);
 /// <param name="Settings">By kind; a duration is in milliseconds.</param>
 public sealed record LayerSpecification(string Name, string Kind, int Position = -1, IReadOnlyDictionary<string, string>? Settings = null);
 
+/// <summary>A moment from which on a layer of the kind <c>changes</c> remembers what was written.</summary>
+/// <param name="Name">Unique in the layer; over NBD the context <c>qemu:dirty-bitmap:NAME</c>.</param>
+public sealed record ChangeCheckpoint(string Name);
+
 /// <summary>A layer as it is now.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Kind">What it does.</param>

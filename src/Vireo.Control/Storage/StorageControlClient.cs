@@ -104,6 +104,18 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task CancelCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Delete, CopyPath(disk, kind), null, cancellationToken);
 
+    /// <summary>Begins a checkpoint in a layer of the kind <c>changes</c>, at one moment between requests.</summary>
+    /// <exception cref="ControlException">No such disk or layer, the name is taken, or the layer's folder cannot be written.</exception>
+    public Task AddCheckpointAsync(Guid disk, string layer, string checkpoint, CancellationToken cancellationToken = default) =>
+        SendAsync(
+            HttpMethod.Post, $"v1/disks/{disk:D}/layers/{Uri.EscapeDataString(layer)}/checkpoints",
+            Body(new ChangeCheckpoint(checkpoint), StorageJson.Default.ChangeCheckpoint), cancellationToken);
+
+    /// <summary>Forgets a checkpoint; one that is not there is forgotten already.</summary>
+    /// <exception cref="ControlException">No such disk or layer, or the layer's folder cannot be written.</exception>
+    public Task RemoveCheckpointAsync(Guid disk, string layer, string checkpoint, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, $"v1/disks/{disk:D}/layers/{Uri.EscapeDataString(layer)}/checkpoints/{Uri.EscapeDataString(checkpoint)}", null, cancellationToken);
+
     /// <summary>Splices a layer out; one that is not there is out already.</summary>
     /// <exception cref="ControlException">No such disk.</exception>
     public Task RemoveLayerAsync(Guid disk, string name, CancellationToken cancellationToken = default) =>

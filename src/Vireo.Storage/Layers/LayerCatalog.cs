@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using Vireo.Control.Storage;
 using Vireo.Disks;
 using Vireo.Storage.Stacks;
@@ -56,6 +57,10 @@ public sealed class LayerCatalog
                 settings.RefuseUnknown();
                 ((ThrottleLayer)layer).Change(limits);
             }));
+        catalog.Add(new(
+            "changes",
+            (layer, settings) => new TrackingLayer(layer.Name, settings.Required("folder"), GranuleOf(settings), File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()),
+            layer => Report((TrackingLayer)layer)));
         return catalog;
     }
 
@@ -83,6 +88,22 @@ public sealed class LayerCatalog
         ["waiting"] = Text(layer.Waiting),
         ["delayed"] = Text(layer.Delayed.Value),
     };
+
+    private static int GranuleOf(LayerSettings settings) =>
+        settings.Integer("granuleBytes", 64 << 10, 4096, 64 << 20) is var bytes && BitOperations.IsPow2(bytes)
+            ? bytes
+            : throw new FormatException($"the setting 'granuleBytes' is {bytes}, which must be a power of two");
+
+    private static Dictionary<string, string> Report(TrackingLayer layer)
+    {
+        var report = new Dictionary<string, string> { ["isConservative"] = layer.IsConservative ? "true" : "false" };
+        foreach (var checkpoint in layer.Checkpoints)
+        {
+            report[$"changedBytes:{checkpoint}"] = Text(layer.ChangedBytes(checkpoint));
+        }
+
+        return report;
+    }
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
 

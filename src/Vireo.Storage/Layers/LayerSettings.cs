@@ -47,6 +47,9 @@ public sealed class LayerSettings(IReadOnlyDictionary<string, string>? values)
             : throw new FormatException($"the setting '{name}' is '{text}', which must be one of {string.Join(", ", Enum.GetNames<T>())}");
     }
 
+    /// <summary>A text that must be there.</summary>
+    public string Required(string name) => Text(name) ?? throw new FormatException($"the setting '{name}' is missing");
+
     /// <summary>Refuses settings that nobody asked for.</summary>
     public void RefuseUnknown()
     {

@@ -78,6 +78,18 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             var request = await ReadAsync(context, StorageJson.Default.StartMerge).ConfigureAwait(false);
             await Answer(context, await disks.StartMergeAsync(Id(context), request).ConfigureAwait(false), StorageJson.Default.CopyStatus).ConfigureAwait(false);
         }));
+        routes.MapPost("/v1/disks/{id}/layers/{name}/checkpoints", Handle(async context =>
+        {
+            var checkpoint = await ReadAsync(context, StorageJson.Default.ChangeCheckpoint).ConfigureAwait(false);
+            await disks.ChangeCheckpointsAsync(Id(context), Name(context), layer => layer.AddCheckpoint(checkpoint.Name)).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        routes.MapDelete("/v1/disks/{id}/layers/{name}/checkpoints/{checkpoint}", Handle(async context =>
+        {
+            var checkpoint = (string)context.Request.RouteValues["checkpoint"]!;
+            await disks.ChangeCheckpointsAsync(Id(context), Name(context), layer => layer.RemoveCheckpoint(checkpoint)).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
         foreach (var (path, kind) in new[] { ("mirror", CopyKind.Mirror), ("merge", CopyKind.Merge) })
         {
             routes.MapGet($"/v1/disks/{{id}}/{path}", Handle(context => Answer(context, disks.GetCopy(Id(context), kind), StorageJson.Default.CopyStatus)));

@@ -325,6 +325,10 @@ internal sealed partial class DiskRegistry(
             var settings = new LayerSettings(specification.Settings);
             var layer = kind.Make(specification, settings);
             settings.RefuseUnknown();
+            if (layer is TrackingLayer tracking)
+            {
+                tracking.Open(disk.Stack.Geometry.SizeBytes, () => FingerprintOf(disk.Image));
+            }
 
             // Position 0 is right above the plane's own layers, of which the meter is the highest.
             var first = disk.Stack.Layers.TakeWhile(other => !string.Equals(other.Name, OpenDisk.MeterName, StringComparison.Ordinal)).Count() + 1;
@@ -337,6 +341,11 @@ internal sealed partial class DiskRegistry(
         catch (ArgumentException exception)
         {
             throw PlaneErrors.Invalid(exception.Message, specification.Name, exception);
+        }
+
+        catch (Exception exception) when (exception is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw PlaneErrors.Failed($"The layer '{specification.Name}' cannot be opened: {exception.Message}", specification.Name, exception);
         }
 
         disk.Layers.Add(specification);
