@@ -63,6 +63,43 @@ public abstract class ControlClient : IDisposable
     protected async Task SendAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken) =>
         await SendForBytesAsync(method, path, body, cancellationToken).ConfigureAwait(false);
 
+    /// <summary>Sends a request whose answer is one value a line, handed to <paramref name="take"/> as they come.</summary>
+    protected async Task SendForLinesAsync<T>(
+        HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, Action<T> take, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = body };
+            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            if (!response.IsSuccessStatusCode)
+            {
+                throw Refused(path, response.StatusCode, await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false));
+            }
+
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false));
+            while (await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { } line)
+            {
+                take(JsonSerializer.Deserialize(line, type) ?? throw Unreadable(path, null));
+            }
+        }
+        catch (HttpRequestException away)
+        {
+            throw Unreachable(away);
+        }
+        catch (IOException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Interrupted();
+        }
+        catch (JsonException damage)
+        {
+            throw Unreadable(path, damage);
+        }
+    }
+
+    /// <summary>The plane went away in the middle of an answer.</summary>
+    protected ControlException Interrupted() => new PlaneUnreachableException(
+        new ControlError("PlaneUnreachable", "ResourceUnavailable", $"The {_plane} plane ended before its work was done; try again.", _socketPath), null);
+
     private async Task<byte[]> SendForBytesAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
     {
         HttpStatusCode status;
@@ -84,6 +121,11 @@ public abstract class ControlClient : IDisposable
             return answer;
         }
 
+        throw Refused(path, status, answer);
+    }
+
+    private ControlException Refused(string path, HttpStatusCode status, byte[] answer)
+    {
         ControlError? error = null;
         try
         {
@@ -94,7 +136,7 @@ public abstract class ControlClient : IDisposable
             // Not the plane's own words: the status has to do.
         }
 
-        throw error is null ? Unreadable($"{path} ({(int)status})", null) : new ControlException(error);
+        return error is null ? Unreadable($"{path} ({(int)status})", null) : new ControlException(error);
     }
 
     private ControlException Unreachable(HttpRequestException away) => away.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied }

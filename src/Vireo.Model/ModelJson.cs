@@ -20,6 +20,8 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMDriveController))]
 [JsonSerializable(typeof(VMComponentObject))]
 [JsonSerializable(typeof(VirtualHardDisk))]
+[JsonSerializable(typeof(VhdCompactMode))]
+[JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(VMSwitch))]
 [JsonSerializable(typeof(VMNetworkAdapter))]
 [JsonSerializable(typeof(VMInternalNetworkAdapter))]

@@ -81,7 +81,7 @@ internal static class ModelObjects
     /// <summary>The typed object; JSON as it is when its type is not known to this version of the module.</summary>
     public static object Read(ObjectRecord record)
     {
-        var type = typeof(VirtualMachine).Assembly.GetType(record.Type);
+        var type = record.Type == typeof(bool).FullName ? typeof(bool) : typeof(VirtualMachine).Assembly.GetType(record.Type);
         var json = type is null ? null : ModelJson.Default.GetTypeInfo(type);
         return json is null ? record.Value : record.Value.Deserialize(json)!;
     }

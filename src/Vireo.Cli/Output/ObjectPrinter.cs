@@ -49,7 +49,7 @@ internal sealed class ObjectPrinter(Terminal terminal, bool asJson)
             }
             else
             {
-                _rows.ForEach(row => ListView.Write(terminal.Out, row));
+                _rows.ForEach(row => Write(row));
             }
 
             _printed = true;
@@ -57,5 +57,18 @@ internal sealed class ObjectPrinter(Terminal terminal, bool asJson)
         }
 
         terminal.Out.Flush();
+    }
+
+    private void Write(JsonElement row)
+    {
+        if (row.ValueKind == JsonValueKind.Object)
+        {
+            ListView.Write(terminal.Out, row);
+            return;
+        }
+
+        // A command that answers yes or no.
+        terminal.Out.Write(row.ToString());
+        terminal.Out.Write('\n');
     }
 }

@@ -11,9 +11,11 @@ namespace Vireo.Commands.Disks;
 [OutputType(typeof(VirtualHardDisk))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a size or a path cannot be used, or the file exists")]
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "the format is not written in this version")]
+[CommandError("ParentNotFound", ErrorCategory.ObjectNotFound, "a parent of the parent is missing")]
 [CommandError("OutOfDiskSpace", ErrorCategory.ResourceUnavailable, "there is no room for the disk")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk could not be created for another reason")]
 [Example("New-VHD /images/data.vhdx -SizeBytes 100GB", "Creates a dynamic disk of 100 GB.")]
+[Example("New-VHD /images/child.vhdx -ParentPath /images/base.vhdx", "Creates a disk that holds what differs from another.")]
 [Example("New-VHD /images/data.vhdx -SizeBytes 10GB -Fixed", "Creates a disk whose storage is all allocated.")]
 public sealed class NewVHD : MachineCommand
 {
@@ -23,9 +25,20 @@ public sealed class NewVHD : MachineCommand
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
 
-    /// <summary>Capacity, in bytes.</summary>
+    /// <summary>The parent of a differencing disk: a disk of the same format, which must not be written any more.</summary>
+    [Parameter(ParameterSetName = "Differencing", Position = 1, Mandatory = true)]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? ParentPath { get; set; }
+
+    /// <summary>Make a disk that holds what differs from its parent.</summary>
+    [Parameter(ParameterSetName = "Differencing")]
+    public Switch Differencing { get; set; }
+
+    /// <summary>Capacity, in bytes; a differencing disk has that of its parent when left out.</summary>
     [Parameter(ParameterSetName = "DynamicWithoutSource", Position = 1, Mandatory = true)]
     [Parameter(ParameterSetName = "FixedWithoutSource", Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = "Differencing", Position = 2)]
     public ulong? SizeBytes { get; set; }
 
     /// <summary>Allocate storage as it is written; the default.</summary>
@@ -49,6 +62,7 @@ public sealed class NewVHD : MachineCommand
     /// <summary>Unit the disk writes without reading first: 512 or 4096.</summary>
     [Parameter(ParameterSetName = "DynamicWithoutSource")]
     [Parameter(ParameterSetName = "FixedWithoutSource")]
+    [Parameter(ParameterSetName = "Differencing")]
     [ValidateSet("512", "4096")]
     public uint? PhysicalSectorSizeBytes { get; set; }
 
@@ -68,10 +82,21 @@ public sealed class NewVHD : MachineCommand
 
     private async Task CreateAsync(CommandContext context, string path)
     {
+        if (ParentPath is not null && !File.Exists(ParentPath))
+        {
+            throw Errors.Invalid($"The parent '{ParentPath}' does not exist.", ParentPath);
+        }
+
         var format = DiskPaths.FormatOf(path);
         var image = new CreateImage(
-            path, format, Fixed ? ImageType.Fixed : ImageType.Dynamic, DiskPaths.Size(SizeBytes!.Value, format, nameof(SizeBytes)),
-            (int)(BlockSizeBytes ?? 0), (int)(LogicalSectorSizeBytes ?? 0), (int)(PhysicalSectorSizeBytes ?? 0));
+            path,
+            format,
+            ParentPath is not null ? ImageType.Differencing : Fixed ? ImageType.Fixed : ImageType.Dynamic,
+            SizeBytes is { } size ? DiskPaths.Size(size, format, nameof(SizeBytes)) : 0,
+            (int)(BlockSizeBytes ?? 0),
+            (int)(LogicalSectorSizeBytes ?? 0),
+            (int)(PhysicalSectorSizeBytes ?? 0),
+            ParentPath);
         if (File.Exists(path))
         {
             throw Errors.Invalid($"The file '{path}' exists already; nothing was changed.", path);

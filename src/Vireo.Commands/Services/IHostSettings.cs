@@ -53,6 +53,9 @@ public interface IImages
     /// <summary>Makes an image, complete or not at all.</summary>
     Task CreateAsync(CreateImage image, CancellationToken cancellation);
 
+    /// <summary>Works on an image that nobody has open; cancelling leaves it as it was, or whole.</summary>
+    Task<ImageWorkResult> WorkAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellation);
+
     /// <summary>What an image says of itself.</summary>
     Task<ImageInfo> InspectAsync(string path, CancellationToken cancellation);
 }

@@ -24,7 +24,7 @@ public static class VhdMapper
         ParentPath = image.ParentPath ?? "",
         DiskIdentifier = image.DiskId.ToString("D").ToUpperInvariant(),
         FragmentationPercentage = image.FragmentationPercent,
-        Alignment = image.AlignmentBytes > 0 ? 1u : 0u,
+        Alignment = image.AlignmentBytes == 0 ? 1u : 0u,
         Attached = image.InUse,
     };
 }

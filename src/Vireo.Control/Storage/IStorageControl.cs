@@ -15,6 +15,9 @@ public interface IStorageControl
     /// <summary>Makes an image, complete or not at all. With the same <see cref="CreateImage.Operation"/> it may be asked for again.</summary>
     Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default);
 
+    /// <summary>Works on an image that nobody has open; cancelling leaves it as it was, or whole. What is reported may come from another thread.</summary>
+    Task<ImageWorkResult> WorkOnImageAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellationToken = default);
+
     /// <summary>What an image says of itself; also of one that the plane has open.</summary>
     Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default);
 }

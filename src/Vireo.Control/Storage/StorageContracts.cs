@@ -150,6 +150,77 @@ public sealed record ImageInfo(
     string Path, ImageFormat Format, ImageType Type, long SizeBytes, long FileSizeBytes, int BlockSizeBytes, int LogicalSectorBytes,
     int PhysicalSectorBytes, Guid DiskId, string? ParentPath, Guid? ParentDiskId, double? FragmentationPercent, long? MinimumSizeBytes, int AlignmentBytes, bool InUse);
 
+/// <summary>What is done to a closed image.</summary>
+public enum ImageOperation
+{
+    /// <summary>Makes <see cref="ImageWork.Target"/> with the content of the image, which stays.</summary>
+    Convert,
+
+    /// <summary>Merges the image into its parent <see cref="ImageWork.OtherPath"/> (null: the nearest) and removes it.</summary>
+    Merge,
+
+    /// <summary>Sets the size of the disk to <see cref="ImageWork.SizeBytes"/>; 0 is the smallest without loss.</summary>
+    Resize,
+
+    /// <summary>Makes the file smaller, as <see cref="ImageWork.Mode"/> says.</summary>
+    Compact,
+
+    /// <summary>Makes <see cref="ImageWork.OtherPath"/> the image's parent.</summary>
+    SetParent,
+
+    /// <summary>Sets the physical sector size to <see cref="ImageWork.SizeBytes"/>.</summary>
+    SetPhysicalSectorSize,
+
+    /// <summary>Gives the disk a new identity.</summary>
+    ResetDiskId,
+
+    /// <summary>Looks at every structure of the image and its parents; changes nothing.</summary>
+    Test,
+}
+
+/// <summary>How thorough a compaction is.</summary>
+public enum ImageCompactMode
+{
+    /// <summary>Looks for zeros, drops trimmed blocks, moves the others together.</summary>
+    Full,
+
+    /// <summary>As Full without looking for zeros.</summary>
+    Quick,
+
+    /// <summary>Only gives the storage of trimmed ranges back.</summary>
+    Retrim,
+
+    /// <summary>Only moves blocks together.</summary>
+    Pretrimmed,
+
+    /// <summary>As Quick, and looks for zeros.</summary>
+    Prezeroed,
+}
+
+/// <summary>Work on an image that nobody has open. It ends with its request: a client that goes away cancels it.</summary>
+/// <param name="Operation">What to do.</param>
+/// <param name="Path">The image.</param>
+/// <param name="Target">For Convert: the image to make. A size of 0 is the source's.</param>
+/// <param name="OtherPath">For Merge and SetParent: the parent.</param>
+/// <param name="SizeBytes">For Resize and SetPhysicalSectorSize.</param>
+/// <param name="Mode">For Compact.</param>
+/// <param name="IgnoreIdMismatch">For SetParent: takes a parent that is not the image the child was made from.</param>
+public sealed record ImageWork(
+    ImageOperation Operation, string Path, CreateImage? Target = null, string? OtherPath = null, long SizeBytes = 0, ImageCompactMode Mode = ImageCompactMode.Full,
+    bool IgnoreIdMismatch = false);
+
+/// <summary>How far the work has come.</summary>
+public sealed record ImageProgress(long DoneBytes, long TotalBytes);
+
+/// <summary>What came of the work.</summary>
+/// <param name="Path">The image that now holds the result.</param>
+/// <param name="CopyMethod">How data were copied: <c>None</c>, <c>Reflink</c>, <c>CopyFileRange</c> or <c>ReadWrite</c>; null when the work copies nothing.</param>
+/// <param name="CopiedBytes">Bytes of data that were copied.</param>
+public sealed record ImageWorkResult(string Path, string? CopyMethod = null, long CopiedBytes = 0);
+
+/// <summary>One line of the answer to <see cref="ImageWork"/>: any number of progress lines, then a result or an error.</summary>
+public sealed record ImageWorkRecord(ImageProgress? Progress = null, ImageWorkResult? Result = null, ControlError? Error = null);
+
 /// <summary>A path on the plane's file systems.</summary>
 public sealed record ImagePath(string Path);
 

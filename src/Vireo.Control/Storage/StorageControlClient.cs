@@ -1,7 +1,7 @@
 namespace Vireo.Control.Storage;
 
 /// <summary>
-/// Talks to a storage plane: <c>/v1/disks</c>, <c>/v1/disks/{id}</c> and its <c>layers</c>, <c>/v1/images</c>, <c>/v1/images/inspect</c>
+/// Talks to a storage plane: <c>/v1/disks</c>, <c>/v1/disks/{id}</c> and its <c>layers</c>, <c>/v1/images</c>, <c>/v1/images/inspect</c>, <c>/v1/images/work</c>
 /// and <c>/v1/health</c>.
 /// </summary>
 /// <param name="socketPath">Socket of the plane, <see cref="HostPaths.StorageSocket"/>.</param>
@@ -37,6 +37,32 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     /// <inheritdoc/>
     public Task CreateImageAsync(CreateImage image, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Post, "v1/images", Body(image, StorageJson.Default.CreateImage), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<ImageWorkResult> WorkOnImageAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellationToken = default)
+    {
+        ImageWorkResult? result = null;
+        await SendForLinesAsync(
+            HttpMethod.Post,
+            "v1/images/work",
+            Body(work, StorageJson.Default.ImageWork),
+            StorageJson.Default.ImageWorkRecord,
+            record =>
+            {
+                if (record.Error is not null)
+                {
+                    throw new ControlException(record.Error);
+                }
+
+                result = record.Result ?? result;
+                if (record.Progress is not null)
+                {
+                    progress?.Report(record.Progress);
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+        return result ?? throw Interrupted();
+    }
 
     /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>

@@ -18,6 +18,8 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(CopyStatus))]
 [JsonSerializable(typeof(CreateImage))]
 [JsonSerializable(typeof(ImagePath))]
+[JsonSerializable(typeof(ImageWork))]
+[JsonSerializable(typeof(ImageWorkRecord))]
 [JsonSerializable(typeof(ImageInfo))]
 [JsonSerializable(typeof(LayerSpecification))]
 [JsonSerializable(typeof(LayerStatus))]

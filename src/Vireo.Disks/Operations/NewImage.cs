@@ -14,6 +14,9 @@ namespace Vireo.Disks.Operations;
 public sealed record NewImage(
     DiskFormat Format, DiskKind Kind, long SizeBytes = 0, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0, string? ParentPath = null)
 {
+    /// <summary>Says when the image is made.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Makes the image: complete under its name, or not there at all.</summary>
     /// <exception cref="ImageException">A parameter is out of range, the file exists, there is no space, the parent cannot be used.</exception>
     public async Task CreateAsync(string path, ParentSearch? search = null)
@@ -95,7 +98,7 @@ public sealed record NewImage(
                 }
 
                 var reference = parent is null ? null : new VhdParent(parent.Identity, Disks.ParentPath.Of(path, parent.Path), new DateTimeOffset(File.GetLastWriteTimeUtc(parent.Path)));
-                var vhd = new VhdCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, reference, DateTimeOffset.UtcNow);
+                var vhd = new VhdCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, reference, Time.GetUtcNow());
                 return file => vhd.Write(file, Guid.NewGuid);
             default:
                 return file => ImageFile.WriteRaw(file, size, reserve: Kind == DiskKind.Fixed);

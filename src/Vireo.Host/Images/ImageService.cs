@@ -15,5 +15,9 @@ public sealed class ImageService(IStorageControl storage) : IImages
     }
 
     /// <inheritdoc/>
+    public Task<ImageWorkResult> WorkAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellation) =>
+        storage.WorkOnImageAsync(work, progress, cancellation);
+
+    /// <inheritdoc/>
     public Task<ImageInfo> InspectAsync(string path, CancellationToken cancellation) => storage.InspectImageAsync(path, cancellation);
 }

@@ -30,6 +30,10 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
     }
 
     /// <inheritdoc/>
+    public Task<ImageWorkResult> WorkOnImageAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.WorkOnImageAsync(work, progress, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.InspectImageAsync(path, cancellationToken), cancellationToken);
 }

@@ -29,6 +29,25 @@ public enum VhdType
     Differencing = 4,
 }
 
+/// <summary>How thorough <c>Optimize-VHD</c> is.</summary>
+public enum VhdCompactMode
+{
+    /// <summary>Looks for zeros, drops what was trimmed, moves blocks together.</summary>
+    Full = 0,
+
+    /// <summary>As Full, without looking for zeros.</summary>
+    Quick = 1,
+
+    /// <summary>Gives trimmed storage back only.</summary>
+    Retrim = 2,
+
+    /// <summary>Moves blocks together only.</summary>
+    Pretrimmed = 3,
+
+    /// <summary>As Quick, and looks for zeros.</summary>
+    Prezeroed = 4,
+}
+
 /// <summary>A virtual hard disk file. Sizes are in bytes.</summary>
 public sealed class VirtualHardDisk : HyperV.PowerShell.VirtualizationObject
 {

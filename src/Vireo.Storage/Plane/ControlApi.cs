@@ -52,6 +52,11 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             await creations.CreateAsync(await ReadAsync(context, StorageJson.Default.CreateImage).ConfigureAwait(false), context.RequestAborted).ConfigureAwait(false);
             context.Response.StatusCode = StatusCodes.Status204NoContent;
         }));
+        routes.MapPost("/v1/images/work", Handle(async context =>
+        {
+            var work = await ReadAsync(context, StorageJson.Default.ImageWork).ConfigureAwait(false);
+            await images.WorkAsync(work, context).ConfigureAwait(false);
+        }));
         routes.MapPost("/v1/images/inspect", Handle(async context =>
         {
             var path = await ReadAsync(context, StorageJson.Default.ImagePath).ConfigureAwait(false);

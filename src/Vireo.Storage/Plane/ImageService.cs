@@ -1,7 +1,8 @@
+using Microsoft.AspNetCore.Http;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
-using Vireo.Disks.Vhdx;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Storage.Plane;
 
@@ -9,25 +10,13 @@ namespace Vireo.Storage.Plane;
 internal sealed class ImageService(DiskRegistry disks)
 {
     /// <summary>Makes an image, complete or not at all.</summary>
-    /// <exception cref="ControlException">A parameter is wrong, the file exists, there is no space.</exception>
+    /// <exception cref="ControlException">A parameter is wrong, the file exists, there is no space, the parent cannot be used.</exception>
     public static void Create(CreateImage request)
     {
         try
         {
-            switch (request.Format, request.Type)
-            {
-                case (ImageFormat.Vhdx, ImageType.Fixed or ImageType.Dynamic):
-                    ImageFile.Create(
-                        request.Path,
-                        new VhdxCreate(request.SizeBytes, request.Type == ImageType.Fixed, request.BlockSizeBytes, request.LogicalSectorBytes, request.PhysicalSectorBytes));
-                    break;
-                case (ImageFormat.Raw, ImageType.Fixed or ImageType.Dynamic):
-                    ImageFile.CreateRaw(request.Path, request.SizeBytes, reserve: request.Type == ImageType.Fixed);
-                    break;
-                default:
-                    throw new ImageException(
-                        ImageErrorKind.Unsupported, request.Path, $"The image '{request.Path}' cannot be made: {request.Type} {request.Format} images are not supported yet.");
-            }
+            // All of it is calls that wait for the file system, and the request has a thread of its own for that.
+            ToNewImage(request).CreateAsync(request.Path).GetAwaiter().GetResult();
         }
         catch (ImageException exception)
         {
@@ -39,15 +28,15 @@ internal sealed class ImageService(DiskRegistry disks)
     /// <exception cref="ControlException">Not there, damaged, or of a kind that is not supported.</exception>
     public async Task<ImageInfo> InspectAsync(string path)
     {
-        if (disks.FindByPath(path) is { } open)
-        {
-            return Describe(path, open.Image.Properties, isInUse: true);
-        }
-
         try
         {
-            var inspection = await ImageFile.InspectAsync(path).ConfigureAwait(false);
-            return Describe(path, inspection.Properties, inspection.IsInUse);
+            if (disks.FindByPath(path) is { } open)
+            {
+                var reference = open.Image.ParentReference;
+                return Describe(path, new ImageInspection(open.Image.Properties, reference, open.Image.Parent?.Path ?? reference?.Paths.FirstOrDefault(), null, IsInUse: true));
+            }
+
+            return Describe(path, await ImageFile.InspectAsync(path).ConfigureAwait(false));
         }
         catch (ImageException exception)
         {
@@ -55,7 +44,111 @@ internal sealed class ImageService(DiskRegistry disks)
         }
     }
 
-    private static ImageInfo Describe(string path, ImageProperties image, bool isInUse) => new(
+    /// <summary>Does the work and writes its records; ends when the client goes away.</summary>
+    /// <exception cref="ControlException">The image is open, or the request makes no sense; nothing was written to the client yet.</exception>
+    public async Task WorkAsync(ImageWork work, HttpContext context)
+    {
+        foreach (var path in new[] { work.Path, work.OtherPath })
+        {
+            if (path is not null && work.Operation != ImageOperation.Convert && disks.FindByPath(path) is not null)
+            {
+                throw new ControlException(new ControlError(
+                    "ObjectInUse", "ResourceBusy", $"The image '{path}' is open in this host's storage plane; detach it or turn off its virtual machine first.", path));
+            }
+        }
+
+        context.Response.ContentType = "application/x-ndjson";
+        using var reporter = new WorkReporter(context.Response.Body);
+        ImageWorkRecord last;
+        try
+        {
+            // Away from the thread that serves requests: the work waits for storage all the time.
+            var result = await Task.Run(() => RunAsync(work, reporter, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
+            last = new ImageWorkRecord(Result: result);
+        }
+        catch (ImageException exception)
+        {
+            last = new ImageWorkRecord(Error: PlaneErrors.From(exception).Error);
+        }
+        catch (ControlException exception)
+        {
+            last = new ImageWorkRecord(Error: exception.Error);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            last = new ImageWorkRecord(Error: PlaneErrors.Failed($"The work on '{work.Path}' failed: {exception.Message}", work.Path, exception).Error);
+        }
+
+        await reporter.EndAsync(last, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static async Task<ImageWorkResult> RunAsync(ImageWork work, IProgress<CopyProgress> progress, CancellationToken cancellationToken)
+    {
+        switch (work.Operation)
+        {
+            case ImageOperation.Convert:
+                var target = work.Target ?? throw PlaneErrors.Invalid($"The request to convert '{work.Path}' does not say into what.", work.Path);
+                var copied = await ImageConversion.ConvertAsync(work.Path, target.Path, ToNewImage(target), null, progress, cancellationToken).ConfigureAwait(false);
+                return new ImageWorkResult(target.Path, copied.Method.ToString(), copied.CopiedBytes);
+            case ImageOperation.Merge:
+                return new ImageWorkResult(await ImageMerge.MergeAsync(work.Path, work.OtherPath, null, progress, cancellationToken).ConfigureAwait(false));
+            case ImageOperation.Resize:
+                await ImageChanges.ResizeAsync(work.Path, work.SizeBytes == 0 ? long.MinValue : work.SizeBytes, null, progress, cancellationToken).ConfigureAwait(false);
+                break;
+            case ImageOperation.Compact:
+                await ImageChanges.CompactAsync(work.Path, ToMode(work.Mode), null, progress, cancellationToken).ConfigureAwait(false);
+                break;
+            case ImageOperation.SetParent:
+                var parent = work.OtherPath ?? throw PlaneErrors.Invalid($"The request to set the parent of '{work.Path}' does not name one.", work.Path);
+                await ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, null).ConfigureAwait(false);
+                break;
+            case ImageOperation.SetPhysicalSectorSize:
+                await ImageChanges.SetPhysicalSectorBytesAsync(work.Path, (int)Math.Clamp(work.SizeBytes, 0, int.MaxValue)).ConfigureAwait(false);
+                break;
+            case ImageOperation.ResetDiskId:
+                await ImageChanges.SetDiskIdAsync(work.Path, Guid.NewGuid()).ConfigureAwait(false);
+                break;
+            case ImageOperation.Test:
+                await ImageTest.RunAsync(work.Path, null, progress, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                throw PlaneErrors.Invalid($"'{work.Operation}' is nothing that can be done to an image.", work.Path);
+        }
+
+        return new ImageWorkResult(work.Path);
+    }
+
+    private static CompactMode ToMode(ImageCompactMode mode) => mode switch
+    {
+        ImageCompactMode.Quick => CompactMode.Quick,
+        ImageCompactMode.Retrim => CompactMode.Retrim,
+        ImageCompactMode.Pretrimmed => CompactMode.Pretrimmed,
+        ImageCompactMode.Prezeroed => CompactMode.Prezeroed,
+        _ => CompactMode.Full,
+    };
+
+    private static NewImage ToNewImage(CreateImage request) => new(
+        request.Format switch
+        {
+            ImageFormat.Vhdx => DiskFormat.Vhdx,
+            ImageFormat.Vhd => DiskFormat.Vhd,
+            _ => DiskFormat.Raw,
+        },
+        request.Type switch
+        {
+            ImageType.Dynamic => DiskKind.Dynamic,
+            ImageType.Differencing => DiskKind.Differencing,
+            _ => DiskKind.Fixed,
+        },
+        request.SizeBytes,
+        request.BlockSizeBytes,
+        request.LogicalSectorBytes,
+        request.PhysicalSectorBytes,
+        request.ParentPath);
+
+    private static ImageInfo Describe(string path, ImageInspection inspection) => Describe(path, inspection.Properties, inspection);
+
+    private static ImageInfo Describe(string path, ImageProperties image, ImageInspection inspection) => new(
         path,
         image.Format switch
         {
@@ -75,10 +168,10 @@ internal sealed class ImageService(DiskRegistry disks)
         image.Geometry.LogicalSectorBytes,
         image.Geometry.PhysicalSectorBytes,
         image.DiskId,
-        ParentPath: null,
-        ParentDiskId: null,
+        inspection.ParentPath,
+        inspection.Parent?.Identity,
         image.FragmentationPercent,
-        MinimumSizeBytes: null,
-        AlignmentBytes: image.Format == DiskFormat.Vhdx ? 1 : 0,
-        isInUse);
+        inspection.MinimumSizeBytes,
+        image.AlignmentBytes,
+        inspection.IsInUse);
 }

@@ -17,6 +17,8 @@ internal static class PlaneErrors
             ImageErrorKind.AccessDenied => ("AccessDenied", "PermissionDenied"),
             ImageErrorKind.InUse => ("ObjectInUse", "ResourceBusy"),
             ImageErrorKind.Unsupported => ("NotSupported", "NotImplemented"),
+            ImageErrorKind.ParentMissing => ("ParentNotFound", "ObjectNotFound"),
+            ImageErrorKind.IdentityMismatch => ("ParentMismatch", "InvalidData"),
             ImageErrorKind.NoSpace => ("OutOfDiskSpace", "ResourceUnavailable"),
             _ => ("OperationFailed", "NotSpecified"),
         };

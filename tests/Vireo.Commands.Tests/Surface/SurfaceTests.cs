@@ -72,7 +72,7 @@ public class SurfaceTests
 
         Assert.True(lacking.Count == 0, string.Join('\n', lacking));
 
-        static Type Type(string name) => typeof(Microsoft.HyperV.PowerShell.VirtualMachine).Assembly.GetType(name) ?? throw new InvalidOperationException($"No type {name}.");
+        static Type Type(string name) => typeof(Microsoft.HyperV.PowerShell.VirtualMachine).Assembly.GetType(name) ?? typeof(object).Assembly.GetType(name) ?? throw new InvalidOperationException($"No type {name}.");
     }
 
     private static List<Entry> Listed()
