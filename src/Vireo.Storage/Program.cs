@@ -20,6 +20,8 @@ try
             return await StoragePlane.RunAsync(HostPaths.Default, frontEnds, TimeProvider.System);
         case ["--root", var root]:
             return await StoragePlane.RunAsync(HostPaths.ForRoot(root), frontEnds, TimeProvider.System);
+        case ["check", var image]:
+            return DiskCheck.Run(image, Console.Out);
         case ["serve", var image, "--socket", var socket, .. var rest] when rest is [] or ["--read-only"]:
             return await StandaloneServer.RunAsync(
                 new DiskAttachment(Guid.NewGuid(), image, ReadOnly: rest.Length > 0, FrontEndKind.Nbd, socket), frontEnds, TimeProvider.System);

@@ -53,6 +53,7 @@ public static class ImageConversion
                 }
 
                 CrashPoint.Hit("image.converted");
+                cancellationToken.ThrowIfCancellationRequested();
                 file.Publish(targetPath);
                 return result;
             }

@@ -7,6 +7,10 @@ public static class ImageTest
     /// <exception cref="ImageException">What is wrong with which file, and where.</exception>
     public static async Task RunAsync(string path, ParentSearch? search, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
+        // The structures one by one: some faults do not keep an image from being opened.
+        var finding = ImageCheck.Run(path, search, cancellationToken).SelectMany(static report => report.Findings)
+            .FirstOrDefault(static finding => finding.Severity == FindingSeverity.Error);
+
         // Opening checks the structures and their places; mapping reads every table entry and bitmap of the chain.
         var image = ImageFile.Open(path, new ImageOpenOptions(ReadOnly: true, Parents: search));
         await using (image.ConfigureAwait(false))
@@ -19,6 +23,11 @@ public static class ImageTest
                 cancellationToken.ThrowIfCancellationRequested();
                 progress?.Report(new CopyProgress(extents[^1].OffsetBytes + extents[^1].LengthBytes, image.Geometry.SizeBytes));
             }
+        }
+
+        if (finding is not null)
+        {
+            throw new ImageException(ImageErrorKind.Corrupt, path, $"The image '{path}' is damaged: {finding.Message}.");
         }
     }
 

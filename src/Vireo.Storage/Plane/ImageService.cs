@@ -57,14 +57,20 @@ internal sealed class ImageService(DiskRegistry disks)
             }
         }
 
+        // A client that goes away shows in the connection only when somebody looks: a write that fails is the other sign.
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         context.Response.ContentType = "application/x-ndjson";
-        using var reporter = new WorkReporter(context.Response.Body);
+        using var reporter = new WorkReporter(context.Response.Body, gone);
         ImageWorkRecord last;
         try
         {
             // Away from the thread that serves requests: the work waits for storage all the time.
-            var result = await Task.Run(() => RunAsync(work, reporter, context.RequestAborted), context.RequestAborted).ConfigureAwait(false);
+            var result = await Task.Run(() => RunAsync(work, reporter, gone.Token), gone.Token).ConfigureAwait(false);
             last = new ImageWorkRecord(Result: result);
+        }
+        catch (OperationCanceledException) when (gone.IsCancellationRequested)
+        {
+            return;
         }
         catch (ImageException exception)
         {

@@ -8,7 +8,9 @@ namespace Vireo.Storage.Plane;
 /// Writes the records of long work to its client, one line of JSON each: progress whenever a percent more is done, and at last how it ended. A
 /// client that reads slowly misses progress and holds nothing up.
 /// </summary>
-internal sealed class WorkReporter(Stream client) : IProgress<CopyProgress>, IDisposable
+/// <param name="client">The answer.</param>
+/// <param name="gone">Cancelled when the client turns out to be gone.</param>
+internal sealed class WorkReporter(Stream client, CancellationTokenSource gone) : IProgress<CopyProgress>, IDisposable
 {
     private readonly SemaphoreSlim _writing = new(1, 1);
     private long _percent = -1;
@@ -46,6 +48,7 @@ internal sealed class WorkReporter(Stream client) : IProgress<CopyProgress>, IDi
         catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException)
         {
             // The client went away, which cancels the work; there is nobody to tell.
+            await gone.CancelAsync().ConfigureAwait(false);
         }
         finally
         {
