@@ -19,8 +19,11 @@ public enum FrontEndKind
 /// <param name="Queues">Virtqueues offered (vhost-user-blk).</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
 /// <param name="EmulateSectors">Whether an image with sectors of 4096 bytes is offered with sectors of 512.</param>
+/// <param name="TlsListen">Address and port (<c>192.0.2.1:10809</c>) where the disk is served over NBD with TLS as well, or null.</param>
+/// <param name="TlsCertificates">Folder with <c>ca-cert.pem</c>, <c>server-cert.pem</c> and <c>server-key.pem</c>; needed with <paramref name="TlsListen"/>. Clients need a certificate of the same authority.</param>
 public sealed record DiskAttachment(
-    Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false);
+    Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false,
+    string? TlsListen = null, string? TlsCertificates = null);
 
 /// <summary>An open disk as it is now.</summary>
 public sealed record DiskStatus(

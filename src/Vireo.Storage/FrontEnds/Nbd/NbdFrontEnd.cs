@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using Vireo.Control.Storage;
 using Vireo.Platform;
@@ -23,16 +24,18 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _tracking = new();
     private readonly HashSet<Task> _serving = [];
+    private readonly NbdTlsListener? _tls;
     private readonly Task _accepting;
     private int _connections;
 
-    private NbdFrontEnd(FrontEndContext context, Socket listener, NbdFrontEndFactory factory)
+    private NbdFrontEnd(FrontEndContext context, Socket listener, NbdTlsListener? tls, NbdFrontEndFactory factory)
     {
         _context = context;
         _logger = context.Loggers.CreateLogger<NbdFrontEnd>();
         _listener = listener;
         _factory = factory;
-        _accepting = Task.Run(AcceptAsync);
+        _tls = tls;
+        _accepting = Task.WhenAll(Task.Run(() => AcceptAsync(listener, null)), tls is null ? Task.CompletedTask : Task.Run(() => AcceptAsync(tls.Socket, tls)));
     }
 
     /// <inheritdoc/>
@@ -43,6 +46,7 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         _listener.Dispose();
+        _tls?.Socket.Dispose();
         await _accepting.ConfigureAwait(false);
         Task[] serving;
         lock (_tracking)
@@ -52,20 +56,32 @@ public sealed partial class NbdFrontEnd : IFrontEnd
 
         await Task.WhenAll(serving).ConfigureAwait(false);
         FrontEndSocket.Remove(_context.Attachment.SocketPath);
+        _tls?.Dispose();
         _closing.Dispose();
     }
 
-    internal static NbdFrontEnd Start(FrontEndContext context, NbdFrontEndFactory factory) =>
-        new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), factory);
+    internal static NbdFrontEnd Start(FrontEndContext context, NbdFrontEndFactory factory)
+    {
+        var tls = NbdTlsListener.Start(context.Attachment);
+        try
+        {
+            return new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), tls, factory);
+        }
+        catch
+        {
+            tls?.Dispose();
+            throw;
+        }
+    }
 
-    private async Task AcceptAsync()
+    private async Task AcceptAsync(Socket listener, NbdTlsListener? tls)
     {
         while (!_closing.IsCancellationRequested)
         {
             Socket client;
             try
             {
-                client = await _listener.AcceptAsync(_closing.Token).ConfigureAwait(false);
+                client = await listener.AcceptAsync(_closing.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException)
             {
@@ -84,7 +100,7 @@ public sealed partial class NbdFrontEnd : IFrontEnd
             }
 
             Interlocked.Increment(ref _connections);
-            Track(ServeAsync(client));
+            Track(tls is null ? ServeAsync(client) : ServeTlsAsync(client, tls));
         }
     }
 
@@ -115,6 +131,53 @@ public sealed partial class NbdFrontEnd : IFrontEnd
         catch (Exception exception)
         {
             // A defect in serving one client ends its connection; the others and the disk go on.
+            LogDefect(_logger, exception, _context.Attachment.SocketPath);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _connections);
+        }
+    }
+
+    // The reactor speaks through a pair of sockets with a relay that encrypts.
+    private async Task ServeTlsAsync(Socket client, NbdTlsListener tls)
+    {
+        var plain = new NetworkStream(client, ownsSocket: true);
+        try
+        {
+            await using (plain.ConfigureAwait(false))
+            {
+                var export = new NbdExport(_context.Disk);
+                var handshake = new NbdHandshake(plain, export, tls.Certificates);
+                NbdSession? session;
+                using (var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time))
+                using (var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token))
+                {
+                    session = await handshake.RunAsync(handshaking.Token).ConfigureAwait(false);
+                }
+
+                if (session is not null)
+                {
+                    var (near, far) = StreamSocket.CreatePair();
+                    using (far)
+                    {
+                        var (reactor, buffers) = _factory.Next();
+                        var connection = new NbdConnection(reactor, buffers, near, export, session);
+                        await connection.StartAsync().ConfigureAwait(false);
+                        using var closing = _closing.Token.UnsafeRegister(static state => _ = ((NbdConnection)state!).StopAsync(), connection);
+                        await NbdTlsListener.RelayAsync(handshake.Stream, far, connection.Finished, _closing.Token).ConfigureAwait(false);
+                    }
+                }
+
+                await handshake.Stream.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException or AuthenticationException)
+        {
+            LogClientLost(_logger, _context.Attachment.SocketPath, exception.Message);
+        }
+        catch (Exception exception)
+        {
             LogDefect(_logger, exception, _context.Attachment.SocketPath);
         }
         finally

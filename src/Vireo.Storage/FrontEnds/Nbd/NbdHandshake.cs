@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Vireo.Storage.NbdClient;
 
 namespace Vireo.Storage.FrontEnds.Nbd;
 
@@ -10,14 +11,20 @@ internal sealed record NbdSession(bool HasStructuredReplies, IReadOnlyList<NbdMe
 
 /// <summary>
 /// The fixed newstyle handshake. There is one export, whose name is empty. An option that is not known, or whose payload lies, is
-/// refused and the client may go on; one that is too long ends the connection. NBD "Newstyle negotiation".
+/// refused and the client may go on; one that is too long ends the connection. NBD "Newstyle negotiation". With certificates nothing is told
+/// before the connection is encrypted (FORCEDTLS).
 /// </summary>
-internal sealed class NbdHandshake(Stream stream, NbdExport export)
+internal sealed class NbdHandshake(Stream stream, NbdExport export, TlsFolder? certificates = null)
 {
     private const int MaximumOptions = 256;
     private const int OptionHeadBytes = 16;
+    private Stream _stream = stream;
+    private bool _isOpen = certificates is null;
     private bool _structuredReplies;
     private List<NbdMetaContext> _contexts = [];
+
+    /// <summary>The stream to go on with: another one after TLS was begun.</summary>
+    public Stream Stream => _stream;
 
     /// <summary>Runs to the start of transmission; null when the client leaves or cannot be understood.</summary>
     public async Task<NbdSession?> RunAsync(CancellationToken cancellationToken)
@@ -26,9 +33,9 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
         BinaryPrimitives.WriteUInt64BigEndian(greeting, NbdProtocol.ServerMagic);
         BinaryPrimitives.WriteUInt64BigEndian(greeting.AsSpan(8), NbdProtocol.OptionMagic);
         BinaryPrimitives.WriteUInt16BigEndian(greeting.AsSpan(16), NbdProtocol.FixedNewstyle | NbdProtocol.NoZeroes);
-        await stream.WriteAsync(greeting, cancellationToken).ConfigureAwait(false);
+        await _stream.WriteAsync(greeting, cancellationToken).ConfigureAwait(false);
         var flags = new byte[4];
-        if (!await stream.TryFillAsync(flags, cancellationToken).ConfigureAwait(false))
+        if (!await _stream.TryFillAsync(flags, cancellationToken).ConfigureAwait(false))
         {
             return null;
         }
@@ -42,7 +49,7 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
         var head = new byte[OptionHeadBytes];
         for (var i = 0; i < MaximumOptions; i++)
         {
-            if (!await stream.TryFillAsync(head, cancellationToken).ConfigureAwait(false)
+            if (!await _stream.TryFillAsync(head, cancellationToken).ConfigureAwait(false)
                 || BinaryPrimitives.ReadUInt64BigEndian(head) != NbdProtocol.OptionMagic)
             {
                 return null;
@@ -57,9 +64,20 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
             }
 
             var payload = new byte[length];
-            if (!await stream.TryFillAsync(payload, cancellationToken).ConfigureAwait(false))
+            if (!await _stream.TryFillAsync(payload, cancellationToken).ConfigureAwait(false))
             {
                 return null;
+            }
+
+            if (!_isOpen && option is not NbdOption.Abort)
+            {
+                if (option == NbdOption.ExportName)
+                {
+                    return null;
+                }
+
+                await SecureAsync(option, payload, cancellationToken).ConfigureAwait(false);
+                continue;
             }
 
             switch (option)
@@ -85,6 +103,19 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
     }
 
     private NbdSession Session => new(_structuredReplies, _contexts);
+
+    private async Task SecureAsync(NbdOption option, byte[] payload, CancellationToken cancellationToken)
+    {
+        if (option != NbdOption.StartTls || payload.Length > 0)
+        {
+            await ReplyAsync(option, option == NbdOption.StartTls ? NbdOptionReply.Invalid : NbdOptionReply.TlsRequired, default, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await ReplyAsync(option, NbdOptionReply.Ack, default, cancellationToken).ConfigureAwait(false);
+        _stream = await certificates!.AcceptAsync(_stream, cancellationToken).ConfigureAwait(false);
+        _isOpen = true;
+    }
 
     private async Task AnswerAsync(NbdOption option, byte[] payload, CancellationToken cancellationToken)
     {
@@ -118,7 +149,7 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
         var answer = new byte[noZeroes ? 10 : 134];
         BinaryPrimitives.WriteInt64BigEndian(answer, export.Geometry.SizeBytes);
         BinaryPrimitives.WriteUInt16BigEndian(answer.AsSpan(8), (ushort)export.Flags(_structuredReplies));
-        await stream.WriteAsync(answer, cancellationToken).ConfigureAwait(false);
+        await _stream.WriteAsync(answer, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
@@ -203,6 +234,6 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export)
         BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(12), (uint)reply);
         BinaryPrimitives.WriteInt32BigEndian(message.AsSpan(16), payload.Length);
         payload.CopyTo(message.AsMemory(20));
-        await stream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
+        await _stream.WriteAsync(message, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -57,6 +57,7 @@ internal enum NbdOptionReply : uint
     MetaContext = 4,
     Unsupported = 0x80000001,
     Invalid = 0x80000003,
+    TlsRequired = 0x80000005,
     Unknown = 0x80000006,
     TooBig = 0x80000009,
 }
