@@ -51,6 +51,11 @@ public sealed class RunningGuest : IAsyncLifetime
         if (Shell is not null)
         {
             await Shell.DisposeAsync();
+        }
+
+        // Also when it did not come up.
+        if (RunFolder.Length > 0)
+        {
             await using var host = await StartHostAsync();
             using var client = Client();
             await client.RunAsync("Stop-VM", new { Name, TurnOff = true });
