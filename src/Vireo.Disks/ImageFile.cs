@@ -14,8 +14,10 @@ namespace Vireo.Disks;
 /// <param name="Parents">Where the parents of a differencing image are looked for, when not where the image says.</param>
 /// <param name="Alone">Opens a differencing image without its parents, to look at it: what it does not hold cannot be read.</param>
 /// <param name="AcceptBadChecksums">Reads on when a checksum is wrong but the values make sense, to rescue data; only together with <paramref name="ReadOnly"/>.</param>
+/// <param name="Direct">Data go past the page cache where the file system and the format allow it.</param>
 public sealed record ImageOpenOptions(
-    bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true, ParentSearch? Parents = null, bool Alone = false, bool AcceptBadChecksums = false);
+    bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true, ParentSearch? Parents = null, bool Alone = false, bool AcceptBadChecksums = false,
+    bool Direct = false);
 
 /// <summary>An image without opening it for use.</summary>
 /// <param name="Properties">What it says of itself.</param>
@@ -149,7 +151,15 @@ public static class ImageFile
         var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
         try
         {
-            return Open(file, options.Format ?? FormatByName(path), options.AcceptBadChecksums);
+            var format = options.Format ?? FormatByName(path) ?? Sniff(file);
+
+            // In a VHD, bitmaps and data share pages of the file, which must not be reached on two ways.
+            if (options.Direct && format != DiskFormat.Vhd)
+            {
+                file.TryGoDirect();
+            }
+
+            return Open(file, format, options.AcceptBadChecksums);
         }
         catch
         {

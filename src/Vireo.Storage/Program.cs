@@ -1,12 +1,11 @@
 using Vireo.Control;
-using Vireo.Control.Storage;
 using Vireo.Disks;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.FrontEnds.Nbd;
 using Vireo.Storage.FrontEnds.VhostUserBlock;
 using Vireo.Storage.Plane;
 
-// A request blocks its thread while the file system works; a few more threads than processors keep the others going.
+// What may wait for a disk runs on pool threads; a few more than processors keep the others going.
 ThreadPool.SetMinThreads(16, 16);
 
 // Every kind of front end is registered here.
@@ -22,14 +21,10 @@ try
             return await StoragePlane.RunAsync(HostPaths.ForRoot(root), frontEnds, TimeProvider.System);
         case ["check", var image]:
             return DiskCheck.Run(image, Console.Out);
-        case ["serve", var image, "--socket", var socket, .. var rest] when rest is [] or ["--read-only"]:
-            return await StandaloneServer.RunAsync(
-                new DiskAttachment(Guid.NewGuid(), image, ReadOnly: rest.Length > 0, FrontEndKind.Nbd, socket), frontEnds, TimeProvider.System);
-        case ["serve", var image, "--vhost-user", var socket, .. var rest] when rest is [] or ["--read-only"]:
-            return await StandaloneServer.RunAsync(
-                new DiskAttachment(Guid.NewGuid(), image, ReadOnly: rest.Length > 0, FrontEndKind.VhostUserBlock, socket, Queues: 4), frontEnds, TimeProvider.System);
+        case ["serve", .. var rest]:
+            return await StandaloneServer.RunAsync(ServeArguments.Parse(rest), frontEnds, TimeProvider.System);
         default:
-            Console.Error.WriteLine("Usage: vireo-storage [--root FOLDER] | vireo-storage serve IMAGE --socket|--vhost-user PATH [--read-only]");
+            Console.Error.WriteLine($"Usage: vireo-storage [--root FOLDER] | vireo-storage check IMAGE | vireo-storage {ServeArguments.Usage}");
             return 2;
     }
 }
@@ -37,4 +32,9 @@ catch (Exception exception) when (exception is IOException or InvalidDataExcepti
 {
     Console.Error.WriteLine(exception.Message);
     return 1;
+}
+catch (FormatException exception)
+{
+    Console.Error.WriteLine($"The disk cannot be served: {exception.Message}. Usage: vireo-storage {ServeArguments.Usage}");
+    return 2;
 }

@@ -19,6 +19,7 @@ public sealed class SystemImageFile : IImageFile
     private readonly NativeFile _file;
     private long _lengthBytes;
     private string? _temporary;
+    private DirectFile? _direct;
     private bool _canTryRead = true;
     private bool _canTryWrite = true;
 
@@ -132,6 +133,17 @@ public sealed class SystemImageFile : IImageFile
         }
     }
 
+    /// <summary>
+    /// Moves data past the page cache from now on, where the file system can; structures are still cached. Not for a format that keeps both
+    /// in one page of the file. Before the first request.
+    /// </summary>
+    /// <returns>Whether it can.</returns>
+    public bool TryGoDirect()
+    {
+        _direct ??= MayWait ? DirectFile.TryOpen(_file, writable: !IsReadOnly) : null;
+        return _direct is not null;
+    }
+
     /// <inheritdoc/>
     public BlockStatus Read(long offsetBytes, Span<byte> target)
     {
@@ -146,7 +158,7 @@ public sealed class SystemImageFile : IImageFile
             if (result == 0)
             {
                 target.Clear();
-                return BlockStatus.Ok;
+                return IsCutShort(offsetBytes) ? BlockStatus.IoError : BlockStatus.Ok;
             }
 
             offsetBytes += result;
@@ -178,6 +190,12 @@ public sealed class SystemImageFile : IImageFile
     /// <inheritdoc/>
     public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes)
     {
+        // The end of the file need not be aligned, so what goes beyond it is read as usual.
+        if (_direct is not null && DirectFile.Takes(offsetBytes, lengthBytes) && offsetBytes + lengthBytes <= LengthBytes)
+        {
+            return FinishReadAsync(_direct.MoveAsync(isWrite: false, offsetBytes, buffers, start, lengthBytes), offsetBytes, buffers, start, lengthBytes);
+        }
+
         if (!MayWait || Reactor.Current is not { } reactor)
         {
             return new(ReadAll(offsetBytes, buffers.Segments, start, lengthBytes));
@@ -200,12 +218,17 @@ public sealed class SystemImageFile : IImageFile
             }
         }
 
-        return FinishReadAsync(reactor.Files.ReadAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), buffers, start, lengthBytes);
+        return FinishReadAsync(reactor.Files.ReadAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), offsetBytes, buffers, start, lengthBytes);
     }
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes)
     {
+        if (_direct is not null && DirectFile.Takes(offsetBytes, lengthBytes))
+        {
+            return FinishWriteAsync(_direct.MoveAsync(isWrite: true, offsetBytes, buffers, start, lengthBytes), lengthBytes, offsetBytes + lengthBytes);
+        }
+
         if (!MayWait || Reactor.Current is not { } reactor)
         {
             return new(WriteAll(offsetBytes, buffers.Segments, start, lengthBytes));
@@ -327,12 +350,16 @@ public sealed class SystemImageFile : IImageFile
     /// <inheritdoc/>
     public void Dispose()
     {
+        _direct?.Dispose();
         _file.Dispose();
         if (_temporary is not null)
         {
             File.Delete(_temporary);
         }
     }
+
+    // Whether the file has ended where it should not: somebody else made it shorter. Zeros would be a lie then.
+    private bool IsCutShort(long endBytes) => endBytes < LengthBytes;
 
     private static bool IsMissing(int result) => result is -Errno.NotSupported or -Errno.NoSystemCall;
 
@@ -355,7 +382,7 @@ public sealed class SystemImageFile : IImageFile
     };
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<BlockStatus> FinishReadAsync(ValueTask<long> request, IoVector buffers, int start, int lengthBytes)
+    private async ValueTask<BlockStatus> FinishReadAsync(ValueTask<long> request, long offsetBytes, IoVector buffers, int start, int lengthBytes)
     {
         var result = await request.ConfigureAwait(false);
         if (result < 0)
@@ -366,6 +393,7 @@ public sealed class SystemImageFile : IImageFile
         if (result < lengthBytes)
         {
             SegmentWindow.Clear(buffers.Segments, start + (int)result, lengthBytes - (int)result);
+            return IsCutShort(offsetBytes + result) ? BlockStatus.IoError : BlockStatus.Ok;
         }
 
         return BlockStatus.Ok;
@@ -398,7 +426,7 @@ public sealed class SystemImageFile : IImageFile
             if (result == 0)
             {
                 SegmentWindow.Clear(segments, start, lengthBytes);
-                return BlockStatus.Ok;
+                return IsCutShort(offsetBytes) ? BlockStatus.IoError : BlockStatus.Ok;
             }
 
             offsetBytes += result;

@@ -18,6 +18,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     private const int FlagCreate = 0x40; // O_CREAT
     private const int FlagExclusive = 0x80; // O_EXCL
     private const int FlagCloseOnExec = 0x80000; // O_CLOEXEC
+    private static readonly int s_flagDirect = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000; // O_DIRECT
     private const int FlagTemporary = 0x410000; // O_TMPFILE, which includes O_DIRECTORY
     private const int CurrentFolder = -100; // AT_FDCWD
     private const int FollowLink = 0x400; // AT_SYMLINK_FOLLOW
@@ -50,6 +51,37 @@ public sealed unsafe partial class NativeFile : IDisposable
     /// <summary>Opens an existing file; null and the error number when the system refuses.</summary>
     public static NativeFile? TryOpen(string path, bool writable, out int error) =>
         TryOpen(path, (writable ? FlagReadWrite : FlagReadOnly) | FlagCloseOnExec, out error);
+
+    /// <summary>
+    /// Opens the file behind <paramref name="file"/> a second time, whatever its name is now: with its own flags, for example without the page
+    /// cache when <paramref name="direct"/>. Null and the error number when the system refuses.
+    /// </summary>
+    public static NativeFile? TryOpenAgain(NativeFile file, bool writable, bool direct, out int error)
+    {
+        var descriptor = Open($"/proc/self/fd/{file._descriptor}", (writable ? FlagReadWrite : FlagReadOnly) | FlagCloseOnExec | (direct ? s_flagDirect : 0), 0);
+        error = descriptor < 0 ? Marshal.GetLastPInvokeError() : 0;
+        return descriptor < 0 ? null : new NativeFile(descriptor, file.Path);
+    }
+
+    /// <summary>
+    /// What memory, and what offsets and lengths, must be multiples of to go past the page cache, in bytes; zeros when the file system does not
+    /// say, or cannot do it (statx(2), STATX_DIOALIGN).
+    /// </summary>
+    public (int MemoryBytes, int OffsetBytes) GetDirectAlignment()
+    {
+        const uint directAlignment = 0x2000;
+        const int emptyPath = 0x1000;
+        const int memoryIndex = 0x98 / sizeof(uint);
+        const int offsetIndex = 0x9c / sizeof(uint);
+
+        // struct statx is 256 bytes and begins with the mask of what is filled in.
+        var answer = stackalloc uint[64];
+
+        // SAFETY: the kernel writes at most the 256 bytes of the local.
+        return Status(_descriptor, "", emptyPath, directAlignment, answer) == 0 && (answer[0] & directAlignment) != 0
+            ? ((int)answer[memoryIndex], (int)answer[offsetIndex])
+            : (0, 0);
+    }
 
     /// <summary>Makes a new file that only its owner may use; null and the error number (<see cref="Errno.Exists"/> when it is there) otherwise.</summary>
     public static NativeFile? TryCreate(string path, out int error) =>
@@ -298,6 +330,9 @@ public sealed unsafe partial class NativeFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Status(int folder, string path, int flags, uint mask, uint* answer);
 
     [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(int oldFolder, string oldPath, int newFolder, string newPath, int flags);

@@ -1,32 +1,52 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using Vireo.Control.Storage;
 using Vireo.Disks;
 using Vireo.Storage.FrontEnds;
+using Vireo.Storage.Layers;
 using Vireo.Storage.Stacks;
 
 namespace Vireo.Storage.Plane;
 
-/// <summary>Serves one image without a plane: <c>vireo-storage serve IMAGE --socket PATH</c>. For tools, tests and benchmarks.</summary>
+/// <summary>Serves one image without a plane, in the foreground: <c>vireo-storage serve IMAGE --socket PATH</c>. For tools, tests and benchmarks.</summary>
 internal static class StandaloneServer
 {
-    /// <summary>Serves until SIGTERM or SIGINT, then closes the image cleanly.</summary>
-    /// <exception cref="ImageException">The image cannot be opened.</exception>
-    public static async Task<int> RunAsync(DiskAttachment attachment, IReadOnlyList<IFrontEndFactory> frontEnds, TimeProvider time)
+    /// <summary>Serves until SIGTERM or SIGINT, then closes the image cleanly and says what its layers tell.</summary>
+    /// <exception cref="ImageException">The image cannot be opened, or not be closed cleanly.</exception>
+    /// <exception cref="FormatException">A layer cannot be made; the message says why.</exception>
+    public static async Task<int> RunAsync(ServeArguments arguments, IReadOnlyList<IFrontEndFactory> frontEnds, TimeProvider time)
     {
         using var loggers = LoggerFactory.Create(logging => logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning));
         var logger = loggers.CreateLogger("vireo-storage");
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        var image = ImageFile.Open(attachment.Path, new ImageOpenOptions(attachment.ReadOnly));
+        var catalog = LayerCatalog.BuiltIn(time);
+        var attachment = arguments.Attachment;
+        var layers = arguments.Layers.Select(specification => (Kind: Find(catalog, specification.Kind), Specification: specification)).ToList();
+        var image = ImageFile.Open(attachment.Path, arguments.Open);
         var stack = new DiskStack(image, attachment.Path, violation => logger.LogViolation(violation.Message, violation.Cause));
         await using (stack.ConfigureAwait(false))
         {
+            foreach (var (kind, specification) in layers)
+            {
+                var settings = new LayerSettings(specification.Settings);
+                var layer = kind.Make(specification, settings);
+                settings.RefuseUnknown();
+                await stack.InsertAsync(layer).ConfigureAwait(false);
+            }
+
             var frontEnd = frontEnds.First(factory => factory.Kind == attachment.FrontEnd).Start(new FrontEndContext(attachment, stack, loggers, time));
             await using (frontEnd.ConfigureAwait(false))
             {
                 await stop.Task.ConfigureAwait(false);
+            }
+
+            foreach (var (layer, (kind, _)) in stack.Layers.Zip(layers))
+            {
+                foreach (var (name, value) in kind.Report(layer))
+                {
+                    await Console.Out.WriteLineAsync($"{layer.Name} {name} {value}").ConfigureAwait(false);
+                }
             }
         }
 
@@ -38,6 +58,9 @@ internal static class StandaloneServer
             stop.TrySetResult();
         }
     }
+
+    private static LayerKind Find(LayerCatalog catalog, string kind) =>
+        catalog.Find(kind) ?? throw new FormatException($"there is no kind of layer called '{kind}'; there are {string.Join(", ", catalog.Kinds)}");
 }
 
 internal static partial class StandaloneLog
