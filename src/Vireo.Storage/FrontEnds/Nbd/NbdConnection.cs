@@ -18,6 +18,7 @@ internal sealed class NbdConnection : ReactorTask, IReactorHandler
     private const int HeldBytesMaximum = 16 << 20;
     private const int RequestsPerTurn = 64;
     private const int RepliesPerSend = 16;
+    private const int LooksForTheRest = 8;
     private const int SendRoomBytes = 1 << 20;
     private const PollEvents Listening = PollEvents.Readable | PollEvents.PeerClosed | PollEvents.EdgeTriggered;
     private readonly StreamSocket _socket;
@@ -105,7 +106,8 @@ internal sealed class NbdConnection : ReactorTask, IReactorHandler
     {
         var worked = Replies.UnsentBytes > 0 && !_awaitsRoom;
         Send();
-        var hasReceived = false;
+        var looks = _mayReceive ? 1 : 0;
+        var isFirstLook = true;
         for (var begun = 0; begun < RequestsPerTurn && MayBegin;)
         {
             if (_input.TryTake(out var request, out var payload, out var payloadStart))
@@ -121,15 +123,19 @@ internal sealed class NbdConnection : ReactorTask, IReactorHandler
             {
                 _isEnding = true;
             }
-            else if (_mayReceive && !hasReceived)
+            else if (looks > 0)
             {
-                hasReceived = true;
                 worked = true;
                 if (!_input.Receive(out var isDrained))
                 {
                     // The client leaves. What it asked before is carried out, and answered if it still listens.
                     _isEnding = true;
                 }
+
+                // Clients send a request and its payload one after the other: what is missing is about to come, and worth a few looks
+                // that cost less than going to sleep.
+                looks = isFirstLook && _input.IsHalfReceived ? LooksForTheRest : looks - 1;
+                isFirstLook = false;
 
                 // Behind the last bytes of a peer that has closed stands the end, of which no event tells again.
                 _mayReceive = !isDrained || _isPeerClosed;

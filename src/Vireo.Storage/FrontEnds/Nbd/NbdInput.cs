@@ -31,6 +31,9 @@ internal sealed class NbdInput(StreamSocket socket, NbdBufferPool buffers)
     /// <summary>The stream cannot be understood any more.</summary>
     public bool IsBroken { get; private set; }
 
+    /// <summary>A request has begun to arrive and is not whole.</summary>
+    public bool IsHalfReceived => _longPayload is not null || _start != _end;
+
     /// <summary>Receives what is there.</summary>
     /// <param name="isDrained">The socket held no more; the next event says that it does.</param>
     /// <returns>False when the client sends no more.</returns>
