@@ -21,9 +21,10 @@ public enum FrontEndKind
 /// <param name="EmulateSectors">Whether an image with sectors of 4096 bytes is offered with sectors of 512.</param>
 /// <param name="TlsListen">Address and port (<c>192.0.2.1:10809</c>) where the disk is served over NBD with TLS as well, or null.</param>
 /// <param name="TlsCertificates">Folder with <c>ca-cert.pem</c>, <c>server-cert.pem</c> and <c>server-key.pem</c>; needed with <paramref name="TlsListen"/>. Clients need a certificate of the same authority.</param>
+/// <param name="Direct">Whether data go past the page cache, where file system and format allow it.</param>
 public sealed record DiskAttachment(
     Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false,
-    string? TlsListen = null, string? TlsCertificates = null);
+    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false);
 
 /// <summary>An open disk as it is now.</summary>
 public sealed record DiskStatus(

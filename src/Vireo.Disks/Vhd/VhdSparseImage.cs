@@ -97,15 +97,21 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     }
 
     /// <inheritdoc/>
-    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) => ReadFrom(offsetBytes, buffers, 0, buffers.LengthBytes);
+    public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers) =>
+        MustNotWait ? ReadOnPoolAsync(offsetBytes, buffers, 0, buffers.LengthBytes) : ReadFrom(offsetBytes, buffers, 0, buffers.LengthBytes);
 
     /// <inheritdoc/>
     ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
-        ReadFrom(offsetBytes, buffers, start, start + lengthBytes);
+        MustNotWait ? ReadOnPoolAsync(offsetBytes, buffers, start, start + lengthBytes) : ReadFrom(offsetBytes, buffers, start, start + lengthBytes);
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)
     {
+        if (MustNotWait)
+        {
+            return OnPoolAsync(this, offsetBytes, buffers, options, static (image, offset, vector, options) => image.WriteAsync(offset, vector, options));
+        }
+
         if (_file.IsReadOnly)
         {
             return new(BlockStatus.ReadOnly);
@@ -121,6 +127,11 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     /// <inheritdoc/>
     public ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes)
     {
+        if (MustNotWait)
+        {
+            return OnPoolAsync(this, offsetBytes, lengthBytes, 0, static (image, offset, length, _) => image.TrimAsync(offset, length));
+        }
+
         var status = _file.IsReadOnly ? BlockStatus.ReadOnly : BlockStatus.Ok;
         var end = offsetBytes + lengthBytes;
         while (offsetBytes < end && status == BlockStatus.Ok)
@@ -140,6 +151,11 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteZeroesAsync(long offsetBytes, long lengthBytes, WriteOptions options)
     {
+        if (MustNotWait)
+        {
+            return OnPoolAsync(this, offsetBytes, lengthBytes, options, static (image, offset, length, options) => image.WriteZeroesAsync(offset, length, options));
+        }
+
         if (_file.IsReadOnly)
         {
             return new(BlockStatus.ReadOnly);
@@ -151,6 +167,11 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapOwnExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents)
     {
+        if (MustNotWait)
+        {
+            return OnPoolAsync(this, offsetBytes, lengthBytes, extents, static (image, offset, length, extents) => image.MapOwnExtentsAsync(offset, length, extents));
+        }
+
         var map = new VhdExtentMap(extents);
         var end = offsetBytes + lengthBytes;
         while (offsetBytes < end && !map.IsFull)
@@ -177,6 +198,22 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     /// <inheritdoc/>
     public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
         IsDifferencing ? ChainExtents.MapAsync(this, offsetBytes, lengthBytes, extents) : MapOwnExtentsAsync(offsetBytes, lengthBytes, extents);
+
+    // A lookup may read the table or a bitmap, and a first write writes them: on a reactor's thread, all of it goes elsewhere.
+    private bool MustNotWait => PoolThread.MustNotWait(_file);
+
+    private async ValueTask<BlockStatus> ReadOnPoolAsync(long offsetBytes, IoVector buffers, int start, int end)
+    {
+        await PoolThread.SwitchAsync();
+        return await ReadFrom(offsetBytes, buffers, start, end).ConfigureAwait(false);
+    }
+
+    private static async ValueTask<BlockStatus> OnPoolAsync<T1, T2, T3>(
+        VhdSparseImage image, T1 first, T2 second, T3 third, Func<VhdSparseImage, T1, T2, T3, ValueTask<BlockStatus>> call)
+    {
+        await PoolThread.SwitchAsync();
+        return await call(image, first, second, third).ConfigureAwait(false);
+    }
 
     /// <summary>Makes everything durable, gives prepared places that no block took back, and closes the file; then the parent.</summary>
     /// <exception cref="ImageException">The storage failed; what was flushed before is safe.</exception>

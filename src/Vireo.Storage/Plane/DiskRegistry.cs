@@ -273,7 +273,7 @@ internal sealed partial class DiskRegistry(
 
             // In the middle of a merge a parent may have an identity that its child does not know yet.
             var search = record.Change is null ? null : new ParentSearch([], IgnoreIdMismatch: true);
-            image = await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search)).ConfigureAwait(false);
+            image = await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct)).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {

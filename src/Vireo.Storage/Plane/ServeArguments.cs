@@ -82,7 +82,8 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
             open.ReadOnly,
             frontEnd,
             Path.GetFullPath(socket ?? throw new FormatException("--socket is missing")),
-            queues);
+            queues,
+            Direct: open.Direct);
         return new ServeArguments(attachment, open, layers);
     }
 

@@ -10,7 +10,7 @@ namespace Vireo.Storage.Tests.Plane;
 public sealed class StandaloneTests
 {
     [Theory]
-    [InlineData("--layer", "pass", "--layer", "count")]
+    [InlineData("--layer", "pass", "--layer", "meter")]
     [InlineData("--direct")]
     [InlineData("--format", "vhdx", "--layer", "delay=milliseconds:1,operations:Read,Flush")]
     public async Task Image_IsServedWithWhatWasAsked_AndClosedCleanly(params string[] options)
@@ -34,9 +34,9 @@ public sealed class StandaloneTests
             var told = await server.StandardOutput.ReadToEndAsync();
             await server.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
             Assert.Equal(0, server.ExitCode);
-            if (options.Contains("count"))
+            if (options.Contains("meter"))
             {
-                Assert.Contains("count-1 bytesWritten 1048576", told, StringComparison.Ordinal);
+                Assert.Contains("meter-1 bytesWritten 1048576", told, StringComparison.Ordinal);
             }
         }
         finally
