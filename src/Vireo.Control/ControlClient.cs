@@ -22,7 +22,16 @@ public abstract class ControlClient : IDisposable
     {
         _plane = plane;
         _socketPath = socketPath;
-        _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false })
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = ConnectAsync,
+            UseProxy = false,
+            AllowAutoRedirect = false,
+
+            // Who stops reading an answer stops the work: the connection is closed at once, not read to its end first.
+            MaxResponseDrainSize = 0,
+        };
+        _http = new HttpClient(handler)
         {
             BaseAddress = new Uri("http://plane/"),
             Timeout = Timeout.InfiniteTimeSpan,

@@ -66,6 +66,17 @@ public sealed record AdapterPolicyConfiguration
 
     /// <summary>Access rules by addresses, protocol and ports.</summary>
     public IReadOnlyList<AdapterExtendedAclConfiguration> ExtendedAcls { get; init; } = [];
+
+    private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool) Values =>
+        (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming);
+
+    /// <summary>Whether both say the same, list by list: what is read from a file equals what was written there.</summary>
+    public bool Equals(AdapterPolicyConfiguration? other) =>
+        other is not null && Values == other.Values && AllowedVlanIds.SequenceEqual(other.AllowedVlanIds) && SecondaryVlanIds.SequenceEqual(other.SecondaryVlanIds)
+        && Acls.SequenceEqual(other.Acls) && ExtendedAcls.SequenceEqual(other.ExtendedAcls);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Values.GetHashCode();
 }
 
 /// <summary>An access rule by addresses.</summary>

@@ -180,7 +180,9 @@ public sealed class StoragePlaneTests
         await RefusedAsync(
             "InvalidParameter", "InvalidArgument", () => client.CreateImageAsync(new CreateImage(folder["a.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 1)));
         await RefusedAsync(
-            "NotSupported", "NotImplemented", () => client.CreateImageAsync(new CreateImage(folder["a.vhd"], ImageFormat.Vhd, ImageType.Dynamic, 1 << 30)));
+            "InvalidParameter",
+            "InvalidArgument",
+            () => client.CreateImageAsync(new CreateImage(folder["a.vhd"], ImageFormat.Vhd, ImageType.Dynamic, 1 << 30, LogicalSectorBytes: 4096)));
         await RefusedAsync(
             "OutOfDiskSpace", "ResourceUnavailable", () => client.CreateImageAsync(new CreateImage(folder["a.vhdx"], ImageFormat.Vhdx, ImageType.Fixed, 15L << 40)));
         Assert.Empty(Directory.GetFiles(folder.Path));

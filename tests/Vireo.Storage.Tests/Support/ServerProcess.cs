@@ -28,14 +28,34 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    // A server that has only just made its socket may drop the first connection.
+    // A server that has only just made its socket may drop the first connection. Takes leave as the protocol asks (NBD_OPT_ABORT): some
+    // servers take a connection that is cut off in the greeting amiss.
     private static bool Greets(string socketPath)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
+            socket.ReceiveTimeout = 5000;
             socket.Connect(new UnixDomainSocketEndPoint(socketPath));
-            return socket.Receive(new byte[8]) > 0;
+            var answer = new byte[64];
+            for (var received = 0; received < 18;)
+            {
+                var count = socket.Receive(answer, received, 18 - received, SocketFlags.None);
+                if (count == 0)
+                {
+                    return false;
+                }
+
+                received += count;
+            }
+
+            socket.Send([0, 0, 0, 3, .. "IHAVEOPT"u8, 0, 0, 0, 2, 0, 0, 0, 0]);
+            while (socket.Receive(answer) > 0)
+            {
+                // Its good-bye.
+            }
+
+            return true;
         }
         catch (SocketException)
         {

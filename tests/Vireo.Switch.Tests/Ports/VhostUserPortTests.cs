@@ -53,6 +53,8 @@ public sealed class VhostUserPortTests : IAsyncLifetime
             Assert.Equal((length + 12 + 1535) / 1536, received.Buffers);
         }
 
+        // A guest sees a frame a moment before it is counted.
+        await Wait.UntilAsync("the last frame to be counted", () => portB.FramesOut >= 8);
         Assert.Equal((8, 1), (portA.FramesIn, portB.FramesIn));
         Assert.Equal(8, portB.FramesOut);
         Assert.Equal(0, portA.Dropped.Sum() + portB.Dropped.Sum());
@@ -87,6 +89,7 @@ public sealed class VhostUserPortTests : IAsyncLifetime
             }
         }
 
+        await Wait.UntilAsync("the last frame to be counted", () => portC.Dropped[DropReason.TooLong.Id] >= 2);
         Assert.Equal(18, portA.FramesIn);
         Assert.Equal(0, portA.Dropped.Sum() + portB.Dropped.Sum());
         Assert.Equal(2, portC.Dropped[DropReason.TooLong.Id]);
