@@ -23,6 +23,13 @@ public sealed record MachineStatus(
 
     /// <summary>A guest is in memory, running or paused.</summary>
     public bool IsActive => State is VMState.Running or VMState.Paused or VMState.RunningCritical or VMState.PausedCritical;
+
+    /// <summary>The guest reports an address by which others reach it.</summary>
+    public bool HasReachableAddress => IsReachable(GuestAddresses);
+
+    /// <summary>Whether others reach a guest with these addresses: a link-local one only says that an interface is up.</summary>
+    public static bool IsReachable(IReadOnlyDictionary<string, string[]> addresses) => addresses.Values.Any(some => some.Any(address =>
+        !address.StartsWith("fe80:", StringComparison.OrdinalIgnoreCase) && !address.StartsWith("169.254.", StringComparison.Ordinal)));
 }
 
 /// <summary>

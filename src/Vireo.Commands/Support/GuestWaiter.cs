@@ -50,7 +50,7 @@ public static class GuestWaiter
 
     private static bool Reached(MachineStatus status, WaitVMTypes what, DateTimeOffset? before) => what switch
     {
-        WaitVMTypes.IPAddress => status.GuestAddresses.Values.Any(addresses => addresses.Any(IsReachable)),
+        WaitVMTypes.IPAddress => status.HasReachableAddress,
         WaitVMTypes.Reboot => Alive(status) && status.StartedAt != before,
         WaitVMTypes.MemoryOperations => Alive(status),
         _ => Alive(status),
@@ -58,10 +58,6 @@ public static class GuestWaiter
 
     private static bool Alive(MachineStatus status) =>
         status.Heartbeat is VMHeartbeatStatus.OkApplicationsUnknown or VMHeartbeatStatus.OkApplicationsHealthy or VMHeartbeatStatus.OkApplicationsCritical;
-
-    // A link-local address says that the interface is up, not that somebody can reach the guest.
-    private static bool IsReachable(string address) =>
-        !address.StartsWith("fe80:", StringComparison.OrdinalIgnoreCase) && !address.StartsWith("169.254.", StringComparison.Ordinal);
 
     private static string Names(CommandContext context, IReadOnlyList<Guid> machines) =>
         string.Join(", ", machines.Select(id => $"'{context.Service<IMachines>().Find(id)?.Name}'"));

@@ -1,3 +1,4 @@
+using System.Net;
 using Vireo.Machines;
 using Vireo.Machines.GuestAgents;
 using Vireo.Machines.States;
@@ -92,16 +93,13 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
         try
         {
             var interfaces = await machine.GuestAgent.GetInterfacesAsync(stop);
-            var next = interfaces
-                .Where(one => one.MacAddress.Length == 12)
-                .GroupBy(one => one.MacAddress, StringComparer.Ordinal)
-                .ToDictionary(one => one.Key, one => one.SelectMany(Texts).ToArray(), StringComparer.Ordinal);
+            var next = ByAdapter(interfaces);
             lock (_change)
             {
                 stop.ThrowIfCancellationRequested();
                 if (Same(next, _addresses))
                 {
-                    return next.Values.Any(addresses => addresses.Length > 0);
+                    return Vireo.Commands.Services.MachineStatus.IsReachable(next);
                 }
 
                 _addresses = next;
@@ -109,7 +107,7 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
 
             changed();
 
-            return next.Values.Any(addresses => addresses.Length > 0);
+            return Vireo.Commands.Services.MachineStatus.IsReachable(next);
         }
         catch (MachineException)
         {
@@ -118,9 +116,17 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
         }
     }
 
+    /// <summary>What others can use of a guest's answer, by MAC address: agents report the loopback interface too, with a MAC address of zeros.</summary>
+    internal static Dictionary<string, string[]> ByAdapter(IReadOnlyList<GuestInterface> interfaces) => interfaces
+        .Where(one => one.MacAddress.Length == 12 && one.MacAddress.AsSpan().ContainsAnyExcept('0'))
+        .GroupBy(one => one.MacAddress, StringComparer.Ordinal)
+        .Select(one => (one.Key, Addresses: one.SelectMany(Texts).ToArray()))
+        .Where(one => one.Addresses.Length > 0)
+        .ToDictionary(one => one.Key, one => one.Addresses, StringComparer.Ordinal);
+
     // IPv4 first: scripts take the first address.
     private static IEnumerable<string> Texts(GuestInterface one) =>
-        one.Addresses.OrderBy(address => address.Address.AddressFamily).Select(address => address.Address.ToString());
+        one.Addresses.Where(address => !IPAddress.IsLoopback(address.Address)).OrderBy(address => address.Address.AddressFamily).Select(address => address.Address.ToString());
 
     private static bool Same(IReadOnlyDictionary<string, string[]> a, IReadOnlyDictionary<string, string[]> b) =>
         a.Count == b.Count && a.All(pair => b.TryGetValue(pair.Key, out var other) && pair.Value.SequenceEqual(other, StringComparer.Ordinal));
