@@ -46,7 +46,7 @@ public sealed class ControlGroup
             {
                 if (isUnified)
                 {
-                    EnableControllers(parent);
+                    EnableController(parent, controller);
                 }
 
                 var folder = Path.Combine(parent, name);
@@ -153,13 +153,12 @@ public sealed class ControlGroup
         }
     }
 
-    private static void EnableControllers(string parent)
+    // The hierarchy hands it to our parent group, and that to the groups below. What is on already stays on.
+    private static void EnableController(string parent, string controller)
     {
         Directory.CreateDirectory(parent);
-        foreach (var folder in new[] { Path.GetDirectoryName(parent)!, parent })
-        {
-            Write(folder, "cgroup.subtree_control", "+cpu +memory");
-        }
+        Write(Path.GetDirectoryName(parent)!, "cgroup.subtree_control", "+" + controller);
+        Write(parent, "cgroup.subtree_control", "+" + controller);
     }
 
     private static void Write(string folder, string file, string value) => File.WriteAllText(Path.Combine(folder, file), value);
