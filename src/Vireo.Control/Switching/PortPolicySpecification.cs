@@ -121,6 +121,18 @@ public sealed record PortPolicySpecification
     /// <summary>Most bits a second that may be sent; zero is no limit.</summary>
     public long MaximumBandwidth { get; init; }
 
+    /// <summary>Least part of what a receiver can take, as a weight of 1 to 100, on a switch with weights; zero is none.</summary>
+    public int MinimumBandwidthWeight { get; init; }
+
+    /// <summary>Least bits a second, on a switch with absolute minimums; zero is none.</summary>
+    public long MinimumBandwidthAbsolute { get; init; }
+
+    /// <summary>
+    /// A frame that waits behind more bytes than these, in a queue that the port's limits or receivers made, is marked "congestion experienced" if
+    /// its ends understand that (RFC 3168); zero marks none.
+    /// </summary>
+    public int EcnThreshold { get; init; } = 100_000;
+
     /// <summary>The priority that the guest gives its frames is kept.</summary>
     public bool PriorityTag { get; init; } = true;
 

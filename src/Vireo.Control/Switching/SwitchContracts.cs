@@ -13,13 +13,30 @@ public enum SwitchKind
     External,
 }
 
+/// <summary>How minimum bandwidth is given on a switch.</summary>
+public enum MinimumBandwidthMode
+{
+    /// <summary>Not at all.</summary>
+    None,
+
+    /// <summary>As weights, 1 to 100.</summary>
+    Weight,
+
+    /// <summary>In bits a second.</summary>
+    Absolute,
+}
+
 /// <summary>A switch that should exist.</summary>
 /// <param name="Id">Key of the switch.</param>
 /// <param name="Name">For messages and traces.</param>
 /// <param name="Kind">What it connects.</param>
 /// <param name="ExternalInterface">Network interface that is the uplink (external switches).</param>
 /// <param name="Nat">The switch has a gateway with address translation and DHCP of its own (internal switches).</param>
-public sealed record SwitchSpecification(Guid Id, string Name, SwitchKind Kind, string? ExternalInterface = null, bool Nat = false);
+/// <param name="BandwidthMode">How the minimum bandwidth of its ports is given.</param>
+/// <param name="DefaultFlowMinimumBandwidth">Minimum of all ports without one of their own together, as the mode has it; zero leaves it to the plane.</param>
+public sealed record SwitchSpecification(
+    Guid Id, string Name, SwitchKind Kind, string? ExternalInterface = null, bool Nat = false, MinimumBandwidthMode BandwidthMode = MinimumBandwidthMode.None,
+    long DefaultFlowMinimumBandwidth = 0);
 
 /// <summary>What stands behind a port.</summary>
 public enum PortKind

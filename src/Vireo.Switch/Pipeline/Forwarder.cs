@@ -12,7 +12,7 @@ namespace Vireo.Switch.Pipeline;
 /// A batch is brought to its end before the next begins. Frames are grouped by receiver, so each receiver's stages and queue are
 /// visited once per batch, and the order of frames between two ports is kept.
 /// </remarks>
-internal sealed class Forwarder(TimeProvider clock)
+internal sealed partial class Forwarder(TimeProvider clock)
 {
     private static readonly DropReason s_storm = DropReason.Register("StormLimit");
     private readonly FrameBatch _ingress = new();
@@ -36,6 +36,7 @@ internal sealed class Forwarder(TimeProvider clock)
     {
         var batch = _ingress;
         var policy = source.Policy;
+        _sender = source;
         ParseArrived(source, policy, batch);
         RunIngress(source, policy, batch, 0);
         batch.Clear();
@@ -46,7 +47,7 @@ internal sealed class Forwarder(TimeProvider clock)
     public long Tick(PortState port)
     {
         var policy = port.Policy;
-        var next = long.MaxValue;
+        var next = ServeWaiting(port);
         if (!policy.Ticks)
         {
             return next;
@@ -81,6 +82,7 @@ internal sealed class Forwarder(TimeProvider clock)
                 break;
             }
 
+            _sender = port;
             Reparse(_ingress, policy.Depth, port.Dropped);
             RunIngress(port, policy, _ingress, index + 1);
             _ingress.Clear();
@@ -94,6 +96,7 @@ internal sealed class Forwarder(TimeProvider clock)
                 break;
             }
 
+            _sender = null;
             Reparse(_egress, policy.Depth, port.Dropped);
             RunEgress(port, policy, _egress, index - 1);
             _egress.Clear();
@@ -375,7 +378,8 @@ internal sealed class Forwarder(TimeProvider clock)
     }
 
     /// <summary>Puts tags in, does what the receiver cannot, and transmits.</summary>
-    private void HandOver(PortState receiver, FrameBatch batch)
+    /// <returns>The first frame that the receiver had no room for, if <paramref name="refusals"/> keeps such frames; else the greatest number.</returns>
+    private int HandOverNow(PortState receiver, FrameBatch batch, Refusals refusals)
     {
         var mustCut = false;
         foreach (var index in batch.Live)
@@ -395,11 +399,10 @@ internal sealed class Forwarder(TimeProvider clock)
         if (mustCut)
         {
             CutAndTransmit(receiver, batch);
+            return int.MaxValue;
         }
-        else
-        {
-            Transmit(receiver, batch);
-        }
+
+        return Transmit(receiver, batch, refusals);
     }
 
     /// <summary>Does what the receiver cannot.</summary>
@@ -436,7 +439,7 @@ internal sealed class Forwarder(TimeProvider clock)
             {
                 if (_cut.IsFull)
                 {
-                    Transmit(receiver, _cut);
+                    Transmit(receiver, _cut, Refusals.Drop);
                     _cut.Clear();
                 }
 
@@ -448,18 +451,19 @@ internal sealed class Forwarder(TimeProvider clock)
             }
         }
 
-        Transmit(receiver, _cut);
+        Transmit(receiver, _cut, Refusals.Drop);
         _cut.Clear();
     }
 
-    private static void Transmit(PortState receiver, FrameBatch batch)
+    private int Transmit(PortState receiver, FrameBatch batch, Refusals refusals)
     {
         if (batch.Live.IsEmpty)
         {
-            return;
+            return int.MaxValue;
         }
 
         receiver.BackEnd.Transmit(batch);
+        var refused = refusals == Refusals.Drop ? int.MaxValue : KeepRefused(receiver, batch, refusals);
         batch.Compact(receiver.Dropped);
         long bytes = 0;
         foreach (var index in batch.Live)
@@ -469,6 +473,7 @@ internal sealed class Forwarder(TimeProvider clock)
 
         receiver.FramesOut += batch.Live.Length;
         receiver.BytesOut += bytes;
+        return refused;
     }
 
     private static void Reparse(FrameBatch batch, HeaderDepth depth, long[] dropped)

@@ -61,13 +61,17 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
 
         if (asked.MaximumBandwidth > 0)
         {
-            Add($"{MaximumBandwidthStage.StageName} {asked.MaximumBandwidth}", () => new MaximumBandwidthStage(asked.MaximumBandwidth, _clock));
+            Add(
+                $"{MaximumBandwidthStage.StageName} {asked.MaximumBandwidth} {asked.EcnThreshold}",
+                () => new MaximumBandwidthStage(asked.MaximumBandwidth, _clock, asked.EcnThreshold));
         }
 
         return new PortPolicy(stages, vlans)
         {
             Mirroring = asked.Mirroring,
             StormLimit = asked.StormLimit,
+            MinimumBandwidth = asked.MinimumBandwidthWeight > 0 ? asked.MinimumBandwidthWeight : asked.MinimumBandwidthAbsolute,
+            MarkAboveBytes = asked.EcnThreshold,
             PrimaryVlan = settings.VlanMode == PortVlanMode.Private ? (ushort)asked.PrimaryVlanId : (ushort)0,
             SecondaryVlans = settings.VlanMode == PortVlanMode.Private ? [.. (asked.SecondaryVlanIds ?? []).Select(vlan => (ushort)vlan)] : [],
             IsTagged = settings.VlanMode == PortVlanMode.Trunk,
@@ -89,7 +93,11 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
 
     /// <summary>Lets everything through, tagged where it belongs to a VLAN: an uplink.</summary>
     public PortPolicy CompileUplink() =>
-        new([new CompiledStage(AddressWatchStage.StageName, new AddressWatchStage(_clock))], VlanSet.All) { IsTagged = true };
+        new([new CompiledStage(AddressWatchStage.StageName, new AddressWatchStage(_clock))], VlanSet.All)
+        {
+            IsTagged = true,
+            MarkAboveBytes = new PortPolicySpecification().EcnThreshold,
+        };
 
     private static VlanSet AddVlan(PortSettings settings, PortPolicySpecification asked, Action<string, Func<IStage>> add)
     {

@@ -45,6 +45,7 @@ internal static class PolicyRules
             faults.Add(string.Create(CultureInfo.InvariantCulture, $"The maximum bandwidth {policy.MaximumBandwidth} is not possible; use bits per second up to {BandwidthMax}, or 0 for no limit."));
         }
 
+        ValidateMinimum(policy, faults);
         if (policy.Acls?.Count > AclsMax || policy.ExtendedAcls?.Count > AclsMax)
         {
             faults.Add($"A port can have at most {AclsMax} access rules of a kind.");
@@ -56,6 +57,37 @@ internal static class PolicyRules
         }
 
         ExtendedRule.Validate(policy.ExtendedAcls ?? [], faults);
+    }
+
+    private static void ValidateMinimum(PortPolicySpecification policy, List<string> faults)
+    {
+        const int weightMax = 100;
+        if (policy.MinimumBandwidthWeight is < 0 or > weightMax)
+        {
+            faults.Add($"The minimum bandwidth weight {policy.MinimumBandwidthWeight} is not possible; use 1 to {weightMax}, or 0 for none.");
+        }
+
+        if (policy.MinimumBandwidthAbsolute is < 0 or > BandwidthMax)
+        {
+            faults.Add(string.Create(
+                CultureInfo.InvariantCulture, $"The minimum bandwidth {policy.MinimumBandwidthAbsolute} is not possible; use bits per second up to {BandwidthMax}, or 0 for none."));
+        }
+
+        if (policy is { MinimumBandwidthWeight: > 0, MinimumBandwidthAbsolute: > 0 })
+        {
+            faults.Add("A port has a minimum bandwidth as a weight or in bits per second, not both.");
+        }
+
+        if (policy.MaximumBandwidth > 0 && policy.MinimumBandwidthAbsolute > policy.MaximumBandwidth)
+        {
+            faults.Add(string.Create(
+                CultureInfo.InvariantCulture, $"The minimum bandwidth {policy.MinimumBandwidthAbsolute} is above the maximum {policy.MaximumBandwidth}; make one of them fit the other."));
+        }
+
+        if (policy.EcnThreshold < 0)
+        {
+            faults.Add($"The ECN threshold {policy.EcnThreshold} is not possible; use a number of bytes, or 0 for none.");
+        }
     }
 
     private static void ValidateTrunk(PortPolicySpecification policy, List<string> faults)

@@ -42,6 +42,12 @@ internal sealed class PortPolicy
     /// <summary>Broadcast, multicast and unknown frames a second; zero is no limit.</summary>
     public int StormLimit { get; init; }
 
+    /// <summary>Minimum bandwidth as the switch's mode has it, a weight or bits a second; zero is none.</summary>
+    public long MinimumBandwidth { get; init; }
+
+    /// <summary>See <see cref="Stages.HoldQueue.TryAdd"/>.</summary>
+    public int MarkAboveBytes { get; init; }
+
     /// <summary>Primary VLAN of a port in private mode, else zero.</summary>
     public ushort PrimaryVlan { get; init; }
 

@@ -1,4 +1,5 @@
 using Vireo.Switch.Ports;
+using Vireo.Switch.Scheduling;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Pipeline;
@@ -42,6 +43,12 @@ internal sealed class PortState
 
     /// <summary>The port's place in its switch.</summary>
     public ushort Slot { get; set; }
+
+    /// <summary>Part that the port gets of what a receiver can take, in proportion to the other ports' of its switch; zero is the default bucket.</summary>
+    public double Share { get; set; }
+
+    /// <summary>Shares what the port can take; null until the switch shares bandwidth.</summary>
+    public EgressScheduler? Scheduler { get; set; }
 
     /// <summary>Frames on their way to this port, as indices of the batch in hand.</summary>
     public ushort[] Pending { get; } = new ushort[FrameBatch.FramesMax];

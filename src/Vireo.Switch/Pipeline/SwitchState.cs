@@ -16,6 +16,8 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// <summary>The same of an address behind an uplink or of the management operating system, of which less is heard.</summary>
     public const uint TrustedAgeingSeconds = 1200;
 
+    private MinimumBandwidthMode _bandwidthMode;
+    private long _defaultFlow;
     private ushort[]? _primaryOf;
     private PortState?[] _bySlot = new PortState?[16];
 
@@ -33,6 +35,12 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
 
     /// <summary>The ports, in no order; replaced as a whole.</summary>
     public PortState[] Ports { get; private set; } = [];
+
+    /// <summary>Whether a port has a minimum bandwidth, so that what receivers can take is shared.</summary>
+    public bool HasShares { get; private set; }
+
+    /// <summary>Part of all ports without a minimum of their own together, see <see cref="PortState.Share"/>.</summary>
+    public double DefaultShare { get; private set; } = 1;
 
     /// <summary>The port at <paramref name="slot"/>, or null.</summary>
     public PortState? At(int slot) => _bySlot[slot];
@@ -63,6 +71,8 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
         _bySlot[port.Slot] = null;
         Addresses.Forget(port.Slot);
         Owners.Forget(port.Slot);
+        port.Scheduler?.Clear();
+        port.Scheduler = null;
         port.Switch = null;
         Ports = [.. Ports.Where(other => other != port)];
         PoliciesChanged();
@@ -74,10 +84,21 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// </summary>
     public ushort LearningVlan(ushort vlan) => _primaryOf is { } map ? map[vlan & 0xFFF] : vlan;
 
+    /// <summary>Sets how minimum bandwidth is given.</summary>
+    /// <param name="mode">Weights, bits a second, or not at all.</param>
+    /// <param name="defaultFlow">Minimum of the ports without one together; zero leaves it to the switch.</param>
+    public void SetBandwidth(MinimumBandwidthMode mode, long defaultFlow)
+    {
+        _bandwidthMode = mode;
+        _defaultFlow = defaultFlow;
+        PoliciesChanged();
+    }
+
     /// <summary>A port has another policy: finds again what the switch needs to know of all of them.</summary>
     public void PoliciesChanged()
     {
         Watchers = [.. Ports.Where(port => port.Policy.Mirroring == PortMirroring.Destination)];
+        UpdateShares();
         if (Array.TrueForAll(Ports, port => port.Policy.PrimaryVlan == 0))
         {
             _primaryOf = null;
@@ -99,5 +120,29 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
         }
 
         _primaryOf = map;
+    }
+
+    private void UpdateShares()
+    {
+        double sum = 0;
+        var least = double.MaxValue;
+        long link = 0;
+        foreach (var port in Ports)
+        {
+            port.Share = _bandwidthMode == MinimumBandwidthMode.None ? 0 : port.Policy.MinimumBandwidth;
+            sum += port.Share;
+            least = port.Share > 0 ? Math.Min(least, port.Share) : least;
+            link = Math.Max(link, port.BackEnd.LinkBitsPerSecond);
+            port.Scheduler?.SetLink(port.BackEnd.LinkBitsPerSecond);
+        }
+
+        HasShares = sum > 0;
+
+        // Those without a minimum are not forgotten: with weights they count like the least one possible, with bits a second they have what
+        // the others leave of the link, a hundredth of it if nothing is left, or as much as the least reservation where no speed is known.
+        DefaultShare = _defaultFlow > 0 ? _defaultFlow
+            : _bandwidthMode != MinimumBandwidthMode.Absolute || !HasShares ? 1
+            : link == 0 ? least
+            : Math.Max(link - sum, link / 100.0);
     }
 }

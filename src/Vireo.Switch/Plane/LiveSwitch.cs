@@ -52,7 +52,7 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         if (interfaceName is not null)
         {
             NetworkInterfaces.SetUp(interfaceName, up: true);
-            next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(reactor, PacketSocket.Open(interfaceName)));
+            next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(reactor, PacketSocket.Open(interfaceName), NetworkInterfaces.SpeedOf(interfaceName)));
         }
 
         var previous = Uplink;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Vireo.Control.Switching;
 using Vireo.Platform.Net;
@@ -38,6 +39,21 @@ internal static class SpecificationRules
         if (asked.Nat && asked.Kind != SwitchKind.Internal)
         {
             faults.Add($"The switch '{asked.Name}' is not internal, so it cannot have address translation.");
+        }
+
+        const int weightMax = 100;
+        const long bandwidthMax = 1_000_000_000_000;
+        var flowMax = asked.BandwidthMode switch
+        {
+            MinimumBandwidthMode.Weight => weightMax,
+            MinimumBandwidthMode.Absolute => bandwidthMax,
+            _ => 0,
+        };
+        if (asked.DefaultFlowMinimumBandwidth < 0 || asked.DefaultFlowMinimumBandwidth > flowMax)
+        {
+            faults.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The default flow's minimum bandwidth {asked.DefaultFlowMinimumBandwidth} is not possible on the switch '{asked.Name}'; it goes from 0 to {flowMax} there."));
         }
 
         return faults;

@@ -89,9 +89,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         try
         {
             RequireUplink(asked);
+            RequireBandwidth(asked, _ports.Values.Select(port => port.Specification));
             var isNew = !_switches.TryGetValue(asked.Id, out var live);
             live ??= CreateSwitch(asked);
             await SetUplinkAsync(live, asked);
+            await SetBandwidthAsync(live, asked);
             live.Specification = asked;
             live.Fault = null;
             if (isNew)
@@ -149,6 +151,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         try
         {
             RequireFree(asked);
+            if (asked.SwitchId is { } on)
+            {
+                RequireBandwidth(_switches[on].Specification, _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id).Append(asked));
+            }
+
             _ports.TryGetValue(asked.Id, out var live);
             var isSame = live is { State.BackEnd.IsLost: false } && AreSame(live.Specification, asked);
             if (isSame && asked.Kind == PortKind.VhostUser && _isStored)
@@ -306,6 +313,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         }
     }
 
+    private static void RequireBandwidth(SwitchSpecification on, IEnumerable<PortSpecification> ports) => BandwidthRules.Require(
+        on, ports.Where(port => port.SwitchId == on.Id), on.ExternalInterface is { } uplink ? NetworkInterfaces.SpeedOf(uplink) : 0);
+
+    private Task SetBandwidthAsync(LiveSwitch live, SwitchSpecification asked) =>
+        _reactor.InvokeAsync(() => live.State.SetBandwidth(asked.BandwidthMode, asked.DefaultFlowMinimumBandwidth));
+
     private LiveSwitch CreateSwitch(SwitchSpecification asked) =>
         new(asked, new SwitchState(
             asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64()),
@@ -439,6 +452,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var live = CreateSwitch(record.Switch);
         live.NatSubnet = record.NatSubnet is null ? null : IPv4Subnet.Parse(record.NatSubnet);
         _switches.Add(record.Switch.Id, live);
+        await SetBandwidthAsync(live, record.Switch);
         try
         {
             RequireUplink(record.Switch);

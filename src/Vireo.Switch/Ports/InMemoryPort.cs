@@ -19,6 +19,12 @@ internal sealed class InMemoryPort(int ringFrames = 256, int frameBytesMax = 204
     /// <inheritdoc/>
     public override PortCapabilities Capabilities => Offered;
 
+    /// <summary>Set to look like a link of this speed.</summary>
+    public long Speed { get; set; }
+
+    /// <inheritdoc/>
+    public override long LinkBitsPerSecond => Speed;
+
     /// <inheritdoc/>
     public override void Start(PortState port, Forwarder forwarder)
     {
@@ -70,11 +76,13 @@ internal sealed class InMemoryPort(int ringFrames = 256, int frameBytesMax = 204
     /// <inheritdoc/>
     public override void Transmit(FrameBatch batch)
     {
-        foreach (var index in batch.Live)
+        var live = batch.Live;
+        for (var position = 0; position < live.Length; position++)
         {
-            if (!_out.TryEnqueue(batch.Bytes(index)))
+            if (!_out.TryEnqueue(batch.Bytes(live[position])))
             {
-                batch.Drop(index, DropReason.QueueFull);
+                RefuseFrom(batch, position);
+                return;
             }
         }
     }

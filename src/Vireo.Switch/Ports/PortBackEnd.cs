@@ -36,12 +36,27 @@ internal abstract class PortBackEnd
     /// <summary>What stood behind the port was taken away, and only making the port anew brings it back. Readable from any thread.</summary>
     public virtual bool IsLost => false;
 
+    /// <summary>Speed of the link in bits a second, or zero when there is none or it is not known. Readable from any thread.</summary>
+    public virtual long LinkBitsPerSecond => 0;
+
     /// <summary>Starts to receive.</summary>
     public abstract void Start(PortState port, Forwarder forwarder);
 
     /// <summary>Stops receiving and closes everything.</summary>
     public abstract void Stop();
 
-    /// <summary>Hands over the live frames of <paramref name="batch"/>, in order, and drops, with a reason, those the receiver has no room for.</summary>
+    /// <summary>
+    /// Hands over the live frames of <paramref name="batch"/>, in order. Drops, with a reason, those that the receiver cannot take, and behind the
+    /// first one that there was no room for (<see cref="DropReason.QueueFull"/>) all.
+    /// </summary>
     public abstract void Transmit(FrameBatch batch);
+
+    /// <summary>Drops the live frames of <paramref name="batch"/> from the one at <paramref name="position"/> on for want of room.</summary>
+    protected static void RefuseFrom(FrameBatch batch, int position)
+    {
+        foreach (var index in batch.Live[position..])
+        {
+            batch.Drop(index, DropReason.QueueFull);
+        }
+    }
 }

@@ -93,14 +93,25 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
     public override void Transmit(FrameBatch batch)
     {
         Span<byte> header = stackalloc byte[TapDevice.HeaderBytes];
-        foreach (var index in batch.Live)
+        var live = batch.Live;
+        for (var position = 0; position < live.Length; position++)
         {
+            var index = live[position];
             NetworkHeader.Encode(batch[index].Offload, header);
             var result = tap.Send(header, batch.Bytes(index));
-            if (result != 0)
+            if (result == 0)
             {
-                batch.Drop(index, ReasonOf(result));
+                continue;
             }
+
+            var reason = ReasonOf(result);
+            if (reason == DropReason.QueueFull)
+            {
+                RefuseFrom(batch, position);
+                return;
+            }
+
+            batch.Drop(index, reason);
         }
     }
 

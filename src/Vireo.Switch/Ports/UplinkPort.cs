@@ -11,7 +11,7 @@ namespace Vireo.Switch.Ports;
 /// A network interface of the management operating system as the way out. It keeps working for the management operating system; what
 /// that sends through it is not seen here.
 /// </summary>
-internal sealed class UplinkPort(Reactor reactor, PacketSocket socket) : PortBackEnd, IReactorHandler
+internal sealed class UplinkPort(Reactor reactor, PacketSocket socket, long linkBitsPerSecond) : PortBackEnd, IReactorHandler
 {
     private const int NetworkDown = 100;
 
@@ -22,6 +22,9 @@ internal sealed class UplinkPort(Reactor reactor, PacketSocket socket) : PortBac
 
     /// <inheritdoc/>
     public override bool IsConnected => Volatile.Read(ref _port) is not null && !_isDown;
+
+    /// <inheritdoc/>
+    public override long LinkBitsPerSecond => linkBitsPerSecond;
 
     /// <inheritdoc/>
     public override PortCapabilities Capabilities => new(Checksum: true, Tcp4: true, Tcp6: true, Udp: false);
@@ -87,14 +90,25 @@ internal sealed class UplinkPort(Reactor reactor, PacketSocket socket) : PortBac
     public override void Transmit(FrameBatch batch)
     {
         Span<byte> header = stackalloc byte[PacketSocket.HeaderBytes];
-        foreach (var index in batch.Live)
+        var live = batch.Live;
+        for (var position = 0; position < live.Length; position++)
         {
+            var index = live[position];
             NetworkHeader.Encode(batch[index].Offload, header);
             var result = socket.Send(header, batch.Bytes(index));
-            if (result != 0)
+            if (result == 0)
             {
-                batch.Drop(index, TapPort.ReasonOf(result));
+                continue;
             }
+
+            var reason = TapPort.ReasonOf(result);
+            if (reason == DropReason.QueueFull)
+            {
+                RefuseFrom(batch, position);
+                return;
+            }
+
+            batch.Drop(index, reason);
         }
     }
 }

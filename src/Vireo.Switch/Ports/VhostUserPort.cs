@@ -150,12 +150,19 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
             return;
         }
 
-        foreach (var index in batch.Live[GiveRuns(queue, batch)..])
+        var live = batch.Live;
+        for (var position = GiveRuns(queue, batch); position < live.Length; position++)
         {
-            var reason = Give(queue, batch, index);
+            var reason = Give(queue, batch, live[position]);
+            if (reason == DropReason.QueueFull)
+            {
+                RefuseFrom(batch, position);
+                break;
+            }
+
             if (reason != DropReason.None)
             {
-                batch.Drop(index, reason);
+                batch.Drop(live[position], reason);
             }
         }
 

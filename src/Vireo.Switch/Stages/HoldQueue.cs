@@ -1,3 +1,4 @@
+using Vireo.Switch.Scheduling;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -7,11 +8,11 @@ namespace Vireo.Switch.Stages;
 /// caller's to drop; nothing is allocated after the ring was made.
 /// </summary>
 /// <param name="capacityBytes">Room for frames.</param>
-internal sealed class HoldQueue(int capacityBytes)
+/// <param name="framesMax">Most frames.</param>
+internal sealed class HoldQueue(int capacityBytes, int framesMax = 4096)
 {
-    private const int FramesMax = 4096;
     private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(capacityBytes);
-    private readonly Held[] _frames = new Held[FramesMax];
+    private readonly Held[] _frames = new Held[framesMax];
     private int _first;
     private int _count;
     private int _head;
@@ -27,11 +28,17 @@ internal sealed class HoldQueue(int capacityBytes)
     public int NextLength => _count == 0 ? 0 : _frames[_first].Length;
 
     /// <summary>Copies a frame.</summary>
+    /// <param name="batch">Where it is.</param>
+    /// <param name="index">Its index.</param>
+    /// <param name="markAbove">
+    /// A frame that finds more bytes than these waiting is told so, if its ends understand that (RFC 3168, with the one threshold of RFC 8257
+    /// 3.1); zero tells nobody.
+    /// </param>
     /// <returns>False when there is no room.</returns>
-    public bool TryAdd(FrameBatch batch, int index)
+    public bool TryAdd(FrameBatch batch, int index, int markAbove = 0)
     {
         ref var frame = ref batch[index];
-        if (_count == FramesMax || frame.Length > capacityBytes - _used)
+        if (_count == framesMax || frame.Length > capacityBytes - _used)
         {
             return false;
         }
@@ -41,7 +48,8 @@ internal sealed class HoldQueue(int capacityBytes)
         var first = Math.Min(bytes.Length, capacityBytes - place);
         bytes[..first].CopyTo(_bytes.AsSpan(place));
         bytes[first..].CopyTo(_bytes);
-        _frames[(_first + _count) % FramesMax] = new Held(frame.Length, frame.VlanId, frame.Priority, frame.Offload);
+        _frames[(_first + _count) % framesMax] = new Held(
+            frame.Length, frame.VlanId, frame.Priority, frame.Offload, markAbove > 0 && _used > markAbove ? frame.Headers.NetworkOffset : (ushort)0);
         _count++;
         _used += bytes.Length;
         return true;
@@ -64,12 +72,34 @@ internal sealed class HoldQueue(int capacityBytes)
         ref var frame = ref batch[batch.Commit(held.Length, held.Offload)];
         frame.VlanId = held.VlanId;
         frame.Priority = held.Priority;
-        _first = (_first + 1) % FramesMax;
+        if (held.MarkAt != 0)
+        {
+            CongestionMark.Set(room[..held.Length], held.MarkAt);
+        }
+
+        _first = (_first + 1) % framesMax;
         _count--;
         _head = (_head + held.Length) % capacityBytes;
         _used -= held.Length;
         return true;
     }
 
-    private readonly record struct Held(int Length, ushort VlanId, byte Priority, FrameOffload Offload);
+    /// <summary>The frame that was taken last is the oldest again. Nothing may have been added since.</summary>
+    public void TakeBack()
+    {
+        _first = (_first + framesMax - 1) % framesMax;
+        _count++;
+        var length = _frames[_first].Length;
+        _head = (_head + capacityBytes - length) % capacityBytes;
+        _used += length;
+    }
+
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        _count = 0;
+        _used = 0;
+    }
+
+    private readonly record struct Held(int Length, ushort VlanId, byte Priority, FrameOffload Offload, ushort MarkAt);
 }

@@ -18,14 +18,17 @@ internal sealed class MaximumBandwidthStage : ITickingStage
     private readonly TimeProvider _clock;
     private readonly double _bytesPerTick;
     private readonly double _burstBytes;
+    private readonly int _markAbove;
     private double _tokens;
     private long _filledAt;
 
     /// <summary>A full bucket.</summary>
     /// <param name="bitsPerSecond">The limit.</param>
     /// <param name="clock">The switch's.</param>
-    public MaximumBandwidthStage(long bitsPerSecond, TimeProvider clock)
+    /// <param name="markAbove">See <see cref="HoldQueue.TryAdd"/>.</param>
+    public MaximumBandwidthStage(long bitsPerSecond, TimeProvider clock, int markAbove = 0)
     {
+        _markAbove = markAbove;
         const int longestFrame = FrameBatch.FrameBytesMax;
         var bytesPerSecond = bitsPerSecond / 8.0;
         _clock = clock;
@@ -56,7 +59,7 @@ internal sealed class MaximumBandwidthStage : ITickingStage
             {
                 _tokens -= batch[index].Length;
             }
-            else if (_queue.TryAdd(batch, index))
+            else if (_queue.TryAdd(batch, index, _markAbove))
             {
                 batch.Hold(index);
             }

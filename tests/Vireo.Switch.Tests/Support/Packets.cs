@@ -104,4 +104,31 @@ internal static class Packets
         payload.CopyTo(packet, header + (extension?.Length ?? 0));
         return Ethernet(to, from, isV6 ? (ushort)0x86DD : (ushort)0x0800, payload: packet);
     }
+
+    /// <summary>The same IPv4 or IPv6 frame with a value of the congestion field (RFC 3168 5).</summary>
+    public static byte[] WithEcn(byte[] frame, int ecn)
+    {
+        if (frame[12] == 0x86)
+        {
+            frame[15] = (byte)(ecn << 4);
+            return frame;
+        }
+
+        frame[15] = (byte)ecn;
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(24), 0);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(24), (ushort)~Checksum.Sum(frame.AsSpan(14, 20)));
+        return frame;
+    }
+
+    /// <summary>The congestion field.</summary>
+    public static int EcnOf(byte[] frame) => frame[12] == 0x86 ? (frame[15] >> 4) & 3 : frame[15] & 3;
+
+    /// <summary>The header's checksum is right, where there is one.</summary>
+    public static void AssertSoundIp(byte[] frame)
+    {
+        if (frame[12] == 0x08)
+        {
+            Assert.Equal(0xFFFF, Checksum.Sum(frame.AsSpan(14, 20)));
+        }
+    }
 }

@@ -45,9 +45,9 @@ internal sealed class TestSwitch
         return Compiler.Compile(settings, previous);
     }
 
-    public (InMemoryPort End, PortState Port) AddPort(PortPolicy policy)
+    public (InMemoryPort End, PortState Port) AddPort(PortPolicy policy, int frameBytesMax = FrameBatch.FrameBytesMax)
     {
-        var end = new InMemoryPort(frameBytesMax: FrameBatch.FrameBytesMax);
+        var end = new InMemoryPort(frameBytesMax: frameBytesMax);
         var port = new PortState(Guid.NewGuid(), policy, end);
         Switch.Add(port);
         end.Start(port, Forwarder);
