@@ -39,6 +39,12 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>Front-end socket of an open disk.</summary>
     public string DiskSocket(Guid disk) => Path.Combine(Run, "d", $"{disk:N}");
 
+    /// <summary>Front-end socket of a disk that is mounted into the host.</summary>
+    public string MountSocket(Guid mount) => Path.Combine(Run, "v", $"{mount:N}.sock");
+
+    /// <summary>The bytes of a disk that is mounted into the host, as a file.</summary>
+    public string MountFile(Guid mount) => Path.Combine(Run, "v", $"{mount:N}");
+
     /// <summary>Front-end socket of a switch port.</summary>
     public string PortSocket(Guid port) => Path.Combine(Run, "p", $"{port:N}");
 

@@ -62,7 +62,7 @@ public static class ImageFile
     {
         ".VHDX" or ".AVHDX" => DiskFormat.Vhdx,
         ".VHD" or ".AVHD" => DiskFormat.Vhd,
-        ".ISO" or ".RAW" or ".IMG" => DiskFormat.Raw,
+        ".ISO" or ".RAW" or ".IMG" or ".VFD" => DiskFormat.Raw,
         _ => null,
     };
 
@@ -151,7 +151,8 @@ public static class ImageFile
         var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
         try
         {
-            var format = options.Format ?? FormatByName(path) ?? Sniff(file);
+            // What a block device holds is written by whoever uses it, and is no image because it looks like one.
+            var format = options.Format ?? FormatByName(path) ?? (file.DeviceSectorBytes != 0 ? DiskFormat.Raw : Sniff(file));
 
             // In a VHD, bitmaps and data share pages of the file, which must not be reached on two ways.
             if (options.Direct && format != DiskFormat.Vhd)

@@ -14,6 +14,7 @@ using Vireo.Host.Api;
 using Vireo.Host.History;
 using Vireo.Host.Images;
 using Vireo.Host.Machines;
+using Vireo.Host.Mounts;
 using Vireo.Host.Planes;
 using Vireo.Host.Settings;
 using Vireo.Host.Store;
@@ -36,6 +37,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly HostState _state = new();
     private readonly MachineService _machines;
     private readonly SwitchService _switches;
+    private readonly MountService _mounts;
     private readonly EventLog _events;
     private readonly ILogger _log;
     private readonly Accounts _accounts;
@@ -43,8 +45,10 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private Task _starting = Task.CompletedTask;
 
     private HostAssembly(
-        WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, EventLog events, Accounts accounts, AutomaticActions actions)
+        WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, MountService mounts, EventLog events, Accounts accounts,
+        AutomaticActions actions)
     {
+        _mounts = mounts;
         _actions = actions;
         _application = application;
         _paths = paths;
@@ -97,8 +101,10 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IImages>(new ImageService(storage));
         MachineService? machines = null;
         SwitchService? switches = null;
+        MountService? mounts = null;
         builder.Services.AddSingleton<IMachines>(_ => machines!);
         builder.Services.AddSingleton<ISwitches>(_ => switches!);
+        builder.Services.AddSingleton<IMounts>(_ => mounts!);
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -111,10 +117,14 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running));
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
+        mounts = new MountService(storage, paths, new MountStore(paths.State), new FileDevice(paths, time), events)
+        {
+            MachineWith = path => machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => drive.Path == path) && machines.StatusOf(machine.Id).IsActive)?.Name,
+        };
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 
-        var host = new HostAssembly(application, paths, machines, switches, events, accounts, actions);
+        var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions);
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
@@ -142,6 +152,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     {
         await _machines.DisposeAsync();
         await _application.DisposeAsync();
+        _mounts.Dispose();
     }
 
     private void RestrictSocket()
@@ -212,7 +223,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     {
         try
         {
-            var failures = await _switches.ReconcileAsync(stopping);
+            var failures = await _mounts.ReconcileAsync(stopping);
+            failures = [.. failures, .. await _switches.ReconcileAsync(stopping)];
             failures = [.. failures, .. await _machines.ReconcileAsync(id => _switches.Find(id) is not null, stopping)];
             return failures.Count == 0 ? null : new Problem(string.Join(" ", failures), EveryoneTried: true);
         }

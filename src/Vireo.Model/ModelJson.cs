@@ -20,6 +20,7 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMDriveController))]
 [JsonSerializable(typeof(VMComponentObject))]
 [JsonSerializable(typeof(VirtualHardDisk))]
+[JsonSerializable(typeof(VirtualFloppyDisk))]
 [JsonSerializable(typeof(VhdCompactMode))]
 [JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(VMSwitch))]

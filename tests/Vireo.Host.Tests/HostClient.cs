@@ -22,9 +22,9 @@ internal sealed class HostClient(string root) : IDisposable
     };
 
     /// <summary>The records of a command.</summary>
-    public async Task<List<JsonObject>> RunAsync(string command, object parameters, bool whatIf = false)
+    public async Task<List<JsonObject>> RunAsync(string command, object parameters, bool whatIf = false, bool verbose = false)
     {
-        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, whatIf });
+        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, whatIf, verbose });
         var text = await response.Content.ReadAsStringAsync();
         return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject())];
     }

@@ -55,6 +55,22 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
         Assert.Equal(2, await CountNodesAsync());
     }
 
+    [FactNeeds(Need.HostDevices)]
+    [Requirement("VD-8")]
+    public async Task The_disk_of_a_running_machine_is_not_mounted_into_the_host()
+    {
+        await using (await guest.StartHostAsync())
+        {
+            using var client = guest.Client();
+            foreach (var readOnly in new[] { false, true })
+            {
+                var error = await client.ErrorAsync("Mount-VHD", new { Path = guest["guest.vhdx"], ReadOnly = readOnly });
+                Assert.Equal("ObjectInUse", (string?)error["errorId"]);
+                Assert.Contains($"'{Guest}'", (string?)error["message"], StringComparison.Ordinal);
+            }
+        }
+    }
+
     [Theory]
     [InlineData("host.change.stored")]
     [InlineData("live.drive.opened")]

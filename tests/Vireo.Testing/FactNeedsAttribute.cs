@@ -10,6 +10,9 @@ public enum Need
 
     /// <summary>The user that guests run as, and the right to become it.</summary>
     GuestsUser,
+
+    /// <summary>The right to mount, and a kernel with FUSE and loop devices.</summary>
+    HostDevices,
 }
 
 /// <summary>A test that is left out, and counted as left out, where something is missing that it cannot do without.</summary>
@@ -24,12 +27,7 @@ public sealed class FactNeedsAttribute : FactAttribute
         Need = need;
 
         // Allowed: nobody can install it on every machine that runs the tests; the report names and counts what was left out.
-        Skip = need switch
-        {
-            Need.PowerShell when FindPowerShell() is null => "PowerShell ('pwsh') is not on the path.",
-            Need.GuestsUser when !HasGuestsUser() => $"The tests do not run as root, or there is no user '{GuestsUser}' ('adduser --system --group --no-create-home {GuestsUser}').",
-            _ => null,
-        };
+        Skip = Lack(need);
     }
 
     /// <summary>What it needs.</summary>
@@ -39,6 +37,33 @@ public sealed class FactNeedsAttribute : FactAttribute
     public static string? FindPowerShell() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
         .Select(static folder => Path.Combine(folder, "pwsh")).FirstOrDefault(File.Exists);
 
+    /// <summary>Why what a test needs is not there; null when it is.</summary>
+    internal static string? Lack(Need need) => need switch
+    {
+        Need.PowerShell when FindPowerShell() is null => "PowerShell ('pwsh') is not on the path.",
+        Need.GuestsUser when !HasGuestsUser() => $"The tests do not run as root, or there is no user '{GuestsUser}' ('adduser --system --group --no-create-home {GuestsUser}').",
+        Need.HostDevices when !Environment.IsPrivilegedProcess || !File.Exists("/dev/fuse") || !File.Exists("/dev/loop-control") =>
+            "The tests do not run as root, or the kernel has no FUSE ('/dev/fuse') or no loop devices ('/dev/loop-control').",
+        _ => null,
+    };
+
     private static bool HasGuestsUser() =>
         Environment.IsPrivilegedProcess && File.ReadLines("/etc/passwd").Any(static line => line.StartsWith($"{GuestsUser}:", StringComparison.Ordinal));
+}
+
+/// <summary>As <see cref="FactNeedsAttribute"/>, for a test with data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class TheoryNeedsAttribute : TheoryAttribute
+{
+    /// <summary>Says what the test needs.</summary>
+    public TheoryNeedsAttribute(Need need)
+    {
+        Need = need;
+
+        // Allowed: nobody can install it on every machine that runs the tests; the report names and counts what was left out.
+        Skip = FactNeedsAttribute.Lack(need);
+    }
+
+    /// <summary>What it needs.</summary>
+    public Need Need { get; }
 }

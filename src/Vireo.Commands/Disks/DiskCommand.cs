@@ -36,7 +36,7 @@ public abstract class DiskCommand : MachineCommand
     }
 
     // The guest in a saved state remembers what the disk held.
-    private static void RefuseOfSaved(CommandContext context, string path)
+    private protected static void RefuseOfSaved(CommandContext context, string path)
     {
         var machines = context.Service<IMachines>();
         var owner = machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => string.Equals(drive.Path, path, StringComparison.Ordinal))

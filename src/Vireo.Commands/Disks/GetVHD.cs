@@ -9,10 +9,11 @@ namespace Vireo.Commands.Disks;
 /// <summary>Gets what virtual hard disks say of themselves.</summary>
 [Command("Get", "VHD", DefaultParameterSetName = "Path", CmdletClass = "Microsoft.Vhd.PowerShell.Cmdlets.GetVHD")]
 [OutputType(typeof(VirtualHardDisk))]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the file or the virtual machine does not exist")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the file or the virtual machine does not exist, or no disk is mounted with that number")]
 [CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "another program holds the file")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the file is not a disk that can be read")]
 [Example("Get-VHD /images/web1.vhdx", "Shows size, type and format of a disk.")]
+[Example("Get-VHD -DiskNumber 31", "Shows which disk is mounted under a number.")]
 public sealed class GetVHD : MachineCommand
 {
     /// <summary>Files; wildcards are allowed in the last part.</summary>
@@ -21,6 +22,11 @@ public sealed class GetVHD : MachineCommand
     [FilePath]
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
+
+    /// <summary>Number of a disk that is mounted.</summary>
+    [Parameter(ParameterSetName = "Disk", Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("Number")]
+    public uint? DiskNumber { get; set; }
 
     /// <summary>Ids of virtual machines whose disks are shown.</summary>
     [Parameter(ParameterSetName = "VMId", Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -35,7 +41,7 @@ public sealed class GetVHD : MachineCommand
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
-        foreach (var path in Path is null ? OfMachines(context) : Path.SelectMany(Expand))
+        foreach (var path in DiskNumber is { } number ? OfNumber(context, number) : Path is null ? OfMachines(context) : Path.SelectMany(Expand))
         {
             await GuardAsync(context, async () =>
             {
@@ -47,6 +53,17 @@ public sealed class GetVHD : MachineCommand
                 context.WriteObject(VhdMapper.Disk(await context.Service<IImages>().InspectAsync(path, context.Cancellation), context));
             });
         }
+    }
+
+    private static string[] OfNumber(CommandContext context, uint number)
+    {
+        if (context.Service<IMounts>().All.FirstOrDefault(disk => disk.Number == number) is { } mounted)
+        {
+            return [mounted.Path];
+        }
+
+        context.WriteError(Errors.Invalid($"No virtual hard disk is mounted as disk number {number}.", number));
+        return [];
     }
 
     private IEnumerable<string> OfMachines(CommandContext context)

@@ -9,7 +9,10 @@ namespace Vireo.Commands.Support;
 public static class VhdMapper
 {
     /// <summary>A disk.</summary>
-    public static VirtualHardDisk Disk(ImageInfo image, CommandContext context) => new()
+    public static VirtualHardDisk Disk(ImageInfo image, CommandContext context) =>
+        Disk(image, context, context.Service<IMounts>().All.FirstOrDefault(disk => disk.Path == image.Path));
+
+    private static VirtualHardDisk Disk(ImageInfo image, CommandContext context, MountedDisk? mounted) => new()
     {
         ComputerName = context.Service<IHostSettings>().Facts.Name,
         Path = image.Path,
@@ -26,5 +29,7 @@ public static class VhdMapper
         FragmentationPercentage = image.FragmentationPercent,
         Alignment = image.AlignmentBytes == 0 ? 1u : 0u,
         Attached = image.InUse,
+        DiskNumber = mounted?.Number,
+        DevicePath = mounted?.DevicePath,
     };
 }

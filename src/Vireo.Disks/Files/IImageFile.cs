@@ -18,6 +18,9 @@ public interface IImageFile : IDisposable
     /// </summary>
     bool MayWait => false;
 
+    /// <summary>Bytes of a sector when this is a block device; 0 for a file.</summary>
+    int DeviceSectorBytes => 0;
+
     /// <summary>Length in bytes now.</summary>
     long LengthBytes { get; }
 

@@ -27,6 +27,7 @@ public sealed class SystemImageFile : IImageFile
     {
         _file = file;
         MayWait = !file.IsInMemory();
+        DeviceSectorBytes = file.GetDeviceSectorBytes();
         IsReadOnly = isReadOnly;
         _lengthBytes = lengthBytes;
     }
@@ -39,6 +40,9 @@ public sealed class SystemImageFile : IImageFile
 
     /// <inheritdoc/>
     public bool MayWait { get; }
+
+    /// <inheritdoc/>
+    public int DeviceSectorBytes { get; }
 
     /// <inheritdoc/>
     public long LengthBytes => Volatile.Read(ref _lengthBytes);

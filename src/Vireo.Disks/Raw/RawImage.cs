@@ -7,6 +7,7 @@ namespace Vireo.Disks.Raw;
 public sealed class RawImage : IDiskImage, IPartialReader, IPlacedImage
 {
     private const int SectorBytes = 512;
+    private const int LargeSectorBytes = 4096;
     private readonly IImageFile _file;
     private readonly FlushRunner _flush;
 
@@ -16,7 +17,8 @@ public sealed class RawImage : IDiskImage, IPartialReader, IPlacedImage
         _file = file;
         _flush = new FlushRunner(file.Flush);
         var sizeBytes = (file.LengthBytes + SectorBytes - 1) / SectorBytes * SectorBytes;
-        Geometry = new BlockGeometry(sizeBytes, SectorBytes, SectorBytes);
+        var sectorBytes = file.DeviceSectorBytes == LargeSectorBytes ? LargeSectorBytes : SectorBytes;
+        Geometry = new BlockGeometry(sizeBytes, sectorBytes, sectorBytes);
         Capabilities = file.IsReadOnly
             ? new(ReadOnly: true, Capability.None, Capability.None, Capability.Native)
             : new(ReadOnly: false, Capability.Native, Capability.Native, Capability.Native);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Vireo.Commands.Services;
 using Vireo.Host.Machines;
+using Vireo.Host.Mounts;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Store;
@@ -13,6 +14,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(MachineRegistration))]
 [JsonSerializable(typeof(CreationIntent))]
 [JsonSerializable(typeof(RunningRecord))]
+[JsonSerializable(typeof(MountRecord))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>

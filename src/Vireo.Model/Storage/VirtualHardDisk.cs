@@ -93,7 +93,10 @@ public sealed class VirtualHardDisk : HyperV.PowerShell.VirtualizationObject
     /// <summary>Open: in a running machine, or mounted.</summary>
     public bool Attached { get; set; }
 
-    /// <summary>Block device number when mounted.</summary>
+    /// <summary>Block device when mounted, for example <c>/dev/loop0</c>.</summary>
+    public string? DevicePath { get; set; }
+
+    /// <summary>Number of the disk when mounted: the kernel's, which no other disk gets until the computer starts again.</summary>
     public uint? DiskNumber { get; set; }
 
     /// <summary>The same as <see cref="DiskNumber"/>.</summary>

@@ -30,6 +30,7 @@ public sealed unsafe partial class NativeFile : IDisposable
     private const int ZeroRange = 16; // FALLOC_FL_ZERO_RANGE
     private const int NoWait = 8; // RWF_NOWAIT
     private const nuint ShareRangeRequest = 0x4020940D; // FICLONERANGE
+    private const nuint SectorSizeRequest = 0x1268; // BLKSSZGET
 
     private int _descriptor;
 
@@ -51,6 +52,13 @@ public sealed unsafe partial class NativeFile : IDisposable
     /// <summary>Opens an existing file; null and the error number when the system refuses.</summary>
     public static NativeFile? TryOpen(string path, bool writable, out int error) =>
         TryOpen(path, (writable ? FlagReadWrite : FlagReadOnly) | FlagCloseOnExec, out error);
+
+    /// <summary>
+    /// Opens a block device for writing that nobody else uses: no file system is mounted from it or from a part of it, nothing stands on it. Null
+    /// and <see cref="Errno.Busy"/>, or another number, otherwise.
+    /// </summary>
+    public static NativeFile? TryOpenUnused(string path, bool writable, out int error) =>
+        TryOpen(path, (writable ? FlagReadWrite : FlagReadOnly) | FlagCloseOnExec | FlagExclusive, out error);
 
     /// <summary>
     /// Opens the file behind <paramref name="file"/> a second time, whatever its name is now: with its own flags, for example without the page
@@ -166,6 +174,15 @@ public sealed unsafe partial class NativeFile : IDisposable
         return Result(WriteVector(_descriptor, vector, count, offsetBytes, NoWait));
     }
 
+    /// <summary>Bytes of a sector of a block device; 0 when it is none.</summary>
+    public int GetDeviceSectorBytes()
+    {
+        var bytes = 0;
+
+        // SAFETY: the kernel writes one int, the local, and that only for a block device.
+        return Control(_descriptor, SectorSizeRequest, (nint)(&bytes)) == 0 ? bytes : 0;
+    }
+
     /// <summary>Whether the file is in memory alone (tmpfs, ramfs, hugetlbfs), so that no call ever waits for a disk.</summary>
     public bool IsInMemory()
     {
@@ -244,7 +261,7 @@ public sealed unsafe partial class NativeFile : IDisposable
         var range = new CloneRange(source.Descriptor, (ulong)sourceOffset, (ulong)lengthBytes, (ulong)offsetBytes);
 
         // SAFETY: range is a struct file_clone_range on the stack; the kernel only reads it.
-        return (int)Result(Control(_descriptor, ShareRangeRequest, &range));
+        return (int)Result(Control(_descriptor, ShareRangeRequest, (nint)(&range)));
     }
 
     /// <summary>
@@ -369,7 +386,7 @@ public sealed unsafe partial class NativeFile : IDisposable
 
     // ioctl is variadic; on Linux x86-64 and arm64 a pointer argument is passed the same way as in a fixed signature.
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
-    private static partial int Control(int descriptor, nuint request, CloneRange* range);
+    private static partial int Control(int descriptor, nuint request, nint argument);
 
     [LibraryImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
     private static partial nint CopyFileRange(int source, long* sourceOffset, int target, long* targetOffset, nuint length, uint flags);

@@ -5,16 +5,17 @@ namespace Vireo.Storage.Plane;
 
 /// <summary>
 /// What <c>vireo-storage serve</c> (and <c>vireo serve-disk</c>, which hands over to it) is asked to do:
-/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--layer KIND[=SETTING:VALUE,...]]...</c>.
+/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--layer KIND[=SETTING:VALUE,...]]...</c>.
 /// </summary>
 /// <param name="Attachment">Image and socket.</param>
 /// <param name="Open">How the image is opened.</param>
 /// <param name="Layers">From the image upwards.</param>
-internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOptions Open, IReadOnlyList<LayerSpecification> Layers)
+/// <param name="File">Where the disk's bytes appear as a file while it is served (<see cref="FuseFile"/>), or null.</param>
+internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOptions Open, IReadOnlyList<LayerSpecification> Layers, string? File = null)
 {
     /// <summary>One line of help.</summary>
     public const string Usage =
-        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--layer KIND[=SETTING:VALUE,...]]...";
+        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--layer KIND[=SETTING:VALUE,...]]...";
 
     private const int MaximumQueues = 8;
     private const int UsualQueues = 4;
@@ -25,6 +26,7 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
     {
         string? image = null;
         string? socket = null;
+        string? file = null;
         var frontEnd = FrontEndKind.Nbd;
         var open = new ImageOpenOptions();
         var queues = UsualQueues;
@@ -36,6 +38,9 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
             {
                 case "--socket":
                     socket = Value();
+                    break;
+                case "--file":
+                    file = Path.GetFullPath(Value());
                     break;
                 case "--vhost-user":
                     // With a path behind it, it says the socket too.
@@ -84,7 +89,9 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
             Path.GetFullPath(socket ?? throw new FormatException("--socket is missing")),
             queues,
             Direct: open.Direct);
-        return new ServeArguments(attachment, open, layers);
+        return file is null || frontEnd == FrontEndKind.Nbd
+            ? new ServeArguments(attachment, open, layers, file)
+            : throw new FormatException("--file shows what is served over NBD, and --vhost-user serves something else");
     }
 
     // KIND or KIND=SETTING:VALUE,...; a piece without a colon goes on with the value before it, for values that have commas themselves.

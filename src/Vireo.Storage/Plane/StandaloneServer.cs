@@ -3,15 +3,23 @@ using Microsoft.Extensions.Logging;
 using Vireo.Disks;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.Layers;
+using Vireo.Storage.NbdClient;
 using Vireo.Storage.Stacks;
 
 namespace Vireo.Storage.Plane;
 
-/// <summary>Serves one image without a plane, in the foreground: <c>vireo-storage serve IMAGE --socket PATH</c>. For tools, tests and benchmarks.</summary>
+/// <summary>
+/// Serves one image without a plane, in the foreground: <c>vireo-storage serve IMAGE --socket PATH</c>. For tools, tests and benchmarks, and for the
+/// host's mounted disks, whose image is the NBD address of the plane.
+/// </summary>
 internal static class StandaloneServer
 {
+    // A file system may stand on what is served: a server that is started again is waited for longer than a guest would wait.
+    private static readonly NbdClientOptions s_patient = NbdClientOptions.Default with { ReconnectFor = TimeSpan.FromMinutes(2) };
+
     /// <summary>Serves until SIGTERM or SIGINT, then closes the image cleanly and says what its layers tell.</summary>
     /// <exception cref="ImageException">The image cannot be opened, or not be closed cleanly.</exception>
+    /// <exception cref="IOException">The image cannot be shown as a file.</exception>
     /// <exception cref="FormatException">A layer cannot be made; the message says why.</exception>
     public static async Task<int> RunAsync(ServeArguments arguments, IReadOnlyList<IFrontEndFactory> frontEnds, TimeProvider time)
     {
@@ -23,7 +31,9 @@ internal static class StandaloneServer
         var catalog = LayerCatalog.BuiltIn(time);
         var attachment = arguments.Attachment;
         var layers = arguments.Layers.Select(specification => (Kind: Find(catalog, specification.Kind), Specification: specification)).ToList();
-        var image = ImageFile.Open(attachment.Path, arguments.Open);
+        var image = NbdAddress.IsNbd(attachment.Path)
+            ? await NbdImage.OpenAsync(attachment.Path, s_patient, time).ConfigureAwait(false)
+            : ImageFile.Open(attachment.Path, arguments.Open);
         var stack = new DiskStack(image, attachment.Path, violation => logger.LogViolation(violation.Message, violation.Cause));
         await using (stack.ConfigureAwait(false))
         {
@@ -38,7 +48,14 @@ internal static class StandaloneServer
             var frontEnd = frontEnds.First(factory => factory.Kind == attachment.FrontEnd).Start(new FrontEndContext(attachment, stack, loggers, time));
             await using (frontEnd.ConfigureAwait(false))
             {
-                await stop.Task.ConfigureAwait(false);
+                if (arguments.File is { } file)
+                {
+                    await FuseFile.ShowAsync(file, attachment.SocketPath, stack.Capabilities.ReadOnly, stop.Task).ConfigureAwait(false);
+                }
+                else
+                {
+                    await stop.Task.ConfigureAwait(false);
+                }
             }
 
             foreach (var (layer, (kind, _)) in stack.Layers.Zip(layers))
