@@ -223,6 +223,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     {
         try
         {
+            await _application.Services.GetRequiredService<IImages>().SetParentFoldersAsync(_application.Services.GetRequiredService<IHostSettings>().Current.ParentFolders ?? [], stopping);
             var failures = await _mounts.ReconcileAsync(stopping);
             failures = [.. failures, .. await _switches.ReconcileAsync(stopping)];
             failures = [.. failures, .. await _machines.ReconcileAsync(id => _switches.Find(id) is not null, stopping)];

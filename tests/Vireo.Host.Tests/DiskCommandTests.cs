@@ -71,6 +71,49 @@ public sealed class DiskCommandTests(HostFixture host) : IClassFixture<HostFixtu
         Assert.True(await TestAsync(child));
     }
 
+    [Theory]
+    [Requirement("VD-1")]
+    [Requirement("VD-8")]
+    [InlineData("vhdx", "avhdx")]
+    [InlineData("vhd", "avhd")]
+    public async Task A_parent_that_was_elsewhere_on_Windows_is_found_in_a_mapped_folder(string extension, string childExtension)
+    {
+        var folder = Directory.CreateDirectory(host[$"mapped-{extension}"]).FullName;
+        var there = Directory.CreateDirectory($"{folder}/archive/Base Disks").FullName;
+        var (parent, child) = ($"{there}/base.{extension}", $"{folder}/child.{childExtension}");
+        await host.Client.ObjectsAsync("New-VHD", new { Path = parent, SizeBytes = Size });
+        Peer.Run("qemu-io", "-f", extension == "vhd" ? "vpc" : "vhdx", "-c", "write -P 0x5a 1M 64k", parent);
+        await host.Client.ObjectsAsync("New-VHD", new { Path = child, ParentPath = parent });
+        var image = Disks.ImageFile.Open(child, new Disks.ImageOpenOptions(Alone: true));
+        await using (image)
+        {
+            image.Maintenance!.SetParentReference(image.ParentReference! with { Paths = [$@"E:\Servers {extension}\Base Disks\base.{extension}"] });
+        }
+
+        Assert.False(await TestAsync(child));
+        try
+        {
+            var mapped = Assert.Single(await host.Client.ObjectsAsync(
+                "Set-VMHost", new { ParentPathMap = new[] { @"D:\=/srv", $@"e:\servers {extension}={folder}/archive" }, Passthru = true }))["ParentPathMap"]!.AsArray();
+            Assert.Equal([@"D:\=/srv", $@"e:\servers {extension}={folder}/archive"], mapped.Select(one => (string?)one));
+            Assert.True(await TestAsync(child));
+            Assert.Equal(parent, (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VHD", new { Path = child }))["ParentPath"]);
+            var copy = $"{folder}/copy.vhdx";
+            await host.Client.ObjectsAsync("Convert-VHD", new { Path = child, DestinationPath = copy });
+            Peer.Run("qemu-io", "-r", "-f", "vhdx", "-c", "read -P 0x5a 1M 64k", copy);
+            foreach (var wrong in new[] { @"D:\VMs", "=/srv", @"D:\VMs=srv" })
+            {
+                await RefusedAsync("Set-VMHost", new { ParentPathMap = new[] { wrong } }, "InvalidParameter");
+            }
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Set-VMHost", new { ParentPathMap = new[] { "" } });
+        }
+
+        Assert.False(await TestAsync(child));
+    }
+
     [Fact]
     [Requirement("VD-8")]
     public async Task What_cannot_be_done_is_refused_and_leaves_everything_as_it_was()

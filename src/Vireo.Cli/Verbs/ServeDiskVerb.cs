@@ -12,7 +12,7 @@ internal static class ServeDiskVerb
         {
             context.Terminal.Out.Write(
                 """
-                vireo serve-disk IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH]
+                vireo serve-disk IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]
                                  [--layer KIND[=SETTING:VALUE,...]]...
 
                 Serves a disk image of any format, chains too, on a Unix socket until it is interrupted: over NBD, or with --vhost-user as a

@@ -10,6 +10,8 @@ namespace Vireo.Commands.Hosts;
 [OutputType(typeof(VMHost))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a path or an address range cannot be used")]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "a folder cannot be made")]
+[CommandError("OperationFailed", ErrorCategory.NotSpecified, "the storage plane does not answer; it learns the settings at its next start")]
+[Example("Set-VMHost -ParentPathMap 'D:\\VMs=/srv/vms'", "Finds parents that were in D:\\VMs on a Windows server in /srv/vms.")]
 [Example("Set-VMHost -VirtualMachinePath /srv/vms -VirtualHardDiskPath /srv/disks", "Chooses where new machines and disks go.")]
 public sealed class SetVMHost : Command
 {
@@ -35,6 +37,13 @@ public sealed class SetVMHost : Command
     [ValidateNotNullOrEmpty]
     public string? MacAddressMaximum { get; set; }
 
+    /// <summary>
+    /// Where parents of differencing disks that were made on other computers are: 'D:\VMs=/srv/vms' for each beginning of paths. Replaces what was
+    /// there; an empty text is none.
+    /// </summary>
+    [Parameter]
+    public string[]? ParentPathMap { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "ComputerName")]
     [ValidateNotNullOrEmpty]
@@ -48,6 +57,7 @@ public sealed class SetVMHost : Command
     public override async Task RunAsync(CommandContext context)
     {
         var host = context.Service<IHostSettings>();
+        var parents = ParentPathMap?.Where(static text => text.Length > 0).Select(ParentPaths.Parse).ToList();
         if (!await context.ShouldProcessAsync(host.Facts.Name, "Set-VMHost"))
         {
             return;
@@ -73,11 +83,24 @@ public sealed class SetVMHost : Command
                 VirtualMachinePath = VirtualMachinePath ?? settings.VirtualMachinePath,
                 MacAddressMinimum = MacAddressMinimum is null ? settings.MacAddressMinimum : MacAddresses.Parse(MacAddressMinimum),
                 MacAddressMaximum = MacAddressMaximum is null ? settings.MacAddressMaximum : MacAddresses.Parse(MacAddressMaximum),
+                ParentFolders = parents ?? settings.ParentFolders,
             };
             return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0
                 ? changed
                 : throw Errors.Invalid("The first address of the MAC address pool lies behind its last.", changed.MacAddressMinimum);
         });
+        if (parents is not null)
+        {
+            try
+            {
+                await context.Service<IImages>().SetParentFoldersAsync(parents, context.Cancellation);
+            }
+            catch (Control.ControlException refused)
+            {
+                throw PlaneErrors.ToCommandError(refused);
+            }
+        }
+
         if (Passthru)
         {
             context.WriteObject(HostMapper.Host(host));

@@ -22,6 +22,9 @@ public sealed record HostSettings
 
     /// <summary>Machines may span NUMA nodes.</summary>
     public bool NumaSpanningEnabled { get; init; } = true;
+
+    /// <summary>Folders that stand for paths of other computers in images; null for none.</summary>
+    public IReadOnlyList<ParentFolder>? ParentFolders { get; init; }
 }
 
 /// <summary>What the host is and has.</summary>
@@ -55,6 +58,9 @@ public interface IImages
 
     /// <summary>Works on an image that nobody has open; cancelling leaves it as it was, or whole.</summary>
     Task<ImageWorkResult> WorkAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellation);
+
+    /// <summary>Has parents of differencing images looked for in these folders, from now on.</summary>
+    Task SetParentFoldersAsync(IReadOnlyList<ParentFolder> folders, CancellationToken cancellation);
 
     /// <summary>What an image says of itself.</summary>
     Task<ImageInfo> InspectAsync(string path, CancellationToken cancellation);

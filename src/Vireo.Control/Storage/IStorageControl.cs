@@ -18,6 +18,9 @@ public interface IStorageControl
     /// <summary>Works on an image that nobody has open; cancelling leaves it as it was, or whole. What is reported may come from another thread.</summary>
     Task<ImageWorkResult> WorkOnImageAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellationToken = default);
 
+    /// <summary>Says where the parents of differencing images are; the plane remembers it, and looks there from now on.</summary>
+    Task SetParentFoldersAsync(ParentFolders folders, CancellationToken cancellationToken = default);
+
     /// <summary>What an image says of itself; also of one that the plane has open.</summary>
     Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default);
 }

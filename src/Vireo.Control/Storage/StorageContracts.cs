@@ -225,6 +225,14 @@ public sealed record ImageWorkResult(string Path, string? CopyMethod = null, lon
 /// <summary>One line of the answer to <see cref="ImageWork"/>: any number of progress lines, then a result or an error.</summary>
 public sealed record ImageWorkRecord(ImageProgress? Progress = null, ImageWorkResult? Result = null, ControlError? Error = null);
 
+/// <summary>A beginning of paths as images made elsewhere write them, and the folder that stands for it here.</summary>
+/// <param name="Prefix">For example <c>D:\VMs</c> or <c>\\server\share</c>; compared without regard to case.</param>
+/// <param name="Folder">For example <c>/srv/vms</c>.</param>
+public sealed record ParentFolder(string Prefix, string Folder);
+
+/// <summary>Where the parents of differencing images are, when they are not where the images say. The longest prefix that fits counts.</summary>
+public sealed record ParentFolders(IReadOnlyList<ParentFolder> Folders);
+
 /// <summary>A path on the plane's file systems.</summary>
 public sealed record ImagePath(string Path);
 

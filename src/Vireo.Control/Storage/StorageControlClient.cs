@@ -65,6 +65,15 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     }
 
     /// <inheritdoc/>
+    public Task SetParentFoldersAsync(ParentFolders folders, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Put, "v1/parents", Body(folders, StorageJson.Default.ParentFolders), cancellationToken);
+
+    /// <summary>Where the plane looks for parents.</summary>
+    /// <exception cref="ControlException">The plane is not running.</exception>
+    public Task<ParentFolders> GetParentFoldersAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/parents", null, StorageJson.Default.ParentFolders, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>
         SendAsync(
             HttpMethod.Post, "v1/images/inspect", Body(new ImagePath(path), StorageJson.Default.ImagePath), StorageJson.Default.ImageInfo, cancellationToken);

@@ -18,6 +18,7 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(CopyStatus))]
 [JsonSerializable(typeof(CreateImage))]
 [JsonSerializable(typeof(ImagePath))]
+[JsonSerializable(typeof(ParentFolders))]
 [JsonSerializable(typeof(ImageWork))]
 [JsonSerializable(typeof(ImageWorkRecord))]
 [JsonSerializable(typeof(ImageInfo))]

@@ -19,5 +19,8 @@ public sealed class ImageService(IStorageControl storage) : IImages
         storage.WorkOnImageAsync(work, progress, cancellation);
 
     /// <inheritdoc/>
+    public Task SetParentFoldersAsync(IReadOnlyList<ParentFolder> folders, CancellationToken cancellation) => storage.SetParentFoldersAsync(new ParentFolders(folders), cancellation);
+
+    /// <inheritdoc/>
     public Task<ImageInfo> InspectAsync(string path, CancellationToken cancellation) => storage.InspectImageAsync(path, cancellation);
 }

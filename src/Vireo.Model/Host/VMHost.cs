@@ -53,6 +53,9 @@ public sealed class VMHost : VirtualizationObject
     /// <summary>Machines may span NUMA nodes.</summary>
     public bool NumaSpanningEnabled { get; set; } = true;
 
+    /// <summary>Folders where parents of differencing disks are that were made on other computers: <c>D:\VMs=/srv/vms</c>.</summary>
+    public string[] ParentPathMap { get; set; } = [];
+
     /// <summary>Accelerator guests run on: <c>kvm</c> or <c>tcg</c>.</summary>
     public string Accelerator { get; set; } = "";
 

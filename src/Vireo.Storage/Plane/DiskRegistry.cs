@@ -20,6 +20,7 @@ internal sealed partial class DiskRegistry(
     private readonly ILogger _logger = loggers.CreateLogger<DiskRegistry>();
     private volatile Dictionary<Guid, OpenDisk> _disks = [];
     private volatile Dictionary<Guid, (DiskRecord Record, ControlError Error)> _failed = [];
+    private volatile ParentSearch _parents = ParentSearch.Default;
     private long _violations;
 
     /// <summary>How the plane is.</summary>
@@ -43,7 +44,9 @@ internal sealed partial class DiskRegistry(
     {
         var disks = new Dictionary<Guid, OpenDisk>();
         var failed = new Dictionary<Guid, (DiskRecord, ControlError)>();
-        var records = StorageState.Load(statePath).Disks;
+        var state = StorageState.Load(statePath);
+        _parents = ToSearch(state.Parents ?? []);
+        var records = state.Disks;
         foreach (var record in records)
         {
             try
@@ -272,7 +275,7 @@ internal sealed partial class DiskRegistry(
             (record, ended) = Settle(record);
 
             // In the middle of a merge a parent may have an identity that its child does not know yet.
-            var search = record.Change is null ? null : new ParentSearch([], IgnoreIdMismatch: true);
+            var search = _parents with { IgnoreIdMismatch = record.Change is not null };
             image = await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct)).ConfigureAwait(false);
         }
         catch (ImageException exception)
@@ -387,7 +390,8 @@ internal sealed partial class DiskRegistry(
     {
         try
         {
-            new StorageState(StorageState.CurrentVersion, [.. disks.Values.Select(disk => disk.Record), .. failed.Values.Select(entry => entry.Record)]).Save(statePath);
+            new StorageState(StorageState.CurrentVersion, [.. disks.Values.Select(disk => disk.Record), .. failed.Values.Select(entry => entry.Record)], ParentFolders.Folders)
+                .Save(statePath);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -111,7 +111,7 @@ internal sealed partial class DiskRegistry
     }
 
     // The child, whose reference changes, what is above it, and the parent. While no request is inside.
-    private static async ValueTask MakeWritableAsync(IDiskImage top, int index)
+    private async ValueTask MakeWritableAsync(IDiskImage top, int index)
     {
         var holder = top;
         for (var depth = 1; depth <= index + 1; depth++)

@@ -118,7 +118,7 @@ internal sealed partial class DiskRegistry
     }
 
     // Another opening of the same file takes over before the one that holds its lock goes, so that there is always one to read from.
-    private static async ValueTask ReopenParentAsync(IDiskImage holder, bool writable)
+    private async ValueTask ReopenParentAsync(IDiskImage holder, bool writable)
     {
         if (holder.Parent is not { } old)
         {
@@ -126,7 +126,7 @@ internal sealed partial class DiskRegistry
         }
 
         // The caller knows the chain; identities change while images of it are written.
-        var search = new ParentSearch([], IgnoreIdMismatch: true);
+        var search = _parents with { IgnoreIdMismatch = true };
         await old.FlushAsync().ConfigureAwait(false);
         var bridge = ImageFile.Open(old.Path, new ImageOpenOptions(ReadOnly: true, TakeLock: false, Parents: search));
         holder.Parent = bridge;

@@ -11,12 +11,12 @@ internal sealed class ImageService(DiskRegistry disks)
 {
     /// <summary>Makes an image, complete or not at all.</summary>
     /// <exception cref="ControlException">A parameter is wrong, the file exists, there is no space, the parent cannot be used.</exception>
-    public static void Create(CreateImage request)
+    public void Create(CreateImage request)
     {
         try
         {
             // All of it is calls that wait for the file system, and the request has a thread of its own for that.
-            ToNewImage(request).CreateAsync(request.Path).GetAwaiter().GetResult();
+            ToNewImage(request).CreateAsync(request.Path, disks.Parents).GetAwaiter().GetResult();
         }
         catch (ImageException exception)
         {
@@ -36,7 +36,7 @@ internal sealed class ImageService(DiskRegistry disks)
                 return Describe(path, new ImageInspection(open.Image.Properties, reference, open.Image.Parent?.Path ?? reference?.Paths.FirstOrDefault(), null, IsInUse: true));
             }
 
-            return Describe(path, await ImageFile.InspectAsync(path).ConfigureAwait(false));
+            return Describe(path, await ImageFile.InspectAsync(path, disks.Parents).ConfigureAwait(false));
         }
         catch (ImageException exception)
         {
@@ -88,25 +88,25 @@ internal sealed class ImageService(DiskRegistry disks)
         await reporter.EndAsync(last, context.RequestAborted).ConfigureAwait(false);
     }
 
-    private static async Task<ImageWorkResult> RunAsync(ImageWork work, IProgress<CopyProgress> progress, CancellationToken cancellationToken)
+    private async Task<ImageWorkResult> RunAsync(ImageWork work, IProgress<CopyProgress> progress, CancellationToken cancellationToken)
     {
         switch (work.Operation)
         {
             case ImageOperation.Convert:
                 var target = work.Target ?? throw PlaneErrors.Invalid($"The request to convert '{work.Path}' does not say into what.", work.Path);
-                var copied = await ImageConversion.ConvertAsync(work.Path, target.Path, ToNewImage(target), null, progress, cancellationToken).ConfigureAwait(false);
+                var copied = await ImageConversion.ConvertAsync(work.Path, target.Path, ToNewImage(target), disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 return new ImageWorkResult(target.Path, copied.Method.ToString(), copied.CopiedBytes);
             case ImageOperation.Merge:
-                return new ImageWorkResult(await ImageMerge.MergeAsync(work.Path, work.OtherPath, null, progress, cancellationToken).ConfigureAwait(false));
+                return new ImageWorkResult(await ImageMerge.MergeAsync(work.Path, work.OtherPath, disks.Parents, progress, cancellationToken).ConfigureAwait(false));
             case ImageOperation.Resize:
-                await ImageChanges.ResizeAsync(work.Path, work.SizeBytes == 0 ? long.MinValue : work.SizeBytes, null, progress, cancellationToken).ConfigureAwait(false);
+                await ImageChanges.ResizeAsync(work.Path, work.SizeBytes == 0 ? long.MinValue : work.SizeBytes, disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 break;
             case ImageOperation.Compact:
-                await ImageChanges.CompactAsync(work.Path, ToMode(work.Mode), null, progress, cancellationToken).ConfigureAwait(false);
+                await ImageChanges.CompactAsync(work.Path, ToMode(work.Mode), disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 break;
             case ImageOperation.SetParent:
                 var parent = work.OtherPath ?? throw PlaneErrors.Invalid($"The request to set the parent of '{work.Path}' does not name one.", work.Path);
-                await ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, null).ConfigureAwait(false);
+                await ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, disks.Parents).ConfigureAwait(false);
                 break;
             case ImageOperation.SetPhysicalSectorSize:
                 await ImageChanges.SetPhysicalSectorBytesAsync(work.Path, (int)Math.Clamp(work.SizeBytes, 0, int.MaxValue)).ConfigureAwait(false);
@@ -115,7 +115,7 @@ internal sealed class ImageService(DiskRegistry disks)
                 await ImageChanges.SetDiskIdAsync(work.Path, Guid.NewGuid()).ConfigureAwait(false);
                 break;
             case ImageOperation.Test:
-                await ImageTest.RunAsync(work.Path, null, progress, cancellationToken).ConfigureAwait(false);
+                await ImageTest.RunAsync(work.Path, disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 break;
             default:
                 throw PlaneErrors.Invalid($"'{work.Operation}' is nothing that can be done to an image.", work.Path);

@@ -5,7 +5,7 @@ namespace Vireo.Storage.Plane;
 
 /// <summary>
 /// What <c>vireo-storage serve</c> (and <c>vireo serve-disk</c>, which hands over to it) is asked to do:
-/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--layer KIND[=SETTING:VALUE,...]]...</c>.
+/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...</c>.
 /// </summary>
 /// <param name="Attachment">Image and socket.</param>
 /// <param name="Open">How the image is opened.</param>
@@ -15,7 +15,7 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
 {
     /// <summary>One line of help.</summary>
     public const string Usage =
-        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--layer KIND[=SETTING:VALUE,...]]...";
+        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...";
 
     private const int MaximumQueues = 8;
     private const int UsualQueues = 4;
@@ -41,6 +41,9 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
                     break;
                 case "--file":
                     file = Path.GetFullPath(Value());
+                    break;
+                case "--parents":
+                    open = open with { Parents = new([.. open.Parents?.Mappings ?? [], ParseMapping(Value())]) };
                     break;
                 case "--vhost-user":
                     // With a path behind it, it says the socket too.
@@ -92,6 +95,14 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
         return file is null || frontEnd == FrontEndKind.Nbd
             ? new ServeArguments(attachment, open, layers, file)
             : throw new FormatException("--file shows what is served over NBD, and --vhost-user serves something else");
+    }
+
+    private static PathMapping ParseMapping(string text)
+    {
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        return equals > 0 && equals + 1 < text.Length
+            ? new PathMapping(text[..equals], Path.GetFullPath(text[(equals + 1)..]))
+            : throw new FormatException($"'{text}' says not which folder stands for which beginning of paths; write 'D:\\VMs=/srv/vms'");
     }
 
     // KIND or KIND=SETTING:VALUE,...; a piece without a colon goes on with the value before it, for values that have commas themselves.

@@ -49,7 +49,8 @@ public static class StoragePlane
             await using (disks.ConfigureAwait(false))
             {
                 await disks.RestoreAsync().ConfigureAwait(false);
-                new ControlApi(disks, new ImageService(disks), new ImageCreations(paths.StorageCreations, ImageService.Create), loggers.CreateLogger<ControlApi>()).Map(app);
+                var images = new ImageService(disks);
+                new ControlApi(disks, images, new ImageCreations(paths.StorageCreations, images.Create), loggers.CreateLogger<ControlApi>()).Map(app);
                 await app.StartAsync().ConfigureAwait(false);
                 FileOwner.SetMode(paths.StorageSocket, ControlSocketMode);
                 await app.WaitForShutdownAsync().ConfigureAwait(false);

@@ -14,7 +14,8 @@ public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSp
 /// <summary>What the plane needs to come back alone, as a file.</summary>
 /// <param name="Version">2. An older file is upgraded, a newer one refused.</param>
 /// <param name="Disks">Disks that should be open.</param>
-public sealed record StorageState(int Version, IReadOnlyList<DiskRecord> Disks)
+/// <param name="Parents">Where parents are looked for; null for nowhere but where images say.</param>
+public sealed record StorageState(int Version, IReadOnlyList<DiskRecord> Disks, IReadOnlyList<ParentFolder>? Parents = null)
 {
     /// <summary>The version that is written.</summary>
     public const int CurrentVersion = 2;

@@ -19,6 +19,8 @@ public sealed class StoragePlaneTests
             await CreateAsync(plane, folder);
             await plane.Client.OpenDiskAsync(attachment);
             await plane.Client.InsertLayerAsync(s_disk, new LayerSpecification("watch", "trace"));
+            await plane.Client.SetParentFoldersAsync(new ParentFolders([new(@"D:\VMs", "/srv/vms")]));
+            await RefusedAsync("InvalidParameter", "InvalidArgument", () => plane.Client.SetParentFoldersAsync(new ParentFolders([new(@"D:\VMs", "vms")])));
 
             // Without a flush: what completed must survive the process.
             Peer.Run("qemu-io", "-t", "unsafe", "-f", "raw", "-c", "write -P 0x5a 1M 8M", $"nbd+unix:///?socket={attachment.SocketPath}");
@@ -31,6 +33,7 @@ public sealed class StoragePlaneTests
             var disk = Assert.Single(await plane.Client.ListDisksAsync());
             Assert.Equal(attachment, disk.Attachment);
             Assert.Equal(["meter", "watch"], disk.Layers);
+            Assert.Equal(new ParentFolder(@"D:\VMs", "/srv/vms"), Assert.Single((await plane.Client.GetParentFoldersAsync()).Folders));
             var output = Peer.Run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0x5a 1M 8M", $"nbd+unix:///?socket={attachment.SocketPath}");
             Assert.DoesNotContain("verification failed", output, StringComparison.OrdinalIgnoreCase);
             Assert.Equal(0, plane.Stop());
