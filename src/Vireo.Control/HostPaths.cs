@@ -36,6 +36,9 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>What the access rules of the switch plane's ports have counted.</summary>
     public string SwitchMeters => Path.Combine(State, "switch-meters.json");
 
+    /// <summary>Installed extensions of the switch plane, a folder each.</summary>
+    public string SwitchExtensions => Path.Combine(State, "switch-extensions");
+
     /// <summary>Front-end socket of an open disk.</summary>
     public string DiskSocket(Guid disk) => Path.Combine(Run, "d", $"{disk:N}");
 

@@ -43,6 +43,9 @@ public sealed class FrameBatch
     /// <summary>Whether no further frame of the greatest length is sure to fit.</summary>
     internal bool IsFull => _count == FramesMax || MemoryBytes - _used < FrameBytesMax + Headroom + Alignment;
 
+    /// <summary>Whether a frame was dropped or held since the last <see cref="Compact"/>.</summary>
+    internal bool HasVerdicts => _hasVerdicts;
+
     /// <summary>A frame's description.</summary>
     public ref Frame this[int index] => ref _frames[index];
 

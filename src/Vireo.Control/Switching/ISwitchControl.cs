@@ -30,4 +30,31 @@ public interface ISwitchControl
 
     /// <summary>Network interfaces that can be an uplink.</summary>
     Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Installed extensions.</summary>
+    Task<IReadOnlyList<InstalledExtension>> ListExtensionsAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Installs an extension, or puts a new version in place of the old one wherever that runs.</summary>
+    Task<InstalledExtension> InstallExtensionAsync(InstallExtension request, CancellationToken cancellationToken = default);
+
+    /// <summary>Removes an extension that no switch has enabled; one that is not there is removed already.</summary>
+    Task RemoveExtensionAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>What extensions tell about a switch.</summary>
+    Task<IReadOnlyList<ExtensionDataItem>> GetSwitchDataAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>What extensions tell about a port; the key of a switch stands for its uplink.</summary>
+    Task<IReadOnlyList<ExtensionDataItem>> GetPortDataAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>Tells extensions what happens to whoever is behind a port. A <see cref="ControlException"/> says that one of them refuses.</summary>
+    Task NotifyPortAsync(Guid id, PortNoticeKind notice, CancellationToken cancellationToken = default);
+
+    /// <summary>What extensions keep of a port, for its next place.</summary>
+    Task<IReadOnlyList<ExtensionPortState>> SavePortStateAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives extensions back what they kept of a port at another place.</summary>
+    Task RestorePortStateAsync(Guid id, IReadOnlyList<ExtensionPortState> state, CancellationToken cancellationToken = default);
+
+    /// <summary>Events of extensions after <paramref name="sequence"/>; waits half a minute for one where there is none.</summary>
+    Task<IReadOnlyList<ExtensionEvent>> ListExtensionEventsAsync(long sequence, CancellationToken cancellationToken = default);
 }

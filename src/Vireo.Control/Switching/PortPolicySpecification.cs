@@ -141,6 +141,9 @@ public sealed record PortPolicySpecification
 
     /// <summary>Access rules by addresses, protocol and ports.</summary>
     public IReadOnlyList<ExtendedAclSpecification>? ExtendedAcls { get; init; }
+
+    /// <summary>Settings of extensions for the port.</summary>
+    public IReadOnlyList<ExtensionFeatureSpecification>? ExtensionFeatures { get; init; }
 }
 
 /// <summary>What an access rule has seen since it was made.</summary>

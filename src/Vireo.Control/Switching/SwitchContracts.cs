@@ -34,9 +34,12 @@ public enum MinimumBandwidthMode
 /// <param name="Nat">The switch has a gateway with address translation and DHCP of its own (internal switches).</param>
 /// <param name="BandwidthMode">How the minimum bandwidth of its ports is given.</param>
 /// <param name="DefaultFlowMinimumBandwidth">Minimum of all ports without one of their own together, as the mode has it; zero leaves it to the plane.</param>
+/// <param name="Extensions">Its extensions, in order.</param>
+/// <param name="ExternalPortFeatures">What is set for the port of the uplink.</param>
 public sealed record SwitchSpecification(
     Guid Id, string Name, SwitchKind Kind, string? ExternalInterface = null, bool Nat = false, MinimumBandwidthMode BandwidthMode = MinimumBandwidthMode.None,
-    long DefaultFlowMinimumBandwidth = 0);
+    long DefaultFlowMinimumBandwidth = 0, IReadOnlyList<SwitchExtensionSpecification>? Extensions = null,
+    IReadOnlyList<ExtensionFeatureSpecification>? ExternalPortFeatures = null);
 
 /// <summary>What stands behind a port.</summary>
 public enum PortKind
@@ -125,9 +128,10 @@ public sealed record NatStatus(string Subnet, string Gateway, string? InterfaceN
 /// <param name="Uplink">Counters of the external interface.</param>
 /// <param name="Nat">Its gateway, if it has one.</param>
 /// <param name="Fault">Why the switch does not work fully, in a sentence; null when it does.</param>
+/// <param name="Extensions">How its extensions are.</param>
 public sealed record SwitchStatus(
     SwitchSpecification Switch, IReadOnlyList<PortStatus> Ports, int LearnedAddresses, PortStatistics? Uplink = null, NatStatus? Nat = null,
-    string? Fault = null);
+    string? Fault = null, IReadOnlyList<SwitchExtensionStatus>? Extensions = null);
 
 /// <summary>How the plane is.</summary>
 /// <param name="ProcessId">Its process.</param>

@@ -51,6 +51,42 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     public Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/interfaces", null, SwitchJson.Default.IReadOnlyListNetworkInterfaceInfo, cancellationToken);
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<InstalledExtension>> ListExtensionsAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/extensions", null, SwitchJson.Default.IReadOnlyListInstalledExtension, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<InstalledExtension> InstallExtensionAsync(InstallExtension request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, "v1/extensions", Body(request, SwitchJson.Default.InstallExtension), SwitchJson.Default.InstalledExtension, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveExtensionAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, $"v1/extensions/{id:D}", null, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ExtensionDataItem>> GetSwitchDataAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/switches/{id:D}/extension-data", null, SwitchJson.Default.IReadOnlyListExtensionDataItem, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ExtensionDataItem>> GetPortDataAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/ports/{id:D}/extension-data", null, SwitchJson.Default.IReadOnlyListExtensionDataItem, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task NotifyPortAsync(Guid id, PortNoticeKind notice, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/ports/{id:D}/notices", Body(new PortNotice(notice), SwitchJson.Default.PortNotice), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ExtensionPortState>> SavePortStateAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, $"v1/ports/{id:D}/extension-state", null, SwitchJson.Default.IReadOnlyListExtensionPortState, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RestorePortStateAsync(Guid id, IReadOnlyList<ExtensionPortState> state, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Put, $"v1/ports/{id:D}/extension-state", Body(state, SwitchJson.Default.IReadOnlyListExtensionPortState), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ExtensionEvent>> ListExtensionEventsAsync(long sequence, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"v1/extension-events?after={sequence}"), null, SwitchJson.Default.IReadOnlyListExtensionEvent, cancellationToken);
+
     /// <summary>How the plane is.</summary>
     /// <exception cref="ControlException">The plane is not running.</exception>
     public Task<SwitchHealth> GetHealthAsync(CancellationToken cancellationToken = default) =>

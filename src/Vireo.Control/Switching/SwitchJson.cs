@@ -15,5 +15,11 @@ namespace Vireo.Control.Switching;
 [JsonSerializable(typeof(IReadOnlyList<PortStatus>))]
 [JsonSerializable(typeof(IReadOnlyList<NetworkInterfaceInfo>))]
 [JsonSerializable(typeof(SwitchHealth))]
+[JsonSerializable(typeof(IReadOnlyList<InstalledExtension>))]
+[JsonSerializable(typeof(InstallExtension))]
+[JsonSerializable(typeof(PortNotice))]
+[JsonSerializable(typeof(IReadOnlyList<ExtensionPortState>))]
+[JsonSerializable(typeof(IReadOnlyList<ExtensionEvent>))]
+[JsonSerializable(typeof(IReadOnlyList<ExtensionDataItem>))]
 [JsonSerializable(typeof(ControlError))]
 public sealed partial class SwitchJson : JsonSerializerContext;

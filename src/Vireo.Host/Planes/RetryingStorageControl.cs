@@ -74,6 +74,42 @@ public sealed class RetryingSwitchControl(Control.Switching.ISwitchControl inner
     /// <inheritdoc/>
     public Task<IReadOnlyList<Control.Switching.NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.ListInterfacesAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.InstalledExtension>> ListExtensionsAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListExtensionsAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Control.Switching.InstalledExtension> InstallExtensionAsync(Control.Switching.InstallExtension request, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.InstallExtensionAsync(request, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveExtensionAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.RemoveExtensionAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.ExtensionDataItem>> GetSwitchDataAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.GetSwitchDataAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.ExtensionDataItem>> GetPortDataAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.GetPortDataAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task NotifyPortAsync(Guid id, Control.Switching.PortNoticeKind notice, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.NotifyPortAsync(id, notice, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.ExtensionPortState>> SavePortStateAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.SavePortStateAsync(id, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RestorePortStateAsync(Guid id, IReadOnlyList<Control.Switching.ExtensionPortState> state, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.RestorePortStateAsync(id, state, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.ExtensionEvent>> ListExtensionEventsAsync(long sequence, CancellationToken cancellationToken = default) =>
+        inner.ListExtensionEventsAsync(sequence, cancellationToken);
 }
 
 /// <summary>

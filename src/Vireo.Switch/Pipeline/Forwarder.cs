@@ -160,7 +160,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 Mirror(source, policy, home, batch);
             }
 
-            LookUp(source, policy, home, batch);
+            LookUpAny(source, policy, home, batch);
         }
         else
         {

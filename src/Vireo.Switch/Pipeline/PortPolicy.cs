@@ -7,7 +7,7 @@ namespace Vireo.Switch.Pipeline;
 /// What holds at a port, compiled and immutable: the control side replaces the whole object with one write, a packet thread reads the
 /// reference once per batch.
 /// </summary>
-internal sealed class PortPolicy
+internal sealed partial class PortPolicy
 {
     /// <summary>Makes a policy.</summary>
     /// <param name="stages">From the port towards the switch, with what each was made from.</param>
@@ -25,16 +25,16 @@ internal sealed class PortPolicy
     public static PortPolicy Uplink { get; } = new([], VlanSet.All) { IsTagged = true };
 
     /// <summary>The stages and where they came from; the next compilation keeps those that did not change.</summary>
-    public IReadOnlyList<CompiledStage> Compiled { get; }
+    public IReadOnlyList<CompiledStage> Compiled { get; private set; }
 
     /// <summary>Ingress runs them first to last, egress last to first.</summary>
-    public IStage[] Stages { get; }
+    public IStage[] Stages { get; private set; }
 
     /// <summary>VLANs whose floods reach the port.</summary>
     public VlanSet Vlans { get; }
 
     /// <summary>How deep frames must be parsed for these stages.</summary>
-    public HeaderDepth Depth { get; }
+    public HeaderDepth Depth { get; private set; }
 
     /// <summary>Watching and being watched.</summary>
     public PortMirroring Mirroring { get; init; }
@@ -58,7 +58,7 @@ internal sealed class PortPolicy
     public bool IsTagged { get; init; }
 
     /// <summary>Whether a stage acts as time passes.</summary>
-    public bool Ticks { get; }
+    public bool Ticks { get; private set; }
 
     /// <summary>Tells the stages that want to know it their port.</summary>
     public void Attach(PortState port)

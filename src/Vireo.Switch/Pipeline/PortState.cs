@@ -8,7 +8,7 @@ namespace Vireo.Switch.Pipeline;
 /// A port as it lives: its policy in force, its counters, its back end. Everything but <see cref="Policy"/> is written by the packet
 /// thread only; others read the counters as they stand.
 /// </summary>
-internal sealed class PortState
+internal sealed partial class PortState
 {
     private PortPolicy _policy;
 
@@ -16,7 +16,7 @@ internal sealed class PortState
     public PortState(Guid id, PortPolicy policy, PortBackEnd backEnd)
     {
         Id = id;
-        _policy = policy;
+        _policy = _own = policy;
         BackEnd = backEnd;
         policy.Attach(this);
     }
@@ -34,7 +34,8 @@ internal sealed class PortState
         set
         {
             value.Attach(this);
-            Volatile.Write(ref _policy, value);
+            _own = value;
+            Volatile.Write(ref _policy, value.With(_extensions));
         }
     }
 

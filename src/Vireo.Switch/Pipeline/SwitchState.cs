@@ -30,6 +30,9 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// <summary>Who has which network address.</summary>
     public AddressBook Owners { get; } = owners ?? new AddressBook(1024, 0x9E37_79B9);
 
+    /// <summary>Whoever decides in place of the lookup, or null. One write replaces it, from any thread.</summary>
+    public Extensions.ForwardingSeat? Forwarding { get; set; }
+
     /// <summary>Ports that watch others.</summary>
     public PortState[] Watchers { get; private set; } = [];
 

@@ -40,6 +40,7 @@ internal static partial class ControlApi
             },
             SwitchJson.Default.PortStatus));
         application.MapDelete("/v1/ports/{id}", Answer(context => plane.RemovePortAsync(Id(context))));
+        MapExtensions(application, plane);
     }
 
     private static RequestDelegate Answer(Func<HttpContext, Task> handle) => Guard(async context =>

@@ -1,6 +1,7 @@
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Platform.Net;
+using Vireo.Switch.Extensions;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
@@ -8,7 +9,7 @@ using Vireo.Switch.Ports;
 namespace Vireo.Switch.Plane;
 
 /// <summary>A switch that was asked for, and what became of it. For the control side, one call at a time.</summary>
-internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState state)
+internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState state, ExtensionChain chain)
 {
     private int _uplinkIndex;
 
@@ -17,6 +18,9 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
 
     /// <summary>The switch in the pipeline.</summary>
     public SwitchState State { get; } = state;
+
+    /// <summary>Its extensions.</summary>
+    public ExtensionChain Chain { get; } = chain;
 
     /// <summary>The way out, or null.</summary>
     public PortState? Uplink { get; private set; }
@@ -55,6 +59,11 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
             next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(reactor, PacketSocket.Open(interfaceName), NetworkInterfaces.SpeedOf(interfaceName)));
         }
 
+        if (next is not null)
+        {
+            await JoinAsync(next, interfaceName!);
+        }
+
         var previous = Uplink;
         await reactor.InvokeAsync(() =>
         {
@@ -67,11 +76,35 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
             if (next is not null)
             {
                 State.Add(next);
+                Chain.Seated(next);
                 next.BackEnd.Start(next, forwarder);
             }
         });
         Uplink = next;
         UplinkInterface = interfaceName;
         _uplinkIndex = index;
+        if (previous is not null)
+        {
+            await Chain.LeaveAsync(previous);
+        }
+
+        if (next is not null)
+        {
+            await Chain.JoinedAsync(next);
+        }
+    }
+
+    private async Task JoinAsync(PortState next, string interfaceName)
+    {
+        try
+        {
+            await Chain.JoinAsync(next, PortFacts.Uplink(Specification, interfaceName));
+        }
+        catch
+        {
+            // Opened, and never started.
+            next.BackEnd.Stop();
+            throw;
+        }
     }
 }

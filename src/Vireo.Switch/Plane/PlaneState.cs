@@ -45,11 +45,13 @@ internal sealed record PlaneState(int Version, IReadOnlyList<SwitchRecord> Switc
 /// <summary>A switch, and what was decided about it once.</summary>
 /// <param name="Switch">What was asked for.</param>
 /// <param name="NatSubnet">Network behind the address translation, in prefix notation.</param>
-internal sealed record SwitchRecord(SwitchSpecification Switch, string? NatSubnet);
+/// <param name="Failures">Extensions that were cut off.</param>
+internal sealed record SwitchRecord(SwitchSpecification Switch, string? NatSubnet, IReadOnlyList<Extensions.ExtensionFailure>? Failures = null);
 
 /// <summary>How the plane's files look.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(PlaneState))]
+[JsonSerializable(typeof(Extensions.StalledExtension))]
 [JsonSerializable(typeof(IReadOnlyDictionary<Guid, IReadOnlyList<PortAclStatistics>>))]
 [JsonSerializable(typeof(Nat.DnsmasqRecord))]
 internal sealed partial class PlaneJson : JsonSerializerContext;

@@ -146,6 +146,7 @@ internal sealed partial class SwitchPlane
             live.NatSubnet is { } subnet && live.Specification.Nat ? NatNetwork.Describe(live.Nat, subnet) : null,
             live.Fault ?? (live.Uplink is { BackEnd.IsConnected: false }
                 ? $"The network interface '{live.UplinkInterface}' is down or gone; bring it up, or give the switch another one."
-                : null));
+                : null),
+            live.Chain.Describe());
     }
 }

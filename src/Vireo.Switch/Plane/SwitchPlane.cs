@@ -5,6 +5,7 @@ using Vireo.Platform.Events;
 using Vireo.Platform.Files;
 using Vireo.Platform.Net;
 using Vireo.Platform.Testing;
+using Vireo.Switch.Extensions;
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
@@ -51,6 +52,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _meters = new MeterBook(paths.SwitchMeters);
         _meterTimer = new PeriodicTimer(s_metersStoredEvery, clock);
         _reactor = new Reactor("switch-packets");
+        _extensions = new ExtensionRoom(paths, _reactor, _forwarder, clock, new ExtensionLimits(), WatchExtensionsAsync);
     }
 
     /// <summary>Starts the plane and makes everything that it had again. What cannot be made now is reported with its fault, and kept.</summary>
@@ -61,6 +63,8 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var state = PlaneState.Load(paths.SwitchState);
         var plane = new SwitchPlane(paths, clock, random, log);
         await plane._reactor.InvokeAsync(() => plane._timer = new StageTimer(plane._reactor, plane._forwarder, clock));
+        await plane.LoadExtensionsAsync(state);
+        state = PlaneState.Load(paths.SwitchState);
         foreach (var record in state.Switches)
         {
             await plane.RestoreAsync(record);
@@ -92,7 +96,18 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             RequireBandwidth(asked, _ports.Values.Select(port => port.Specification));
             var isNew = !_switches.TryGetValue(asked.Id, out var live);
             live ??= CreateSwitch(asked);
-            await SetUplinkAsync(live, asked);
+            var before = live.Specification.Extensions ?? [];
+            await live.Chain.ApplyAsync(asked.Extensions ?? []);
+            try
+            {
+                await ChangeUplinkAsync(live, asked);
+            }
+            catch
+            {
+                await live.Chain.ApplyAsync(isNew ? [] : before, isRestore: true);
+                throw;
+            }
+
             await SetBandwidthAsync(live, asked);
             live.Specification = asked;
             live.Fault = null;
@@ -132,6 +147,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             await UpdateNatAsync(live);
             _nat.Forget(id);
             await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
+            await live.Chain.StopAsync();
             _switches.Remove(id);
             CrashPoint.Hit("switch.removed");
             Save();
@@ -235,6 +251,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
         }
 
+        foreach (var live in _switches.Values)
+        {
+            await live.Chain.StopAsync();
+        }
+
+        _extensions.Dispose();
         await _reactor.InvokeAsync(() => _timer?.Dispose());
         _reactor.Dispose();
         _gate.Dispose();
@@ -319,10 +341,27 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private Task SetBandwidthAsync(LiveSwitch live, SwitchSpecification asked) =>
         _reactor.InvokeAsync(() => live.State.SetBandwidth(asked.BandwidthMode, asked.DefaultFlowMinimumBandwidth));
 
-    private LiveSwitch CreateSwitch(SwitchSpecification asked) =>
-        new(asked, new SwitchState(
+    private LiveSwitch CreateSwitch(SwitchSpecification asked)
+    {
+        var state = new SwitchState(
             asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64()),
-            new AddressBook(AddressesPerSwitch, (ulong)_random.NextInt64())));
+            new AddressBook(AddressesPerSwitch, (ulong)_random.NextInt64()));
+        return new LiveSwitch(asked, state, new ExtensionChain(state, asked.Name, _extensions));
+    }
+
+    private async Task ChangeUplinkAsync(LiveSwitch live, SwitchSpecification asked)
+    {
+        if (live.Uplink is { } uplink && live.UplinkInterface is { } name)
+        {
+            await live.Chain.ChangeAsync(uplink, PortFacts.Uplink(asked, name));
+        }
+
+        await SetUplinkAsync(live, asked);
+        if (live.Uplink is { } next && live.UplinkInterface is { } nextName)
+        {
+            await live.Chain.ChangeAsync(next, PortFacts.Uplink(asked, nextName));
+        }
+    }
 
     private async Task SetUplinkAsync(LiveSwitch live, SwitchSpecification asked)
     {
@@ -392,6 +431,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var state = live.State!;
         var now = live.Specification;
         var moves = now.SwitchId != asked.SwitchId;
+        if (!moves && now.SwitchId is { } home)
+        {
+            await _switches[home].Chain.ChangeAsync(state, PortFacts.Of(asked));
+        }
+
         if (now.VlanMode != asked.VlanMode || now.AccessVlanId != asked.AccessVlanId || now.MacAddress != asked.MacAddress || !HaveSamePolicy(now, asked))
         {
             var vlans = state.Policy.Vlans;
@@ -421,27 +465,16 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         }
     }
 
-    private Task ConnectAsync(LivePort live, Guid? switchId)
-    {
-        var target = switchId is { } id ? _switches[id].State : null;
-        return live.State is not { } state
-            ? Task.CompletedTask
-            : _reactor.InvokeAsync(() =>
-            {
-                state.Switch?.Remove(state);
-                target?.Add(state);
-            });
-    }
+    private Task ConnectAsync(LivePort live, Guid? switchId) => live.State is not { } state
+        ? Task.CompletedTask
+        : MoveAsync(state, PortFacts.Of(live.Specification), switchId is { } id ? _switches[id] : null);
 
     private async Task CloseAsync(LivePort live, bool forever)
     {
         if (live.State is { } state)
         {
-            await _reactor.InvokeAsync(() =>
-            {
-                state.Switch?.Remove(state);
-                _timer?.Forget(state);
-            });
+            await ConnectAsync(live, null);
+            await _reactor.InvokeAsync(() => _timer?.Forget(state));
         }
 
         await live.CloseAsync(_reactor, forever);
@@ -453,6 +486,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         live.NatSubnet = record.NatSubnet is null ? null : IPv4Subnet.Parse(record.NatSubnet);
         _switches.Add(record.Switch.Id, live);
         await SetBandwidthAsync(live, record.Switch);
+        await RestoreExtensionsAsync(live, record);
         try
         {
             RequireUplink(record.Switch);
@@ -519,7 +553,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _isStored = false;
         new PlaneState(
             PlaneState.CurrentVersion,
-            [.. _switches.Values.Select(live => new SwitchRecord(live.Specification, live.NatSubnet?.ToString()))],
+            [.. _switches.Values.Select(live => new SwitchRecord(live.Specification, live.NatSubnet?.ToString(), [.. live.Chain.Failures.Values]))],
             [.. _ports.Values.Select(live => live.Specification)]).Save(_paths.SwitchState);
         _isStored = true;
     }

@@ -76,6 +76,16 @@ internal sealed class PlaneProcess : IAsyncDisposable
         _process = null;
     }
 
+    /// <summary>Does something that makes it end by itself, and waits for that.</summary>
+    public async Task UntilItEndsAsync(Action cause)
+    {
+        cause();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
+        await _process!.WaitForExitAsync(limit.Token);
+        _process.Dispose();
+        _process = null;
+    }
+
     /// <summary>Carries out a request; when the plane dies over it, starts the plane and asks again.</summary>
     /// <returns>Whether it died.</returns>
     public async Task<bool> InsistAsync(Func<SwitchControlClient, Task> request)
