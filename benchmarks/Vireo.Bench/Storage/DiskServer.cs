@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Vireo.Testing;
 
 namespace Vireo.Bench.Storage;
 
@@ -29,8 +30,7 @@ internal sealed class DiskServer : IAsyncDisposable
     public static async Task<DiskServer> StartAsync(string name, string socketPath, string program, params IReadOnlyList<string> arguments)
     {
         File.Delete(socketPath);
-        var process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })
-            ?? throw new InvalidOperationException($"{program} did not start.");
+        var process = LastingThread.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true });
         _ = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         var begin = Stopwatch.GetTimestamp();

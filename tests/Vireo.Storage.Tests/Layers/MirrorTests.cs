@@ -16,15 +16,12 @@ public sealed class MirrorTests(ITestOutputHelper output)
 {
     private const int SizeBytes = 32 << 20;
 
-    [Fact]
-    [Trait("Category", "Long")]
-    public Task UnderLoad_OverTls_BothSidesBecomeTheSame() => UnderLoad_BothSidesBecomeTheSame_AndTheTargetTakesOver("nbd with tls", false);
-
     [Theory]
     [InlineData("memory", false)]
     [InlineData("vhdx to vhdx", false)]
     [InlineData("vhdx to raw", false)]
     [InlineData("nbd", false)]
+    [InlineData("nbd with tls", false)]
     [InlineData("vhdx to vhdx", true)]
     public async Task UnderLoad_BothSidesBecomeTheSame_AndTheTargetTakesOver(string kind, bool isSpliced)
     {

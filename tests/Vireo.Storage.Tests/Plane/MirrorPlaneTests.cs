@@ -130,7 +130,6 @@ public sealed class MirrorPlaneTests
     }
 
     [Fact]
-    [Trait("Category", "Long")]
     public async Task AnotherServer_WithTls_TakesOver_AndItsEndBeforeThatIsNoHarm()
     {
         using var folder = new TempFolder();

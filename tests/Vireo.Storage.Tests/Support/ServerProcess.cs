@@ -13,7 +13,7 @@ internal sealed class ServerProcess : IDisposable
 
     public static async Task<ServerProcess> StartAsync(string socketPath, string program, params string[] arguments)
     {
-        var server = new ServerProcess(Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false })!);
+        var server = new ServerProcess(LastingThread.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false }));
         try
         {
             await Wait.UntilAsync(
