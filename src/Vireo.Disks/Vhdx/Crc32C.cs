@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Vireo.Disks.Vhdx;
 
@@ -19,13 +20,12 @@ public static class Crc32C
 
     private static uint Continue(uint crc, ReadOnlySpan<byte> data)
     {
-        while (data.Length >= sizeof(ulong))
+        foreach (var word in MemoryMarshal.Cast<byte, ulong>(data))
         {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(data));
-            data = data[sizeof(ulong)..];
+            crc = BitOperations.Crc32C(crc, BitConverter.IsLittleEndian ? word : BinaryPrimitives.ReverseEndianness(word));
         }
 
-        foreach (var value in data)
+        foreach (var value in data[(data.Length / sizeof(ulong) * sizeof(ulong))..])
         {
             crc = BitOperations.Crc32C(crc, value);
         }

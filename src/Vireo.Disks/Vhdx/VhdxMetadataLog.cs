@@ -228,8 +228,9 @@ internal sealed class VhdxMetadataLog(IImageFile file, VhdxHeaderPair headers, V
         status = status == BlockStatus.Ok ? Flush() : status;
         lock (_gate)
         {
-            // A failure is the business of the requests that meet it: they find the log full and try themselves.
-            if (status == BlockStatus.Ok && _log is not null && !_isCheckpointing && _log.HasRoomForMark)
+            // A failure is the business of the requests that meet it: they find the log full and try themselves. The room that is kept for
+            // their mark is not taken: another flush may have been at work all the time, and then this mark names the old tail.
+            if (status == BlockStatus.Ok && _log is not null && !_isCheckpointing && _log.HasRoom(1))
             {
                 status = AppendMark();
             }
@@ -248,7 +249,8 @@ internal sealed class VhdxMetadataLog(IImageFile file, VhdxHeaderPair headers, V
     {
         var status = PlaceAll();
 
-        // An entry that names the new tail; room for it is always kept. When an earlier attempt failed behind it, it is there already.
+        // An entry that names the new tail; room for it is always kept. When an earlier attempt failed behind it, it is there already, and
+        // nothing was logged since.
         if (status == BlockStatus.Ok && _log!.HasRoomForMark)
         {
             status = AppendMark();
@@ -258,6 +260,7 @@ internal sealed class VhdxMetadataLog(IImageFile file, VhdxHeaderPair headers, V
         if (status == BlockStatus.Ok)
         {
             _log!.Release(_log.NewestTail);
+            Platform.Invariant.Check(_log.HasRoom(VhdxLogWriter.MaximumPages));
         }
 
         CrashPoint.Hit("vhdx.log.emptied");

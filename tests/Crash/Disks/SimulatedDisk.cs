@@ -24,6 +24,9 @@ internal sealed class SimulatedDisk : IImageFile
     /// <summary>The content before the first change.</summary>
     public SparseBytes Start { get; }
 
+    /// <summary>Runs before each flush.</summary>
+    public Action? BeforeFlush { get; set; }
+
     /// <summary>All changes and flushes so far.</summary>
     public List<RecordedChange> History { get; } = [];
 
@@ -68,6 +71,7 @@ internal sealed class SimulatedDisk : IImageFile
     public BlockStatus Flush()
     {
         Assert.False(IsReadOnly, "a read-only file was flushed");
+        BeforeFlush?.Invoke();
         History.Add(new RecordedChange(ChangeKind.Flush, 0, 0));
         return BlockStatus.Ok;
     }

@@ -1,36 +1,34 @@
 namespace Vireo.Crash.Tests.Disks;
 
-/// <summary>The bytes of a simulated disk in pages of 4096: zeros take no memory, and a copy shares what neither side changes afterwards.</summary>
+/// <summary>
+/// The bytes of a simulated disk in pages of 4096, 256 to a chunk: zeros take no memory, a copy costs a reference for each chunk, and shares
+/// what neither side changes afterwards. Not for several threads at once, except that whoever only reads may copy.
+/// </summary>
 internal sealed class SparseBytes
 {
     private const int PageBytes = 4096;
-    private readonly Dictionary<long, byte[]> _pages;
-    private readonly HashSet<long> _own = [];
+    private const int ChunkPages = 256;
+    private const int ChunkBytes = PageBytes * ChunkPages;
+
+    // Who may change a chunk or page in place: the disk that made it, until it is copied.
+    private object _owner = new();
+    private Chunk?[] _chunks = [];
 
     public SparseBytes()
     {
-        _pages = [];
     }
 
     public SparseBytes(ReadOnlySpan<byte> content)
     {
-        _pages = [];
+        Write(0, content);
         Length = content.Length;
-        for (var offset = 0; offset < content.Length; offset += PageBytes)
-        {
-            var page = content[offset..Math.Min(offset + PageBytes, content.Length)];
-            if (page.IndexOfAnyExcept((byte)0) >= 0)
-            {
-                Write(offset, page);
-            }
-        }
     }
 
     private SparseBytes(SparseBytes other)
     {
-        _pages = new Dictionary<long, byte[]>(other._pages);
+        _chunks = (Chunk?[])other._chunks.Clone();
         Length = other.Length;
-        other._own.Clear();
+        other._owner = new object();
     }
 
     public long Length { get; private set; }
@@ -43,9 +41,9 @@ internal sealed class SparseBytes
         {
             var position = (int)(offset % PageBytes);
             var count = Math.Min(PageBytes - position, target.Length);
-            if (_pages.TryGetValue(offset / PageBytes, out var page))
+            if (Find(offset) is { } page)
             {
-                page.AsSpan(position, count).CopyTo(target);
+                page.Bytes.AsSpan(position, count).CopyTo(target);
             }
             else
             {
@@ -65,7 +63,11 @@ internal sealed class SparseBytes
         {
             var position = (int)(offset % PageBytes);
             var count = Math.Min(PageBytes - position, source.Length);
-            source[..count].CopyTo(Own(offset / PageBytes).AsSpan(position));
+            if (Find(offset) is not null || source[..count].IndexOfAnyExcept((byte)0) >= 0)
+            {
+                source[..count].CopyTo(Own(offset, isWhole: count == PageBytes).AsSpan(position));
+            }
+
             offset += count;
             source = source[count..];
         }
@@ -74,19 +76,28 @@ internal sealed class SparseBytes
     /// <summary>Makes a range zeros.</summary>
     public void Clear(long offset, long length)
     {
-        var end = offset + length;
+        var end = Math.Min(offset + length, (long)_chunks.Length * ChunkBytes);
         while (offset < end)
         {
+            if (offset % ChunkBytes == 0 && (end - offset >= ChunkBytes || _chunks[offset / ChunkBytes] is null))
+            {
+                _chunks[offset / ChunkBytes] = null;
+                offset += ChunkBytes;
+                continue;
+            }
+
             var position = (int)(offset % PageBytes);
             var count = (int)Math.Min(PageBytes - position, end - offset);
-            if (count == PageBytes)
+            if (Find(offset) is not null)
             {
-                _pages.Remove(offset / PageBytes);
-                _own.Remove(offset / PageBytes);
-            }
-            else if (_pages.ContainsKey(offset / PageBytes))
-            {
-                Own(offset / PageBytes).AsSpan(position, count).Clear();
+                if (count == PageBytes)
+                {
+                    OwnChunk(offset).Pages[offset / PageBytes % ChunkPages] = null;
+                }
+                else
+                {
+                    Own(offset, isWhole: false).AsSpan(position, count).Clear();
+                }
             }
 
             offset += count;
@@ -111,20 +122,66 @@ internal sealed class SparseBytes
         return content;
     }
 
-    private byte[] Own(long number)
+    /// <summary>Writes a file with holes where no page is.</summary>
+    public void Save(string path)
     {
-        if (!_pages.TryGetValue(number, out var page))
+        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
+        RandomAccess.SetLength(file, Length);
+        for (var offset = 0L; offset < Length; offset += PageBytes)
         {
-            page = new byte[PageBytes];
-            _pages.Add(number, page);
-            _own.Add(number);
+            if (Find(offset) is { } page)
+            {
+                RandomAccess.Write(file, page.Bytes.AsSpan(0, (int)Math.Min(PageBytes, Length - offset)), offset);
+            }
         }
-        else if (_own.Add(number))
+    }
+
+    private Page? Find(long offset)
+    {
+        var chunk = offset / ChunkBytes;
+        return chunk < _chunks.Length ? _chunks[chunk]?.Pages[offset / PageBytes % ChunkPages] : null;
+    }
+
+    private Chunk OwnChunk(long offset)
+    {
+        var number = offset / ChunkBytes;
+        if (number >= _chunks.Length)
         {
-            page = (byte[])page.Clone();
-            _pages[number] = page;
+            Array.Resize(ref _chunks, (int)Math.Max(number + 1, _chunks.Length + (_chunks.Length / 2)));
         }
 
-        return page;
+        var chunk = _chunks[number];
+        if (chunk?.Owner != _owner)
+        {
+            chunk = new Chunk(_owner, chunk is null ? new Page?[ChunkPages] : (Page?[])chunk.Pages.Clone());
+            _chunks[number] = chunk;
+        }
+
+        return chunk;
+    }
+
+    private byte[] Own(long offset, bool isWhole)
+    {
+        ref var page = ref OwnChunk(offset).Pages[offset / PageBytes % ChunkPages];
+        if (page?.Owner != _owner)
+        {
+            page = new Page(_owner, page is null || isWhole ? new byte[PageBytes] : (byte[])page.Bytes.Clone());
+        }
+
+        return page.Bytes;
+    }
+
+    private sealed class Chunk(object owner, Page?[] pages)
+    {
+        public object Owner => owner;
+
+        public Page?[] Pages => pages;
+    }
+
+    private sealed class Page(object owner, byte[] bytes)
+    {
+        public object Owner => owner;
+
+        public byte[] Bytes => bytes;
     }
 }

@@ -11,7 +11,12 @@ namespace Vireo.Crash.Tests.Disks;
 /// <param name="FlushPercent">How many of them are flushes.</param>
 /// <param name="Trims">Whether it trims.</param>
 /// <param name="MaintenancePercent">How many of the requests are changes of the image as a whole.</param>
-internal sealed record VhdxGuestPlan(bool HasParent, int[] Blocks, int Steps, int FlushPercent, bool Trims = true, int MaintenancePercent = 0);
+/// <param name="BlockMegabytes">Size of a block. From 2 on a place that one block leaves may fit another where the gaps between them do not.</param>
+internal sealed record VhdxGuestPlan(bool HasParent, int[] Blocks, int Steps, int FlushPercent, bool Trims = true, int MaintenancePercent = 0, int BlockMegabytes = 1)
+{
+    /// <summary>The same in bytes.</summary>
+    public int BlockBytes => BlockMegabytes << 20;
+}
 
 /// <summary>A guest that did its work on a simulated disk, and what it may find at each moment of the disk's history.</summary>
 internal sealed class VhdxGuest
@@ -20,8 +25,6 @@ internal sealed class VhdxGuest
     private const int HeadSectors = 64;
     private const int TailSectors = 32;
     private const int WindowSectors = HeadSectors + TailSectors;
-    private const int BlockBytes = 1 << 20;
-    private const int BlockSectors = BlockBytes / GuestModel.SectorBytes;
     private readonly VhdxGuestPlan _plan;
     private readonly Random _random;
     private readonly List<(int Count, GuestModel Before, GuestModel Possible)> _models = [];
@@ -35,7 +38,7 @@ internal sealed class VhdxGuest
     {
         _plan = plan;
         _random = random;
-        _sizeBytes = (plan.Blocks.Max() + 1L) * BlockBytes;
+        _sizeBytes = (plan.Blocks.Max() + 1L) * plan.BlockBytes;
         _model = new GuestModel(plan.Blocks.Length * WindowSectors);
     }
 
@@ -93,8 +96,8 @@ internal sealed class VhdxGuest
         for (var i = 0; i < _plan.Blocks.Length; i++)
         {
             var target = all.AsMemory(i * WindowSectors * GuestModel.SectorBytes);
-            await ReadAsync((long)_plan.Blocks[i] * BlockBytes, HeadSectors * GuestModel.SectorBytes, target);
-            await ReadAsync(((long)_plan.Blocks[i] * BlockBytes) + BlockBytes - (TailSectors * GuestModel.SectorBytes), TailSectors * GuestModel.SectorBytes, target[(HeadSectors * GuestModel.SectorBytes)..]);
+            await ReadAsync((long)_plan.Blocks[i] * _plan.BlockBytes, HeadSectors * GuestModel.SectorBytes, target);
+            await ReadAsync(((long)_plan.Blocks[i] * _plan.BlockBytes) + _plan.BlockBytes - (TailSectors * GuestModel.SectorBytes), TailSectors * GuestModel.SectorBytes, target[(HeadSectors * GuestModel.SectorBytes)..]);
         }
 
         return all;
@@ -113,24 +116,24 @@ internal sealed class VhdxGuest
         if (_plan.HasParent)
         {
             _parent = new SimulatedDisk([]) { Path = "parent.vhdx" };
-            new VhdxCreate(_sizeBytes, IsFixed: false, BlockBytes).Write(_parent, Guid.NewGuid);
+            new VhdxCreate(_sizeBytes, IsFixed: false, _plan.BlockBytes).Write(_parent, Guid.NewGuid);
             await using var parent = VhdxImage.Open(_parent, Guid.NewGuid);
             for (var i = 0; i < _plan.Blocks.Length; i++)
             {
                 // A block in which the parent has nothing takes another way.
                 if (i % 4 != 3)
                 {
-                    Assert.Equal(BlockStatus.Ok, await WriteAsync(parent, (long)_plan.Blocks[i] * BlockBytes, WholeBlock(i, _model.Write(i * WindowSectors, WindowSectors))));
+                    Assert.Equal(BlockStatus.Ok, await WriteAsync(parent, (long)_plan.Blocks[i] * _plan.BlockBytes, WholeBlock(i, _model.Write(i * WindowSectors, WindowSectors))));
                 }
             }
 
             _model.Flushed();
             await parent.FlushAsync();
-            VhdxCreate.ForParent(parent, "child.vhdx", BlockBytes).Write(made, Guid.NewGuid);
+            VhdxCreate.ForParent(parent, "child.vhdx", _plan.BlockBytes).Write(made, Guid.NewGuid);
         }
         else
         {
-            new VhdxCreate(_sizeBytes, IsFixed: false, BlockBytes).Write(made, Guid.NewGuid);
+            new VhdxCreate(_sizeBytes, IsFixed: false, _plan.BlockBytes).Write(made, Guid.NewGuid);
         }
 
         Disk = new SimulatedDisk(made.Now);
@@ -174,7 +177,7 @@ internal sealed class VhdxGuest
 
                     _model.Zero(first, count);
                     Remember();
-                    status = await _image.TrimAsync((long)_plan.Blocks[block] * BlockBytes, BlockBytes);
+                    status = await _image.TrimAsync((long)_plan.Blocks[block] * _plan.BlockBytes, _plan.BlockBytes);
                     break;
                 case 2 or 3:
                     Untrim(block, first, count);
@@ -187,7 +190,7 @@ internal sealed class VhdxGuest
                     var content = _model.Write((block * WindowSectors) + first, count);
                     Remember();
                     status = isWhole
-                        ? await WriteAsync(_image, (long)_plan.Blocks[block] * BlockBytes, WholeBlock(block, content))
+                        ? await WriteAsync(_image, (long)_plan.Blocks[block] * _plan.BlockBytes, WholeBlock(block, content))
                         : await WriteWindowAsync(block, first, content);
                     break;
             }
@@ -230,10 +233,10 @@ internal sealed class VhdxGuest
 
     private async Task<BlockStatus> ZeroAsync(int block, int first, int count, bool isWhole, WriteOptions options)
     {
-        var start = (long)_plan.Blocks[block] * BlockBytes;
+        var start = (long)_plan.Blocks[block] * _plan.BlockBytes;
         if (isWhole)
         {
-            return await _image.WriteZeroesAsync(start, BlockBytes, options);
+            return await _image.WriteZeroesAsync(start, _plan.BlockBytes, options);
         }
 
         var head = Math.Max(0, Math.Min(first + count, HeadSectors) - first);
@@ -245,7 +248,7 @@ internal sealed class VhdxGuest
 
     private async Task<BlockStatus> WriteWindowAsync(int block, int first, byte[] content)
     {
-        var start = (long)_plan.Blocks[block] * BlockBytes;
+        var start = (long)_plan.Blocks[block] * _plan.BlockBytes;
         var count = content.Length / GuestModel.SectorBytes;
         var head = Math.Max(0, Math.Min(first + count, HeadSectors) - first);
         var status = head == 0 ? BlockStatus.Ok : await WriteAsync(_image, start + (first * GuestModel.SectorBytes), content[..(head * GuestModel.SectorBytes)]);
@@ -255,14 +258,14 @@ internal sealed class VhdxGuest
     }
 
     // Where a sector of the window is in its block.
-    private static int SectorOf(int window) => window < HeadSectors ? window : BlockSectors - WindowSectors + window;
+    private int SectorOf(int window) => window < HeadSectors ? window : (_plan.BlockBytes / GuestModel.SectorBytes) - WindowSectors + window;
 
-    private static byte[] WholeBlock(int block, byte[] window)
+    private byte[] WholeBlock(int block, byte[] window)
     {
-        var whole = new byte[BlockBytes];
+        var whole = new byte[_plan.BlockBytes];
         whole.AsSpan().Fill((byte)block);
         window.AsSpan(0, HeadSectors * GuestModel.SectorBytes).CopyTo(whole);
-        window.AsSpan(HeadSectors * GuestModel.SectorBytes).CopyTo(whole.AsSpan(BlockBytes - (TailSectors * GuestModel.SectorBytes)));
+        window.AsSpan(HeadSectors * GuestModel.SectorBytes).CopyTo(whole.AsSpan(_plan.BlockBytes - (TailSectors * GuestModel.SectorBytes)));
         return whole;
     }
 
