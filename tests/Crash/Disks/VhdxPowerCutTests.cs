@@ -26,7 +26,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
         ["maintained child"] = new(HasParent: true, [0, 1, 2, 4096], Steps: 60, FlushPercent: 10, MaintenancePercent: 20),
 
         // Blocks of 2 MB and bitmaps of 1 MB between them: gaps that hold no block, so that compacting would like to use places just left.
-        ["large blocks"] = new(HasParent: true, [0, 1, 2, 2048, 2049, 4096, 6144], Steps: 90, FlushPercent: 10, MaintenancePercent: 30, BlockMegabytes: 2),
+        ["large blocks"] = new(HasParent: true, [0, 1, 2, 3, 4, 2048, 2049, 4096, 4097, 6144], Steps: 160, FlushPercent: 5, MaintenancePercent: 40, BlockMegabytes: 2),
     };
 
     public static TheoryData<string> Plans => [.. s_plans.Keys];
