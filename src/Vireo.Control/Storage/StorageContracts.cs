@@ -104,7 +104,29 @@ public sealed record CopyRate(long BytesPerSecond);
 /// <summary>A disk should go on in a new differencing image.</summary>
 /// <param name="Path">The new image; what the disk holds now stays in the old one.</param>
 /// <param name="BlockSizeBytes">Of a VHDX; 0 for the parent's.</param>
-public sealed record TakeSnapshot(string Path, int BlockSizeBytes = 0);
+/// <param name="Checkpoints">Checkpoints that begin at the same moment, between the same two writes: what a backup reads from the old image is exactly what they begin with.</param>
+public sealed record TakeSnapshot(string Path, int BlockSizeBytes = 0, IReadOnlyList<LayerCheckpoint>? Checkpoints = null);
+
+/// <summary>A checkpoint of a layer of the kind <c>changes</c>.</summary>
+/// <param name="Layer">Name of the layer.</param>
+/// <param name="Name">Name of the checkpoint.</param>
+public sealed record LayerCheckpoint(string Layer, string Name);
+
+/// <summary>How a mirror that is ready ends. In each case the target holds everything, durably, as of one moment between two writes.</summary>
+public enum MirrorEnd
+{
+    /// <summary>The target becomes the disk's image; the source is closed and stays as a file.</summary>
+    Switch,
+
+    /// <summary>The disk goes on in its source, and the target is left as it is: somebody else takes it over.</summary>
+    Detach,
+
+    /// <summary>The disk is closed at that moment, so that no later write reaches the source: another host goes on with the target.</summary>
+    Close,
+}
+
+/// <summary>A mirror should end.</summary>
+public sealed record CompleteMirror(MirrorEnd End = MirrorEnd.Switch);
 
 /// <summary>A copy that is made of a disk, or the last one that was.</summary>
 /// <param name="Kind">Which.</param>

@@ -117,7 +117,13 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     /// <summary>Makes the target of a mirror that is ready the disk's image; the source is closed and stays as a file.</summary>
     /// <exception cref="ControlException">No mirror is under way, it is not ready, or it failed: then the source goes on.</exception>
     public Task<DiskStatus> CompleteMirrorAsync(Guid disk, CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/mirror/complete", null, StorageJson.Default.DiskStatus, cancellationToken);
+        CompleteMirrorAsync(disk, MirrorEnd.Switch, cancellationToken);
+
+    /// <summary>Ends a mirror that is ready, in one of several ways; the answer is the disk's status, with <see cref="MirrorEnd.Close"/> its last.</summary>
+    /// <exception cref="ControlException">No mirror is under way, it is not ready, or it failed: then the source goes on.</exception>
+    public Task<DiskStatus> CompleteMirrorAsync(Guid disk, MirrorEnd end, CancellationToken cancellationToken = default) =>
+        SendAsync(
+            HttpMethod.Post, $"v1/disks/{disk:D}/mirror/complete", Body(new CompleteMirror(end), StorageJson.Default.CompleteMirror), StorageJson.Default.DiskStatus, cancellationToken);
 
     /// <summary>Starts to merge an image of a disk's chain into its parent while the disk is in use. It ends by itself.</summary>
     /// <exception cref="ControlException">No such disk or image, another change is under way, or the parent cannot be written.</exception>

@@ -13,6 +13,7 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(ChangeCheckpoint))]
 [JsonSerializable(typeof(StartMirror))]
 [JsonSerializable(typeof(StartMerge))]
+[JsonSerializable(typeof(CompleteMirror))]
 [JsonSerializable(typeof(CopyRate))]
 [JsonSerializable(typeof(TakeSnapshot))]
 [JsonSerializable(typeof(CopyStatus))]

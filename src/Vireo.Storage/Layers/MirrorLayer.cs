@@ -19,15 +19,16 @@ public enum MirrorPhase
 /// <summary>
 /// Makes a second copy of a disk while it is in use. Invariant: a block behind the cursor is the same on both sides whenever no request is
 /// inside the block. A write behind the cursor goes to both, a write ahead of it to the source only; the cursor moves over each block once,
-/// so the copy ends whatever the guest writes.
+/// so the copy ends whatever the guest writes. In a merge, where the source shows the target's content in what it does not hold itself, a write
+/// to such a range goes to the target only.
 /// </summary>
 /// <remarks>
 /// Stands directly on the image. Changes of one block and its copying take turns by a <see cref="RangeLock"/>; reads go to the source and wait
 /// for nobody. Trims become writes of zeroes, since both sides must read the same afterwards. Flushes go to the source, which alone counts
-/// until <see cref="CompleteAsync"/>. An error of the target never reaches the guest: the mirror gives up and only passes requests on.
+/// until <see cref="CompleteAsync"/>, and to the target as well once something was written there only. An error of the target never reaches the guest: the mirror gives up and only passes requests on.
 /// Memory: <see cref="Depth"/> buffers of <see cref="BlockBytes"/> while copying, nothing that grows with the disk.
 /// </remarks>
-public sealed class MirrorLayer : LayerBase
+public sealed partial class MirrorLayer : LayerBase
 {
     /// <summary>Unit of the copy.</summary>
     public const int BlockBytes = 1 << 20;
@@ -174,18 +175,18 @@ public sealed class MirrorLayer : LayerBase
 
     /// <inheritdoc/>
     public override ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options) =>
-        _failure is not null || buffers.LengthBytes == 0
+        IsPassing || buffers.LengthBytes == 0
             ? Below.WriteAsync(offsetBytes, buffers, options)
             : ChangeAsync(offsetBytes, buffers.LengthBytes, buffers, options);
 
     /// <inheritdoc/>
     public override ValueTask<BlockStatus> WriteZeroesAsync(long offsetBytes, long lengthBytes, WriteOptions options) =>
-        _failure is not null || lengthBytes == 0
+        IsPassing || lengthBytes == 0
             ? Below.WriteZeroesAsync(offsetBytes, lengthBytes, options)
             : ChangeAsync(offsetBytes, lengthBytes, null, options);
 
     /// <inheritdoc/>
-    public override ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes) => _failure is not null || lengthBytes == 0
+    public override ValueTask<BlockStatus> TrimAsync(long offsetBytes, long lengthBytes) => IsPassing || lengthBytes == 0
         ? Below.TrimAsync(offsetBytes, lengthBytes)
         : ChangeAsync(offsetBytes, lengthBytes, null, WriteOptions.MayTrim);
 
@@ -213,7 +214,16 @@ public sealed class MirrorLayer : LayerBase
     private async ValueTask<BlockStatus> ChangeAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
     {
         var range = await _ranges.EnterAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
+        var status = _mapOwn is null
+            ? await ChangeBothAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false)
+            : await ChangeMergedAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
+        _ranges.Release(range);
+        return status;
+    }
 
+    // In a range that is held.
+    private async ValueTask<BlockStatus> ChangeBothAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
+    {
         // The cursor does not move over a range that is held.
         var behindBytes = _failure is null ? Math.Clamp(CursorBytes - offsetBytes, 0, lengthBytes) : 0;
         var mirrored = behindBytes == 0 ? Task.FromResult(BlockStatus.Ok) : ChangeTargetAsync(offsetBytes, behindBytes, buffers, options).AsTask();
@@ -231,7 +241,6 @@ public sealed class MirrorLayer : LayerBase
             Fail($"a write to the source at {offsetBytes} failed ({status})");
         }
 
-        _ranges.Release(range);
         return status;
     }
 
@@ -242,10 +251,10 @@ public sealed class MirrorLayer : LayerBase
             return await ZeroTargetAsync(offsetBytes, lengthBytes, options & WriteOptions.MayTrim).ConfigureAwait(false);
         }
 
-        return await _target.WriteAsync(offsetBytes, Part(data, (int)lengthBytes), WriteOptions.None).ConfigureAwait(false);
+        return await _target.WriteAsync(offsetBytes, Part(data, 0, (int)lengthBytes), WriteOptions.None).ConfigureAwait(false);
     }
 
-    private static IoVector Part(IoVector buffers, int lengthBytes)
+    private static IoVector Part(IoVector buffers, int start, int lengthBytes)
     {
         if (lengthBytes == buffers.LengthBytes)
         {
@@ -256,13 +265,20 @@ public sealed class MirrorLayer : LayerBase
         var left = lengthBytes;
         foreach (var segment in buffers.Segments)
         {
+            if (start >= segment.Length)
+            {
+                start -= segment.Length;
+                continue;
+            }
+
             if (left == 0)
             {
                 break;
             }
 
-            segments.Add(segment.Slice(0, Math.Min(left, segment.Length)));
+            segments.Add(segment.Slice(start, Math.Min(left, segment.Length - start)));
             left -= segments[^1].Length;
+            start = 0;
         }
 
         return new IoVector(segments.ToArray(), lengthBytes);

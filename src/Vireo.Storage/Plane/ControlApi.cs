@@ -83,7 +83,11 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             await Answer(context, await disks.StartMirrorAsync(Id(context), request).ConfigureAwait(false), StorageJson.Default.CopyStatus).ConfigureAwait(false);
         }));
         routes.MapPost("/v1/disks/{id}/mirror/complete", Handle(async context =>
-            await Answer(context, await disks.CompleteMirrorAsync(Id(context)).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false)));
+        {
+            // Without a body the target takes over.
+            var request = context.Request.ContentLength is null or 0 ? new CompleteMirror() : await ReadAsync(context, StorageJson.Default.CompleteMirror).ConfigureAwait(false);
+            await Answer(context, await disks.CompleteMirrorAsync(Id(context), request.End).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+        }));
         routes.MapPost("/v1/disks/{id}/merge", Handle(async context =>
         {
             var request = await ReadAsync(context, StorageJson.Default.StartMerge).ConfigureAwait(false);
@@ -107,7 +111,7 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             routes.MapPatch($"/v1/disks/{{id}}/{path}", Handle(async context =>
             {
                 var rate = await ReadAsync(context, StorageJson.Default.CopyRate).ConfigureAwait(false);
-                await Answer(context, disks.SetCopyRate(Id(context), kind, rate.BytesPerSecond), StorageJson.Default.CopyStatus).ConfigureAwait(false);
+                await Answer(context, await disks.SetCopyRateAsync(Id(context), kind, rate.BytesPerSecond).ConfigureAwait(false), StorageJson.Default.CopyStatus).ConfigureAwait(false);
             }));
             routes.MapDelete($"/v1/disks/{{id}}/{path}", Handle(async context =>
             {

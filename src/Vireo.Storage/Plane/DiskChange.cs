@@ -1,3 +1,5 @@
+using Vireo.Control.Storage;
+
 namespace Vireo.Storage.Plane;
 
 /// <summary>What is being done to a disk whose end a killed plane must find out.</summary>
@@ -20,4 +22,6 @@ public enum DiskChangeKind
 /// <param name="Kind">What is being done.</param>
 /// <param name="Path">The image that appears or disappears.</param>
 /// <param name="IsOurs">Whether the file was made for the change, and goes with it.</param>
-public sealed record DiskChange(DiskChangeKind Kind, string Path, bool IsOurs);
+/// <param name="BytesPerSecond">Limit of the copy; 0 is none.</param>
+/// <param name="Checkpoints">Checkpoints that begin with a snapshot, and go with one that did not come to be.</param>
+public sealed record DiskChange(DiskChangeKind Kind, string Path, bool IsOurs, long BytesPerSecond = 0, IReadOnlyList<LayerCheckpoint>? Checkpoints = null);

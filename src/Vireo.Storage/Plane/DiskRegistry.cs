@@ -270,6 +270,9 @@ internal sealed partial class DiskRegistry(
             ?? throw PlaneErrors.Invalid($"This plane has no front end of the kind {attachment.FrontEnd}.", attachment.Id.ToString());
         IDiskImage image;
         CopyStatus? ended;
+
+        // They began with a snapshot that did not come to be.
+        var undone = record.Change is { Kind: DiskChangeKind.Snapshot, Checkpoints: { } begun } ? begun : [];
         try
         {
             (record, ended) = Settle(record);
@@ -295,6 +298,11 @@ internal sealed partial class DiskRegistry(
             foreach (var layer in record.Layers)
             {
                 await SpliceAsync(disk, layer).ConfigureAwait(false);
+            }
+
+            foreach (var checkpoint in undone)
+            {
+                FindTracking(disk, checkpoint.Layer)?.RemoveCheckpoint(checkpoint.Name);
             }
 
             return disk;
@@ -363,9 +371,7 @@ internal sealed partial class DiskRegistry(
             await (copy.Kind == CopyKind.Mirror ? EndMirrorAsync(disk, copy, status) : EndMergeAsync(disk, copy, status)).ConfigureAwait(false);
         }
 
-        var disks = new Dictionary<Guid, OpenDisk>(_disks);
-        disks.Remove(disk.Attachment.Id);
-        Publish(disks, _failed);
+        Publish(Without(disk), _failed);
         CrashPoint.Hit("storage.disk.forgotten");
         try
         {
@@ -378,6 +384,13 @@ internal sealed partial class DiskRegistry(
     }
 
     private Dictionary<Guid, OpenDisk> With(OpenDisk disk) => new(_disks) { [disk.Attachment.Id] = disk };
+
+    private Dictionary<Guid, OpenDisk> Without(OpenDisk disk)
+    {
+        var disks = new Dictionary<Guid, OpenDisk>(_disks);
+        disks.Remove(disk.Attachment.Id);
+        return disks;
+    }
 
     private static Dictionary<Guid, (DiskRecord Record, ControlError Error)> Without(Dictionary<Guid, (DiskRecord Record, ControlError Error)> failed, Guid id)
     {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using Vireo.Control;
+using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Platform.Testing;
 using Vireo.Storage.Layers;
 using Vireo.Storage.NbdClient;
 
@@ -14,8 +16,7 @@ internal sealed partial class DiskRegistry
     public Task ChangeCheckpointsAsync(Guid id, string name, Action<TrackingLayer> change) => InTurnAsync(async () =>
     {
         var disk = Get(id);
-        var layer = disk.Stack.Layers.OfType<TrackingLayer>().FirstOrDefault(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
-            ?? throw PlaneErrors.NotFound($"The disk {id} has no layer '{name}' that tracks changes.", name);
+        var layer = FindTracking(disk, name) ?? throw PlaneErrors.NotFound($"The disk {id} has no layer '{name}' that tracks changes.", name);
         try
         {
             await disk.Stack.RunQuietAsync(() =>
@@ -34,6 +35,49 @@ internal sealed partial class DiskRegistry
             throw PlaneErrors.Failed($"The checkpoints of the layer '{name}' could not be changed: {exception.Message}", name, exception);
         }
     });
+
+    private static TrackingLayer? FindTracking(OpenDisk disk, string name) =>
+        disk.Stack.Layers.OfType<TrackingLayer>().FirstOrDefault(layer => string.Equals(layer.Name, name, StringComparison.Ordinal));
+
+    // A name that is taken must not be written down as one to remove.
+    private static void RefuseCheckpoints(OpenDisk disk, IReadOnlyList<LayerCheckpoint> checkpoints)
+    {
+        foreach (var checkpoint in checkpoints)
+        {
+            var layer = FindTracking(disk, checkpoint.Layer)
+                ?? throw PlaneErrors.NotFound($"The disk {disk.Attachment.Id} has no layer '{checkpoint.Layer}' that tracks changes.", checkpoint.Layer);
+            if (layer.Checkpoints.Contains(checkpoint.Name) || checkpoints.Count(other => other == checkpoint) > 1)
+            {
+                throw PlaneErrors.Invalid($"There is a checkpoint '{checkpoint.Name}' already; remove it or choose another name.", checkpoint.Name);
+            }
+        }
+    }
+
+    // Begins them and does the rest of it; all or nothing, as long as no request is inside. A killed plane undoes them at its next start.
+    private static void WithCheckpoints(OpenDisk disk, IReadOnlyList<LayerCheckpoint> checkpoints, Action rest)
+    {
+        List<LayerCheckpoint> begun = [];
+        try
+        {
+            foreach (var checkpoint in checkpoints)
+            {
+                FindTracking(disk, checkpoint.Layer)!.AddCheckpoint(checkpoint.Name);
+                begun.Add(checkpoint);
+                CrashPoint.Hit("storage.snapshot.checkpoint");
+            }
+
+            rest();
+        }
+        catch
+        {
+            foreach (var checkpoint in begun)
+            {
+                FindTracking(disk, checkpoint.Layer)!.RemoveCheckpoint(checkpoint.Name);
+            }
+
+            throw;
+        }
+    }
 
     // What is different after somebody else wrote to the image. Of a server nothing is known: each look counts as another content.
     private static string FingerprintOf(IDiskImage image)

@@ -12,8 +12,8 @@ namespace Vireo.Storage.Plane;
 /// and its file is removed.
 /// </summary>
 /// <remarks>
-/// Nothing is taken out of the child while it is merged: what was copied lies in the parent as well, hidden by the child, and a guest's
-/// write to the top image goes to both. So at any moment the chain with the child reads right, and a merge that was cut short begins anew.
+/// Nothing is taken out of the child while it is merged: what was copied lies in the parent as well, hidden by the child. A guest's write goes
+/// to the parent alone where the child holds nothing, and to both where it was merged already. So at any moment the chain with the child reads right, and a merge that was cut short begins anew.
 /// The parent's identity changes with the first write to it; the child accepts the old and the new one from then on.
 /// </remarks>
 internal sealed partial class DiskRegistry
@@ -44,7 +44,7 @@ internal sealed partial class DiskRegistry
             throw PlaneErrors.Invalid($"The image '{request.Path}' is smaller than its parent and cannot be merged into it while the disk is in use; grow it first.", request.Path);
         }
 
-        Note(disk, new DiskChange(DiskChangeKind.Merge, chain[index].Path, IsOurs: false));
+        Note(disk, new DiskChange(DiskChangeKind.Merge, chain[index].Path, IsOurs: false, Math.Max(0, request.BytesPerSecond)));
         try
         {
             return await BeginMergeAsync(disk, index, request.BytesPerSecond).ConfigureAwait(false);
@@ -246,7 +246,12 @@ internal sealed partial class DiskRegistry
 
     private async Task EndMergeAsync(OpenDisk disk, LiveCopy copy, CopyStatus status)
     {
-        if (!await disk.Stack.RemoveAsync(CopyLayerName).ConfigureAwait(false))
+        if (disk.Stack.Layers.Contains(copy.Layer))
+        {
+            // What went to the parent alone is durable before flushes of the guest no longer reach it.
+            await disk.Stack.ReplaceImageAsync(disk.Image, disk.Image.Path, copy.Layer.PrepareAsync, CopyLayerName).ConfigureAwait(false);
+        }
+        else
         {
             await copy.Layer.DisposeAsync().ConfigureAwait(false);
         }
@@ -298,7 +303,7 @@ internal sealed partial class DiskRegistry
 
         try
         {
-            await BeginMergeAsync(disk, index, 0).ConfigureAwait(false);
+            await BeginMergeAsync(disk, index, change.BytesPerSecond).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is ImageException or ArgumentException)
         {

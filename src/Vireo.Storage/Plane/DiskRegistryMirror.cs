@@ -79,25 +79,33 @@ internal sealed partial class DiskRegistry
 
     /// <summary>Sets the limit of a copy that runs.</summary>
     /// <exception cref="ControlException">No such disk, or nothing is under way.</exception>
-    public CopyStatus SetCopyRate(Guid id, CopyKind kind, long bytesPerSecond)
+    public Task<CopyStatus> SetCopyRateAsync(Guid id, CopyKind kind, long bytesPerSecond) => InTurnAsync(() =>
     {
-        var copy = Get(id).Copy;
-        if (copy is null || copy.Kind != kind)
+        var disk = Get(id);
+        if (disk.Copy is not { } copy || copy.Kind != kind)
         {
             throw PlaneErrors.NotFound($"No {kind} of the disk {id} is under way.", id.ToString());
         }
 
-        copy.Layer.BytesPerSecond = Math.Max(0, bytesPerSecond);
-        return copy.Status;
-    }
+        var rate = Math.Max(0, bytesPerSecond);
+        Note(disk, disk.Change! with { BytesPerSecond = rate });
+        copy.Layer.BytesPerSecond = rate;
+        return Task.FromResult(copy.Status);
+    });
 
-    /// <summary>Makes the target the disk's image. The source is closed and left as it is.</summary>
+    /// <summary>Ends a mirror whose target holds everything. The side that the disk does not go on with is closed and left as it is.</summary>
     /// <exception cref="ControlException">Nothing is under way, it is not ready yet, or it failed: then the source goes on.</exception>
-    public Task<DiskStatus> CompleteMirrorAsync(Guid id) => InTurnAsync(async () =>
+    public Task<DiskStatus> CompleteMirrorAsync(Guid id, MirrorEnd end) => InTurnAsync(async () =>
     {
         var disk = Get(id);
         if (disk.Copy is not { Kind: CopyKind.Mirror } copy)
         {
+            // Asked again, because the answer was lost.
+            if (disk.LastCopy is { Kind: CopyKind.Mirror, Phase: CopyPhase.Completed } last && end == (disk.Attachment.Path == last.Path ? MirrorEnd.Switch : MirrorEnd.Detach))
+            {
+                return disk.Status;
+            }
+
             throw PlaneErrors.NotFound($"No mirror of the disk {id} is under way.", id.ToString());
         }
 
@@ -108,6 +116,11 @@ internal sealed partial class DiskRegistry
 
         var (attachment, change) = (disk.Attachment, disk.Change);
         await copy.Layer.PrepareAsync().ConfigureAwait(false);
+        if (end != MirrorEnd.Switch)
+        {
+            return await HandOverAsync(disk, copy, end).ConfigureAwait(false);
+        }
+
         try
         {
             var old = await disk.Stack.ReplaceImageAsync(
@@ -115,12 +128,7 @@ internal sealed partial class DiskRegistry
                 copy.Path,
                 async () =>
                 {
-                    if (!await copy.Layer.CompleteAsync().ConfigureAwait(false))
-                    {
-                        throw PlaneErrors.Failed($"The mirror of the disk {id} cannot take over: {copy.Layer.Failure}. The disk stays where it is.", id.ToString());
-                    }
-
-                    CrashPoint.Hit("storage.mirror.durable");
+                    await RequireDurableAsync(disk, copy).ConfigureAwait(false);
                     (disk.Attachment, disk.Change) = (attachment with { Path = copy.Path }, null);
                     Publish(_disks, _failed);
                     CrashPoint.Hit("storage.mirror.recorded");
@@ -138,6 +146,60 @@ internal sealed partial class DiskRegistry
             throw exception is ArgumentException ? PlaneErrors.Invalid(exception.Message, copy.Path, exception) : exception;
         }
     });
+
+    private static async ValueTask RequireDurableAsync(OpenDisk disk, LiveCopy copy)
+    {
+        if (!await copy.Layer.CompleteAsync().ConfigureAwait(false))
+        {
+            var id = disk.Attachment.Id;
+            throw PlaneErrors.Failed($"The mirror of the disk {id} cannot take over: {copy.Layer.Failure}. The disk stays where it is.", id.ToString());
+        }
+
+        CrashPoint.Hit("storage.mirror.durable");
+    }
+
+    // Somebody else goes on with the target. What the state file says changes in the moment in which the target has everything.
+    private async Task<DiskStatus> HandOverAsync(OpenDisk disk, LiveCopy copy, MirrorEnd end)
+    {
+        var (status, change) = (copy.Status with { Phase = CopyPhase.Completed }, disk.Change);
+        try
+        {
+            if (end == MirrorEnd.Close)
+            {
+                var last = disk.Status;
+                await disk.Stack.CloseAsync(async () =>
+                {
+                    await RequireDurableAsync(disk, copy).ConfigureAwait(false);
+                    Publish(Without(disk), _failed);
+                    CrashPoint.Hit("storage.mirror.recorded");
+                }).ConfigureAwait(false);
+                await CloseOldAsync(disk, disk.Attachment.Path).ConfigureAwait(false);
+                return last;
+            }
+
+            await disk.Stack.ReplaceImageAsync(
+                disk.Image,
+                disk.Image.Path,
+                async () =>
+                {
+                    await RequireDurableAsync(disk, copy).ConfigureAwait(false);
+                    disk.Change = null;
+                    Publish(_disks, _failed);
+                    CrashPoint.Hit("storage.mirror.recorded");
+                },
+                CopyLayerName).ConfigureAwait(false);
+        }
+        catch
+        {
+            disk.Change = change;
+            throw;
+        }
+
+        disk.LastCopy = status;
+        disk.Copy = null;
+        await CloseOldAsync(copy.Target, copy.Path).ConfigureAwait(false);
+        return disk.Status;
+    }
 
     /// <summary>Ends a mirror; the disk stays where it is, and a target that was made for it is removed. One that is not there has ended already.</summary>
     /// <exception cref="ControlException">No such disk.</exception>

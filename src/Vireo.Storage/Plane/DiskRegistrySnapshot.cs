@@ -29,8 +29,10 @@ internal sealed partial class DiskRegistry
             throw PlaneErrors.From(new ImageException(ImageErrorKind.AlreadyExists, request.Path, $"The file '{request.Path}' exists already; choose another path or remove it first."));
         }
 
+        var checkpoints = request.Checkpoints ?? [];
+        RefuseCheckpoints(disk, checkpoints);
         var (parent, attachment) = (disk.Image, disk.Attachment);
-        Note(disk, new DiskChange(DiskChangeKind.Snapshot, request.Path, IsOurs: true));
+        Note(disk, new DiskChange(DiskChangeKind.Snapshot, request.Path, IsOurs: true, Checkpoints: request.Checkpoints));
         IDiskImage? child = null;
         try
         {
@@ -55,8 +57,11 @@ internal sealed partial class DiskRegistry
                         child.Maintenance!.SetParentReference(ReferenceTo(parent, child));
                     }
 
-                    (disk.Attachment, disk.Change) = (attachment with { Path = request.Path }, null);
-                    Publish(_disks, _failed);
+                    WithCheckpoints(disk, checkpoints, () =>
+                    {
+                        (disk.Attachment, disk.Change) = (attachment with { Path = request.Path }, null);
+                        Publish(_disks, _failed);
+                    });
                     CrashPoint.Hit("storage.snapshot.recorded");
                 }).ConfigureAwait(false);
             disk.Image = child;
@@ -76,6 +81,7 @@ internal sealed partial class DiskRegistry
             {
                 ImageException image => PlaneErrors.From(image),
                 ArgumentException argument => PlaneErrors.Invalid(argument.Message, request.Path, argument),
+                IOException or UnauthorizedAccessException => PlaneErrors.Failed($"The snapshot of the disk {id} failed: {exception.Message}", id.ToString(), exception),
                 _ => exception,
             };
         }

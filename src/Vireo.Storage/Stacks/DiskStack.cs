@@ -22,6 +22,7 @@ public sealed class DiskStack : IBlockDevice
     private volatile ILayer[] _layers = [];
     private volatile Boundary _top;
     private volatile bool _closed;
+    private bool _disposed;
 
     /// <summary>A stack over an image.</summary>
     /// <param name="image">The bottom; owned by the stack from now on.</param>
@@ -221,21 +222,46 @@ public sealed class DiskStack : IBlockDevice
         return Finish(_top.MapExtentsAsync(offsetBytes, lengthBytes, extents), lane);
     }
 
+    /// <summary>
+    /// Answers requests with <see cref="BlockStatus.Closed"/> from one moment on, in which none is inside; layers and image stay until disposal.
+    /// </summary>
+    /// <param name="last">Run in that moment. When it throws, everything stays as it was.</param>
+    /// <exception cref="ObjectDisposedException">The stack is closed.</exception>
+    public async Task CloseAsync(Func<ValueTask> last)
+    {
+        await _splicing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            await SpliceAsync(_layers, async () =>
+            {
+                await last().ConfigureAwait(false);
+                _closed = true;
+            }).ConfigureAwait(false);
+        }
+        finally
+        {
+            _splicing.Release();
+        }
+    }
+
     /// <summary>Lets the requests inside finish, answers later ones with <see cref="BlockStatus.Closed"/>, and disposes layers (from the top) and image.</summary>
     public async ValueTask DisposeAsync()
     {
         await _splicing.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (_closed)
+            if (_disposed)
             {
                 return;
             }
 
-            await DrainAsync().ConfigureAwait(false);
-            _closed = true;
-            _top = new Boundary(new ClosedDevice(Geometry, Capabilities), _imageName, aboveName: null, _report);
-            _gate.Open();
+            _disposed = true;
+            if (!_closed)
+            {
+                await DrainAsync().ConfigureAwait(false);
+                Close();
+            }
         }
         finally
         {
@@ -268,7 +294,7 @@ public sealed class DiskStack : IBlockDevice
             }
 
             _layers = layers;
-            _top = top;
+            _top = _closed ? Closed() : top;
         }
         catch
         {
@@ -280,6 +306,15 @@ public sealed class DiskStack : IBlockDevice
         {
             _gate.Open();
         }
+    }
+
+    private Boundary Closed() => new(new ClosedDevice(Geometry, Capabilities), _imageName, aboveName: null, _report);
+
+    private void Close()
+    {
+        _closed = true;
+        _top = Closed();
+        _gate.Open();
     }
 
     // Layers first let go what they hold back, or those requests would never leave.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
 using Vireo.Storage.NbdClient;
@@ -70,6 +71,120 @@ public sealed class IncrementalBackupTests
         {
             plane.Dispose();
         }
+    }
+
+    [Theory]
+    [InlineData("vhdx")]
+    [InlineData("vhd")]
+    public async Task SnapshotAndCheckpoint_AreOfOneMoment_WhileTheDiskIsWritten(string extension)
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk, extension);
+        await disk.CreateAsync(plane);
+        await plane.Client.InsertLayerAsync(s_disk, new LayerSpecification("backup", "changes", Settings: new Dictionary<string, string> { ["folder"] = folder["changes"] }));
+        using var stop = new CancellationTokenSource();
+        var writing = Task.Run(() =>
+        {
+            for (var count = 0; count == 0 || !stop.IsCancellationRequested; count++)
+            {
+                disk.Write(30);
+            }
+        });
+        for (var moment = 1; moment <= 3; moment++)
+        {
+            var (before, child) = ((await plane.Client.GetMeterAsync(s_disk)).Writes.Operations, folder[$"{moment}.a{extension}"]);
+            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(child, Checkpoints: [new("backup", $"moment-{moment}")]));
+            await Wait.UntilAsync("something is written", async () => (await plane.Client.GetMeterAsync(s_disk)).Writes.Operations > before + 20);
+        }
+
+        await stop.CancelAsync();
+        await writing;
+
+        // What the newest image holds is what was written since its moment, to the granule.
+        var held = new SortedSet<long>();
+        await using (var image = ImageFile.Open(folder[$"3.a{extension}"], new ImageOpenOptions(ReadOnly: true, TakeLock: false, Alone: true)))
+        {
+            List<BlockExtent> extents = [];
+            for (var at = 0L; at < image.Geometry.SizeBytes; at = extents[^1].OffsetBytes + extents[^1].LengthBytes)
+            {
+                Assert.Equal(BlockStatus.Ok, await image.MapOwnExtentsAsync(at, image.Geometry.SizeBytes - at, extents));
+            }
+
+            foreach (var extent in extents.Where(extent => extent.Kind != ExtentKind.Hole))
+            {
+                held.UnionWith(Granules(extent.OffsetBytes, extent.LengthBytes));
+            }
+        }
+
+        var changed = Changed(disk.Uri, "moment-3").SelectMany(extent => Granules(extent.Offset, extent.Length)).ToHashSet();
+        if (extension == "vhd")
+        {
+            Assert.True(held.SetEquals(changed), $"{string.Join(' ', held.Except(changed))} / {string.Join(' ', changed.Except(held))}");
+        }
+        else
+        {
+            // A block over nothing becomes fully present at once: more is held than was written, never less.
+            Assert.Subset(new SortedSet<long>(held), new SortedSet<long>(changed));
+            Assert.Subset(changed.Select(granule => granule / 16).ToHashSet(), held.Select(granule => granule / 16).ToHashSet());
+        }
+
+        Assert.NotEmpty(changed);
+        disk.Verify();
+        var taken = await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["x.avhdx"], Checkpoints: [new("backup", "moment-3")])));
+        Assert.Equal("InvalidParameter", taken.Error.ErrorId);
+        await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["x.avhdx"], Checkpoints: [new("none", "a")])));
+        Assert.False(File.Exists(folder["x.avhdx"]));
+
+        static IEnumerable<long> Granules(long offset, long length)
+        {
+            for (var granule = offset >> 16; granule << 16 < offset + length; granule++)
+            {
+                yield return granule;
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("storage.snapshot.checkpoint", false)]
+    [InlineData("storage.snapshot.checkpoint:2", false)]
+    [InlineData("storage.snapshot.recorded", true)]
+    public async Task KilledInBoth_HasBothOrNeither(string crashPoint, bool isThere)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        TakeSnapshot request = new(folder["b.avhdx"], Checkpoints: [new("one", "a"), new("two", "a")]);
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            await disk.CreateAsync(plane);
+            foreach (var name in new[] { "one", "two" })
+            {
+                await plane.Client.InsertLayerAsync(s_disk, new LayerSpecification(name, "changes", Settings: new Dictionary<string, string> { ["folder"] = folder[name] }));
+            }
+
+            await plane.Client.AddCheckpointAsync(s_disk, "one", "before");
+            disk.Write();
+            await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.SnapshotAsync(s_disk, request));
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(isThere, File.Exists(folder["b.avhdx"]));
+        foreach (var name in new[] { "one", "two" })
+        {
+            var report = (await next.Client.GetLayerAsync(s_disk, name)).Report;
+            Assert.Equal(isThere, report.ContainsKey("changedBytes:a"));
+            Assert.Equal(name == "one", report.ContainsKey("changedBytes:before"));
+        }
+
+        disk.Verify();
+        if (!isThere)
+        {
+            await next.Client.SnapshotAsync(s_disk, request);
+        }
+
+        disk.Write();
+        disk.Verify();
     }
 
     private static List<(long Offset, long Length)> Changed(string uri, string checkpoint)

@@ -5,19 +5,21 @@ using Vireo.Testing;
 namespace Vireo.Storage.Tests.Plane;
 
 /// <summary>A disk of a plane with a writer that never stops: it stamps places, remembers what was completed, and can be compared.</summary>
-internal sealed class LiveDisk(TempFolder folder, Guid id)
+internal sealed class LiveDisk(TempFolder folder, Guid id, string extension = "vhdx")
 {
     private const int Slots = 64;
     private readonly byte[] _stamps = new byte[Slots];
     private readonly Random _random = new(1);
 
-    public DiskAttachment Attachment { get; } = new(id, folder["a.vhdx"], ReadOnly: false, FrontEndKind.Nbd, folder["a.sock"]);
+    public DiskAttachment Attachment { get; } = new(id, folder["a." + extension], ReadOnly: false, FrontEndKind.Nbd, folder["a.sock"]);
 
     public string Uri => $"nbd+unix:///?socket={Attachment.SocketPath}";
 
     public async Task CreateAsync(StorageProcess plane)
     {
-        await plane.Client.CreateImageAsync(new CreateImage(Attachment.Path, ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
+        await plane.Client.CreateImageAsync(extension == "vhd"
+            ? new CreateImage(Attachment.Path, ImageFormat.Vhd, ImageType.Dynamic, 64 << 20, 2 << 20)
+            : new CreateImage(Attachment.Path, ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
         await plane.Client.OpenDiskAsync(Attachment);
     }
 
@@ -41,6 +43,16 @@ internal sealed class LiveDisk(TempFolder folder, Guid id)
             _stamps[planned[i].Slot] = i < completed ? planned[i].Stamp : i == completed ? (byte)0 : _stamps[planned[i].Slot];
         }
     }
+
+    /// <summary>A write that no other shares a megabyte with: a quarter of one in the second half of a slot.</summary>
+    public void WriteBeside(int slot) =>
+        Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", string.Create(CultureInfo.InvariantCulture, $"write -P 0x77 {(slot * 1024) + 640}k 256k"), "-c", "flush", Uri);
+
+    /// <summary>What <see cref="WriteBeside"/> wrote is there.</summary>
+    public void VerifyBeside(int slot) => Assert.DoesNotContain(
+        "verification failed",
+        Peer.Run("qemu-io", "-r", "-f", "raw", "-c", string.Create(CultureInfo.InvariantCulture, $"read -P 0x77 {(slot * 1024) + 640}k 256k"), Uri),
+        StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Every slot that was written and completed reads as it was written.</summary>
     public void Verify(string? uri = null)

@@ -79,6 +79,91 @@ public sealed class MirrorPlaneTests
     }
 
     [Fact]
+    public async Task HandedOver_TheTargetHoldsOneMoment_AndTheDiskGoesOnInItsSource()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"]));
+        disk.Write();
+        await ReadyAsync(plane);
+        disk.Write();
+        var status = await plane.Client.CompleteMirrorAsync(s_disk, MirrorEnd.Detach);
+        Assert.Equal((disk.Attachment.Path, "meter"), (status.Attachment.Path, Assert.Single(status.Layers)));
+        Assert.Equal(status.Attachment, (await plane.Client.CompleteMirrorAsync(s_disk, MirrorEnd.Detach)).Attachment);
+        Assert.Equal(CopyPhase.Completed, (await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror)).Phase);
+
+        // Free for others, and later writes do not reach it.
+        var moment = disk.Stamps;
+        disk.Write();
+        disk.Verify();
+        Peer.Run("qemu-img", "check", "-f", "vhdx", folder["target.vhdx"]);
+        Peer.Run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", folder["target.vhdx"], folder["target.raw"]);
+        disk.Restore(moment);
+        disk.Verify(folder["target.raw"]);
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["again.vhdx"]));
+        await ReadyAsync(plane);
+        await plane.Client.CompleteMirrorAsync(s_disk);
+        Assert.Equal(0, plane.Stop());
+        Assert.True(File.Exists(folder["target.vhdx"]));
+    }
+
+    [Fact]
+    public async Task HandedOverToAnotherServer_WhileItIsWritten_NothingThatCompletedIsMissingThere()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk);
+        await disk.CreateAsync(plane);
+        await plane.Client.CreateImageAsync(new CreateImage(folder["t.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
+        using var server = await ServerProcess.StartAsync(
+            folder["t.sock"], Path.Combine(AppContext.BaseDirectory, "vireo-storage"), "serve", folder["t.vhdx"], "--socket", folder["t.sock"]);
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror($"nbd+unix:///?socket={folder["t.sock"]}", TargetIsZero: true));
+        await ReadyAsync(plane);
+        var before = (await plane.Client.GetMeterAsync(s_disk)).Writes.Operations;
+        var writing = Task.Run(() => disk.Write(400));
+        await Wait.UntilAsync("the disk is written", async () => (await plane.Client.GetMeterAsync(s_disk)).Writes.Operations > before + 20);
+        await plane.Client.CompleteMirrorAsync(s_disk, MirrorEnd.Close);
+        await writing;
+        Assert.Empty(await plane.Client.ListDisksAsync());
+        disk.Verify($"nbd+unix:///?socket={folder["t.sock"]}");
+
+        // The source is whole, and nobody has it.
+        Peer.Run("qemu-img", "check", "-f", "vhdx", disk.Attachment.Path);
+        Assert.Empty((await plane.Client.GetHealthAsync()).Failures);
+    }
+
+    [Theory]
+    [InlineData("storage.mirror.durable", true)]
+    [InlineData("storage.mirror.recorded", false)]
+    public async Task KilledInAHandover_HasTheSourceOpenOrNothing(string crashPoint, bool isOpen)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write();
+            await plane.Client.CreateImageAsync(new CreateImage(folder["target.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
+            await plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["target.vhdx"], Create: false, TargetIsZero: true));
+            await ReadyAsync(plane);
+            await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.CompleteMirrorAsync(s_disk, MirrorEnd.Close));
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(isOpen, (await next.Client.ListDisksAsync()).Count == 1);
+        if (!isOpen)
+        {
+            await next.Client.OpenDiskAsync(disk.Attachment with { Path = folder["target.vhdx"] });
+        }
+
+        disk.Verify();
+    }
+
+    [Fact]
     public async Task KilledInTheCopy_GoesOnWithTheSource()
     {
         using var folder = new TempFolder();

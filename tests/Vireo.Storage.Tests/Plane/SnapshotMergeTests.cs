@@ -1,5 +1,6 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
+using Vireo.Disks;
 using Vireo.Testing;
 
 namespace Vireo.Storage.Tests.Plane;
@@ -11,23 +12,25 @@ public sealed class SnapshotMergeTests
 {
     private static readonly Guid s_disk = new("6f2b7b1c-58f4-4a58-9a3e-6f0a2f1d9c12");
 
-    [Fact]
-    public async Task Snapshot_KeepsTheOldContent_AndTheNewOneGrowsBeside()
+    [Theory]
+    [InlineData("vhdx")]
+    [InlineData("vhd")]
+    public async Task Snapshot_KeepsTheOldContent_AndTheNewOneGrowsBeside(string extension)
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = new LiveDisk(folder, s_disk);
+        var disk = new LiveDisk(folder, s_disk, extension);
         await disk.CreateAsync(plane);
         disk.Write();
         var before = disk.Stamps;
-        var status = await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.avhdx"]));
-        Assert.Equal(folder["b.avhdx"], status.Attachment.Path);
+        var status = await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.a" + extension]));
+        Assert.Equal(folder["b.a" + extension], status.Attachment.Path);
         disk.Write();
         disk.Verify();
         var after = disk.Stamps;
 
         // The old image can be read by others while the disk is in use: it holds what it held.
-        using var reader = new ReaderProcess(folder["a.vhdx"], folder["r.sock"]);
+        using var reader = new ReaderProcess(disk.Attachment.Path, folder["r.sock"]);
         await reader.StartAsync();
         disk.Restore(before);
         disk.Verify($"nbd+unix:///?socket={folder["r.sock"]}");
@@ -66,11 +69,13 @@ public sealed class SnapshotMergeTests
     [InlineData("d.avhdx", "c.avhdx")]
     [InlineData("c.avhdx", "d.avhdx")]
     [InlineData("b.avhdx", "d.avhdx")]
+    [InlineData("d.avhd", "c.avhd")]
+    [InlineData("c.avhd", "d.avhd")]
     public async Task Merge_WhileTheDiskIsWritten_TakesOneImageOutOfTheChain(string merged, string top)
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = await ChainAsync(folder, plane);
+        var disk = await ChainAsync(folder, plane, ExtensionOf(merged));
         await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged], BytesPerSecond: 64 << 20));
         disk.Write();
         await DoneAsync(plane);
@@ -86,26 +91,33 @@ public sealed class SnapshotMergeTests
         Assert.Equal(0, next.Stop());
     }
 
-    [Fact]
-    public async Task MergingEverything_LeavesOneImage_WithTheDisksContent()
+    [Theory]
+    [InlineData("vhdx")]
+    [InlineData("vhd")]
+    public async Task MergingEverything_LeavesOneImage_WithTheDisksContent(string extension)
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = await ChainAsync(folder, plane);
-        foreach (var image in new[] { "c.avhdx", "b.avhdx", "d.avhdx" })
+        var disk = await ChainAsync(folder, plane, extension);
+        foreach (var image in new[] { "c", "b", "d" })
         {
-            await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[image]));
+            await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[$"{image}.a{extension}"]));
             disk.Write(6);
             await DoneAsync(plane);
         }
 
-        Assert.Equal(folder["a.vhdx"], Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
+        Assert.Equal(disk.Attachment.Path, Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
         disk.Verify();
         Assert.Equal(0, plane.Stop());
 
         // By somebody else's reader.
-        Peer.Run("qemu-img", "check", "-f", "vhdx", folder["a.vhdx"]);
-        Peer.Run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", folder["a.vhdx"], folder["a.raw"]);
+        var options = extension == "vhd" ? "driver=vpc,force_size_calc=current_size" : "driver=vhdx";
+        if (extension == "vhdx")
+        {
+            Peer.Run("qemu-img", "check", "-f", "vhdx", disk.Attachment.Path);
+        }
+
+        Peer.Run("qemu-img", "convert", "--image-opts", "-O", "raw", $"{options},file.filename={disk.Attachment.Path}", folder["a.raw"]);
         disk.Verify(folder["a.raw"]);
     }
 
@@ -118,6 +130,9 @@ public sealed class SnapshotMergeTests
     [InlineData("storage.merge.copied", "c.avhdx")]
     [InlineData("storage.merge.relinked", "c.avhdx")]
     [InlineData("storage.merge.removed", "c.avhdx")]
+    [InlineData("storage.merge.begun", "d.avhd")]
+    [InlineData("storage.merge.copied", "d.avhd")]
+    [InlineData("storage.merge.relinked", "c.avhd")]
     [InlineData("vhdx.log.written:6", "c.avhdx")]
     [InlineData("vhdx.log.written:2", "d.avhdx")]
     public async Task KilledInAMerge_GoesOnByItself_WithAWholeChain(string crashPoint, string merged)
@@ -126,7 +141,7 @@ public sealed class SnapshotMergeTests
         LiveDisk disk;
         using (var plane = await StorageProcess.StartAsync(folder.Path))
         {
-            disk = await ChainAsync(folder, plane);
+            disk = await ChainAsync(folder, plane, ExtensionOf(merged));
             plane.Kill();
         }
 
@@ -196,15 +211,79 @@ public sealed class SnapshotMergeTests
         disk.Verify();
     }
 
-    // a.vhdx <- b.avhdx <- c.avhdx <- d.avhdx, each with something of its own.
-    private static async Task<LiveDisk> ChainAsync(TempFolder folder, StorageProcess plane)
+    [Theory]
+    [InlineData("vhdx")]
+    [InlineData("vhd")]
+    public async Task Merge_KeepsItsLimitAcrossAKill_AndWritesWhatTheChildDoesNotHoldToTheParentAlone(string extension)
     {
-        var disk = new LiveDisk(folder, s_disk);
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk, extension);
+        var child = folder["b.a" + extension];
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write(40);
+            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(child));
+            disk.WriteBeside(1);
+            var began = await plane.Client.StartMergeAsync(s_disk, new StartMerge(child, BytesPerSecond: 1000));
+            Assert.Equal(1000, began.BytesPerSecond);
+            await plane.Client.SetCopyRateAsync(s_disk, CopyKind.Merge, 1);
+            disk.WriteBeside(1);
+            var held = Held(child);
+            disk.WriteBeside(30);
+            disk.WriteBeside(31);
+            disk.VerifyBeside(30);
+            Assert.Equal(held, Held(child));
+            disk.Verify();
+            plane.Kill();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        var goesOn = await next.Client.GetCopyAsync(s_disk, CopyKind.Merge);
+        Assert.Equal((CopyPhase.Copying, 1), (goesOn.Phase, goesOn.BytesPerSecond));
+        disk.VerifyBeside(30);
+        disk.WriteBeside(40);
+        disk.WriteBeside(41);
+        await next.Client.CancelCopyAsync(s_disk, CopyKind.Merge);
+        disk.VerifyBeside(40);
+        await next.Client.StartMergeAsync(s_disk, new StartMerge(child));
+        disk.Write();
+        await DoneAsync(next);
+        Assert.All([1, 30, 31, 40, 41], disk.VerifyBeside);
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+
+        static long Held(string path)
+        {
+            var image = ImageFile.Open(path, new ImageOpenOptions(ReadOnly: true, TakeLock: false, Alone: true));
+            try
+            {
+                List<BlockExtent> extents = [];
+                for (var at = 0L; at < image.Geometry.SizeBytes; at = extents[^1].OffsetBytes + extents[^1].LengthBytes)
+                {
+                    Assert.Equal(BlockStatus.Ok, image.MapOwnExtentsAsync(at, image.Geometry.SizeBytes - at, extents).AsTask().Result);
+                }
+
+                return extents.Where(extent => extent.Kind != ExtentKind.Hole).Sum(extent => extent.LengthBytes);
+            }
+            finally
+            {
+                image.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            }
+        }
+    }
+
+    private static string ExtensionOf(string path) => Path.GetExtension(path)[2..];
+
+    // a.vhdx <- b.avhdx <- c.avhdx <- d.avhdx, each with something of its own.
+    private static async Task<LiveDisk> ChainAsync(TempFolder folder, StorageProcess plane, string extension = "vhdx")
+    {
+        var disk = new LiveDisk(folder, s_disk, extension);
         await disk.CreateAsync(plane);
         disk.Write();
-        foreach (var name in new[] { "b.avhdx", "c.avhdx", "d.avhdx" })
+        foreach (var name in new[] { "b", "c", "d" })
         {
-            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder[name]));
+            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder[$"{name}.a{extension}"]));
             disk.Write();
         }
 
