@@ -103,6 +103,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         SwitchService? switches = null;
         MountService? mounts = null;
         builder.Services.AddSingleton<IMachines>(_ => machines!);
+        builder.Services.AddSingleton<ICheckpoints>(_ => machines!);
         builder.Services.AddSingleton<ISwitches>(_ => switches!);
         builder.Services.AddSingleton<IMounts>(_ => mounts!);
 
@@ -114,7 +115,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var running = new RunningMachines(Path.Combine(paths.State, "running.json"), ProcessIdentity.CurrentBootId);
         machines = new MachineService(
             new MachineStore(paths.State), driver, storage, switching, settings,
-            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running));
+            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage));
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
         mounts = new MountService(storage, paths, new MountStore(paths.State), new FileDevice(paths, time), events)

@@ -86,8 +86,23 @@ public interface IMachine : IAsyncDisposable
     /// <param name="cancellationToken">Gives up; the guest goes on.</param>
     Task SaveAsync(string path, Func<CancellationToken, Task>? beforeExit = null, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Running or paused, and so again afterwards: the guest stands still while its state is written and <paramref name="meanwhile"/> does the
+    /// rest. When something fails the guest goes on; a state file that is complete is the caller's to delete.
+    /// </summary>
+    /// <param name="statePath">Where memory and devices go, a file that exists complete or not at all; null keeps none.</param>
+    /// <param name="meanwhile">Called while the guest stands still, after its state is durable.</param>
+    /// <param name="cancellationToken">Gives up; the guest goes on.</param>
+    Task CheckpointAsync(string? statePath, Func<CancellationToken, Task> meanwhile, CancellationToken cancellationToken = default);
+
+    /// <summary>The disks of drives of the running process are other files now: whoever serves them changed them under the guest.</summary>
+    void MoveDrives(IReadOnlyDictionary<Guid, string> paths);
+
     /// <summary>Saved to off. The file is the caller's to delete, before.</summary>
     void DiscardSavedState();
+
+    /// <summary>Off to saved: a state that the caller has put where its configuration says.</summary>
+    void AdoptSavedState();
 
     /// <summary>
     /// What the process has now: as it was started, and as it was changed since. Written down with the process, so that a host that died

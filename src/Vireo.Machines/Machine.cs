@@ -16,7 +16,7 @@ namespace Vireo.Machines;
 /// process are observed at any time. <see cref="MachineCondition"/> guards the state and what is told of it; <c>_turn</c> lets one
 /// operation at a time talk to the process.
 /// </summary>
-internal sealed class Machine : IMachine
+internal sealed partial class Machine : IMachine
 {
     private static readonly TimeSpan s_connectPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_quitPatience = TimeSpan.FromSeconds(5);
@@ -161,15 +161,27 @@ internal sealed class Machine : IMachine
     }
 
     /// <inheritdoc/>
-    public void DiscardSavedState()
+    public Task CheckpointAsync(string? statePath, Func<CancellationToken, Task> meanwhile, CancellationToken cancellationToken = default)
     {
-        _condition.Change(states =>
-        {
-            states.Begin(MachineOperation.DiscardSavedState);
-            states.Complete();
-            _savedStateExists = false;
-        });
+        var wasPaused = _condition.State == MachineState.Paused;
+        return OperateAsync(
+            MachineOperation.Checkpoint, token => new StillMoment(RequireProcess(), _time).KeepAsync(wasPaused, statePath, meanwhile, token), cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public void MoveDrives(IReadOnlyDictionary<Guid, string> paths) => _process?.Update(record => record with
+    {
+        Configuration = record.Configuration with
+        {
+            Drives = [.. record.Configuration.Drives.Select(drive => paths.TryGetValue(drive.Id, out var path) ? drive with { Path = path } : drive)],
+        },
+    });
+
+    /// <inheritdoc/>
+    public void DiscardSavedState() => SetSavedState(MachineOperation.DiscardSavedState, exists: false);
+
+    /// <inheritdoc/>
+    public void AdoptSavedState() => SetSavedState(MachineOperation.AdoptSavedState, exists: true);
 
     /// <inheritdoc/>
     public RunningMachine? Running => _process?.Record is { } record ? new(record.Configuration, record.Plan) : null;
@@ -214,61 +226,6 @@ internal sealed class Machine : IMachine
         }
 
         _condition.Events.End();
-    }
-
-    /// <summary>Takes over a process that an earlier life of ours started.</summary>
-    internal async Task AdoptAsync(MachineRecord record, ProcessHandle handle, bool hasSavedState, CancellationToken cancellationToken)
-    {
-        var process = Attach(record, handle);
-        _condition.Change(states => states.ObserveAdopted(running: true));
-        try
-        {
-            await process.ConnectAsync(s_connectPatience, cancellationToken).ConfigureAwait(false);
-            await ReconcileAsync(process, hasSavedState, cancellationToken).ConfigureAwait(false);
-        }
-        catch (MachineException exception) when (exception.Kind is MachineErrorKind.StartFailed or MachineErrorKind.ControlLost && !process.Exited.IsCompleted)
-        {
-            _condition.SetCritical($"QEMU runs but does not answer: {exception.Message}");
-        }
-        catch (MachineException) when (process.Exited.IsCompleted)
-        {
-            await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Finishes or undoes what was under way when our earlier life ended.</summary>
-    private async Task ReconcileAsync(MachineProcess process, bool hasSavedState, CancellationToken cancellationToken)
-    {
-        var record = process.Record;
-        switch (record.Intent)
-        {
-            case MachineIntent.Starting:
-            case MachineIntent.Restoring when hasSavedState:
-                // Its guest never ran: as if nobody had asked.
-                _savedStateExists = record.Intent == MachineIntent.Restoring;
-                process.TurnOffRequested = true;
-                await process.EndAsync(s_quitPatience).ConfigureAwait(false);
-                await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
-                return;
-            case MachineIntent.Restoring:
-            case MachineIntent.Running:
-                await process.ExecuteAsync("cont", null, cancellationToken).ConfigureAwait(false);
-                process.Update(current => current with { Intent = MachineIntent.None });
-                break;
-            case MachineIntent.Saving when File.Exists(record.SavingTo):
-                _savedStateExists = process.Saved = true;
-                await process.EndAsync(s_quitPatience).ConfigureAwait(false);
-                await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
-                return;
-            case MachineIntent.Saving:
-                await UndoSaveAsync(process, record.WasPaused).ConfigureAwait(false);
-                break;
-        }
-
-        var running = await ObserveStatusAsync(process, cancellationToken).ConfigureAwait(false);
-        _condition.Change(states => states.ObserveAdopted(running));
-        _condition.SetHeartbeat(RestingHeartbeat());
-        _monitor.Wake();
     }
 
     private async Task StartCoreAsync(MachineStart start, CancellationToken cancellationToken)
@@ -367,7 +324,7 @@ internal sealed class Machine : IMachine
 
             if (!process.TurnOffRequested && _condition.Current != MachineOperation.TurnOff)
             {
-                await UndoSaveAsync(process, wasPaused).ConfigureAwait(false);
+                await StillMoment.GoOnAsync(process, wasPaused).ConfigureAwait(false);
             }
 
             throw;
@@ -376,17 +333,6 @@ internal sealed class Machine : IMachine
         _savedStateExists = process.Saved = true;
         await process.EndAsync(s_quitPatience).ConfigureAwait(false);
         await _gone.ConfigureAwait(false);
-    }
-
-    private static async Task UndoSaveAsync(MachineProcess process, bool wasPaused)
-    {
-        await process.ExecuteAsync("migrate_cancel", null, CancellationToken.None).ConfigureAwait(false);
-        if (!wasPaused)
-        {
-            await process.ExecuteAsync("cont", null, CancellationToken.None).ConfigureAwait(false);
-        }
-
-        process.Update(record => record with { Intent = MachineIntent.None, SavingTo = null, WasPaused = false });
     }
 
     private async Task<bool> TryAgentShutdownAsync(CancellationToken cancellationToken)
@@ -507,6 +453,13 @@ internal sealed class Machine : IMachine
             _turn.Release();
         }
     }
+
+    private void SetSavedState(MachineOperation operation, bool exists) => _condition.Change(states =>
+    {
+        states.Begin(operation);
+        states.Complete();
+        _savedStateExists = exists;
+    });
 
     /// <summary>What QEMU refuses is an error of the machine.</summary>
     private static async Task Translate(Task task)
@@ -650,7 +603,8 @@ internal sealed class Machine : IMachine
         .Where(drive => device?.EndsWith(DeviceNames.Drive(drive.Id), StringComparison.Ordinal) == true || node?.EndsWith(DeviceNames.Node(drive.Id)[2..], StringComparison.Ordinal) == true)
         .Select(drive => (Guid?)drive.Id).FirstOrDefault();
 
-    private bool IsHeartbeatAsked() => _heartbeatEnabled && _process is not null && _condition.State is MachineState.Running;
+    private bool IsHeartbeatAsked() =>
+        _heartbeatEnabled && _process is not null && _condition.State is MachineState.Running && _condition.Current != MachineOperation.Checkpoint;
 
     /// <summary>An answer may come after the guest was paused or has ended.</summary>
     private void HearHeartbeat(HeartbeatStatus heartbeat)

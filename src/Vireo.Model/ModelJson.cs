@@ -7,6 +7,8 @@ namespace Vireo.Model;
 /// <summary>JSON of every object that travels between host and clients. Names are the properties' own; enums travel by name.</summary>
 [JsonSourceGenerationOptions(UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(VirtualMachine))]
+[JsonSerializable(typeof(VirtualMachineBase))]
+[JsonSerializable(typeof(VMSnapshot))]
 [JsonSerializable(typeof(VMMemory))]
 [JsonSerializable(typeof(VMProcessor))]
 [JsonSerializable(typeof(VMFirmware))]

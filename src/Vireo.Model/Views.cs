@@ -25,6 +25,7 @@ public static class Views
             new("Name"), new("State"), new("CPUUsage(%)", "CPUUsage", RightAligned: true),
             new("MemoryAssigned(M)", "MemoryAssigned", 1 << 20, RightAligned: true), new("Uptime"), new("Status"), new("Version"),
         ],
+        ["Microsoft.HyperV.PowerShell.VMSnapshot"] = [new("VMName"), new("Name"), new("SnapshotType"), new("CreationTime"), new("ParentSnapshotName")],
         ["Microsoft.HyperV.PowerShell.VMSwitch"] = [new("Name"), new("SwitchType"), new("NetAdapterInterfaceDescription")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapter"] =
             [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],

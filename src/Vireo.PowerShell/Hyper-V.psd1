@@ -18,6 +18,7 @@
     'Add-VMNetworkAdapter'
     'Add-VMNetworkAdapterAcl'
     'Add-VMNetworkAdapterExtendedAcl'
+    'Checkpoint-VM'
     'Connect-VMNetworkAdapter'
     'Convert-VHD'
     'Disconnect-VMNetworkAdapter'
@@ -37,6 +38,7 @@
     'Get-VMNetworkAdapterExtendedAcl'
     'Get-VMNetworkAdapterVlan'
     'Get-VMProcessor'
+    'Get-VMSnapshot'
     'Get-VMSwitch'
     'Merge-VHD'
     'Mount-VHD'
@@ -51,12 +53,15 @@
     'Remove-VMNetworkAdapter'
     'Remove-VMNetworkAdapterAcl'
     'Remove-VMNetworkAdapterExtendedAcl'
+    'Remove-VMSnapshot'
     'Remove-VMSwitch'
     'Rename-VM'
     'Rename-VMNetworkAdapter'
+    'Rename-VMSnapshot'
     'Rename-VMSwitch'
     'Resize-VHD'
     'Restart-VM'
+    'Restore-VMSnapshot'
     'Resume-VM'
     'Save-VM'
     'Set-VHD'
@@ -79,5 +84,9 @@
     'Wait-VM'
   )
   AliasesToExport = @(
+    'Get-VMCheckpoint'
+    'Remove-VMCheckpoint'
+    'Rename-VMCheckpoint'
+    'Restore-VMCheckpoint'
   )
 }

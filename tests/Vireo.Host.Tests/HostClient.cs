@@ -22,17 +22,17 @@ internal sealed class HostClient(string root) : IDisposable
     };
 
     /// <summary>The records of a command.</summary>
-    public async Task<List<JsonObject>> RunAsync(string command, object parameters, bool whatIf = false, bool verbose = false)
+    public async Task<List<JsonObject>> RunAsync(string command, object parameters, bool whatIf = false, bool verbose = false, bool? confirm = null)
     {
-        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, whatIf, verbose });
+        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, whatIf, verbose, confirm });
         var text = await response.Content.ReadAsStringAsync();
         return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject())];
     }
 
     /// <summary>The objects of a command that must not fail.</summary>
-    public async Task<List<JsonObject>> ObjectsAsync(string command, object parameters)
+    public async Task<List<JsonObject>> ObjectsAsync(string command, object parameters, bool? confirm = null)
     {
-        var records = await RunAsync(command, parameters);
+        var records = await RunAsync(command, parameters, confirm: confirm);
         var error = records.FirstOrDefault(record => (string?)record["record"] == "error");
         Assert.True(error is null, error?.ToJsonString());
         return [.. records.Where(record => (string?)record["record"] == "object").Select(record => record["value"]!.AsObject())];

@@ -70,6 +70,13 @@ public sealed class RunningGuest : IAsyncLifetime
         _root.Dispose();
     }
 
+    /// <summary>Connects to the console of a guest that goes on in another process.</summary>
+    public async Task ReopenShellAsync()
+    {
+        await Shell.DisposeAsync();
+        Shell = await SerialShell.OpenAsync(Path.Combine(RunFolder, "com1"), logPath: null);
+    }
+
     internal HostClient Client() => new(_root.Path);
 
     /// <summary>Starts a host and waits until it has found the guest and tidied up.</summary>
@@ -82,13 +89,13 @@ public sealed class RunningGuest : IAsyncLifetime
     }
 
     /// <summary>Runs a command in a host that dies at <paramref name="point"/>.</summary>
-    public async Task CrashAsync(string point, string command, object parameters)
+    public async Task CrashAsync(string point, string command, object parameters, bool? confirm = null)
     {
         await using var host = await StartHostAsync(point);
         using var client = Client();
         try
         {
-            await client.RunAsync(command, parameters);
+            await client.RunAsync(command, parameters, confirm: confirm);
         }
         catch (HttpRequestException)
         {

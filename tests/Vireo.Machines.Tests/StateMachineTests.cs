@@ -7,11 +7,11 @@ public sealed class StateMachineTests
 {
     public static TheoryData<MachineState, string> Legal => new()
     {
-        { MachineState.Off, "Start" },
+        { MachineState.Off, "Start AdoptSavedState" },
         { MachineState.Starting, "TurnOff" },
-        { MachineState.Running, "Pause Save ShutDown TurnOff Reset" },
+        { MachineState.Running, "Pause Save Checkpoint ShutDown TurnOff Reset" },
         { MachineState.Pausing, "TurnOff" },
-        { MachineState.Paused, "Resume Save TurnOff Reset" },
+        { MachineState.Paused, "Resume Save Checkpoint TurnOff Reset" },
         { MachineState.Resuming, "TurnOff" },
         { MachineState.Saving, "TurnOff" },
         { MachineState.Saved, "Restore DiscardSavedState" },

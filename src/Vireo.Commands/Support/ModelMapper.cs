@@ -11,6 +11,8 @@ public static class ModelMapper
     /// <summary>Version of machine configurations that this host writes.</summary>
     public const string MachineVersion = "1.0";
 
+    private static readonly MachineStatus s_off = new(VMState.Off, "", TimeSpan.Zero, 0, 0, 0, null, new Dictionary<string, string[]>(StringComparer.Ordinal));
+
     /// <summary>A machine.</summary>
     public static VirtualMachine Machine(VirtualMachineConfiguration c, MachineStatus status, CommandContext context)
     {
@@ -46,6 +48,8 @@ public static class ModelMapper
             AutomaticStartDelay = c.AutomaticStartDelaySeconds,
             AutomaticStopAction = Enum.Parse<StopAction>(c.AutomaticStopAction),
             CheckpointType = Enum.Parse<CheckpointType>(c.CheckpointType),
+            ParentSnapshotId = c.Checkpoints.CurrentId,
+            ParentSnapshotName = CheckpointName(c, c.Checkpoints.CurrentId),
             NetworkAdapters = [.. c.NetworkAdapters.Select(adapter => Adapter(c, adapter, status, context))],
             HardDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => HardDisk(c, drive, host))],
             DVDDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.Dvd).Select(drive => Dvd(c, drive, host))],
@@ -53,6 +57,45 @@ public static class ModelMapper
             ComPort2 = ComPort(c, 2, host),
         };
     }
+
+    /// <summary>A checkpoint of a machine.</summary>
+    public static VMSnapshot Checkpoint(VirtualMachineConfiguration c, CheckpointConfiguration checkpoint, CommandContext context)
+    {
+        var then = checkpoint.Machine;
+        var host = context.Service<IHostSettings>().Facts.Name;
+        return new VMSnapshot
+        {
+            ComputerName = host,
+            Id = checkpoint.Id,
+            Name = checkpoint.Name,
+            VMId = c.Id,
+            VMName = c.Name,
+            State = checkpoint.HasState ? VMState.Saved : VMState.Off,
+            IsApplicationConsistent = checkpoint.IsApplicationConsistent,
+            CreationTime = checkpoint.CreationTime.LocalDateTime,
+            ParentSnapshotId = checkpoint.ParentId,
+            ParentSnapshotName = CheckpointName(c, checkpoint.ParentId),
+            Generation = then.Generation,
+            Version = MachineVersion,
+            Notes = then.Notes,
+            Path = c.SnapshotFileLocation,
+            SnapshotFileLocation = c.SnapshotFileLocation,
+            ProcessorCount = then.Processor.Count,
+            DynamicMemoryEnabled = then.Memory.DynamicMemoryEnabled,
+            MemoryStartup = then.Memory.StartupBytes,
+            MemoryMinimum = then.Memory.MinimumBytes,
+            MemoryMaximum = then.Memory.MaximumBytes,
+            AutomaticStartAction = Enum.Parse<StartAction>(then.AutomaticStartAction),
+            AutomaticStartDelay = then.AutomaticStartDelaySeconds,
+            AutomaticStopAction = Enum.Parse<StopAction>(then.AutomaticStopAction),
+            CheckpointType = Enum.Parse<CheckpointType>(then.CheckpointType),
+            NetworkAdapters = [.. then.NetworkAdapters.Select(adapter => Adapter(then, adapter, s_off, context))],
+            HardDrives = [.. then.Drives.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => HardDisk(then, drive, host))],
+            DVDDrives = [.. then.Drives.Where(drive => drive.Kind == DriveKind.Dvd).Select(drive => Dvd(then, drive, host))],
+        };
+    }
+
+    private static string? CheckpointName(VirtualMachineConfiguration c, Guid? id) => c.Checkpoints.All.FirstOrDefault(one => one.Id == id)?.Name;
 
     /// <summary>A network adapter of a machine.</summary>
     public static VMNetworkAdapter Adapter(

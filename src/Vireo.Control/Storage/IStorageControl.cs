@@ -23,4 +23,16 @@ public interface IStorageControl
 
     /// <summary>What an image says of itself; also of one that the plane has open.</summary>
     Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default);
+
+    /// <summary>Puts a new differencing image on top of a disk that is in use; what it holds at that moment stays in the old one.</summary>
+    Task<DiskStatus> SnapshotAsync(Guid disk, TakeSnapshot request, CancellationToken cancellationToken = default);
+
+    /// <summary>Starts to merge an image of a disk's chain into its parent while the disk is in use. It ends by itself.</summary>
+    Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default);
+
+    /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started.</summary>
+    Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default);
+
+    /// <summary>Ends a mirror or merge without effect; one that is not there has ended already.</summary>
+    Task CancelCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default);
 }

@@ -104,8 +104,7 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<DiskMeter> GetMeterAsync(Guid disk, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, $"v1/disks/{disk:D}/meter", null, StorageJson.Default.DiskMeter, cancellationToken);
 
-    /// <summary>Puts a new differencing image on top of a disk that is in use; what it holds at that moment stays in the old one.</summary>
-    /// <exception cref="ControlException">No such disk, another change is under way, or the image cannot be made; the disk is as it was.</exception>
+    /// <inheritdoc/>
     public Task<DiskStatus> SnapshotAsync(Guid disk, TakeSnapshot request, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/snapshot", Body(request, StorageJson.Default.TakeSnapshot), StorageJson.Default.DiskStatus, cancellationToken);
 
@@ -125,13 +124,11 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
         SendAsync(
             HttpMethod.Post, $"v1/disks/{disk:D}/mirror/complete", Body(new CompleteMirror(end), StorageJson.Default.CompleteMirror), StorageJson.Default.DiskStatus, cancellationToken);
 
-    /// <summary>Starts to merge an image of a disk's chain into its parent while the disk is in use. It ends by itself.</summary>
-    /// <exception cref="ControlException">No such disk or image, another change is under way, or the parent cannot be written.</exception>
+    /// <inheritdoc/>
     public Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/merge", Body(request, StorageJson.Default.StartMerge), StorageJson.Default.CopyStatus, cancellationToken);
 
-    /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started.</summary>
-    /// <exception cref="ControlException">No such disk, or there was none.</exception>
+    /// <inheritdoc/>
     public Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, CopyPath(disk, kind), null, StorageJson.Default.CopyStatus, cancellationToken);
 
@@ -140,8 +137,7 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<CopyStatus> SetCopyRateAsync(Guid disk, CopyKind kind, long bytesPerSecond, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Patch, CopyPath(disk, kind), Body(new CopyRate(bytesPerSecond), StorageJson.Default.CopyRate), StorageJson.Default.CopyStatus, cancellationToken);
 
-    /// <summary>Ends a mirror or merge without effect; one that is not there has ended already.</summary>
-    /// <exception cref="ControlException">No such disk.</exception>
+    /// <inheritdoc/>
     public Task CancelCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Delete, CopyPath(disk, kind), null, cancellationToken);
 

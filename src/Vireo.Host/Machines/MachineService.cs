@@ -5,6 +5,7 @@ using Vireo.Commands.Support;
 using Vireo.Control.Storage;
 using Vireo.Control.Switching;
 using Vireo.Host.History;
+using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
@@ -12,7 +13,7 @@ using Vireo.Machines.Configuration;
 namespace Vireo.Host.Machines;
 
 /// <summary>The machines of this host.</summary>
-internal sealed class MachineService : IMachines, IAsyncDisposable
+internal sealed class MachineService : IMachines, ICheckpoints, IAsyncDisposable
 {
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<Guid, MachineUnit> _units = new();
@@ -163,7 +164,7 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
         {
             _store.Remove(unit.Configuration);
             _units.TryRemove(id, out _);
-        });
+        }, cancellation);
         await unit.DisposeAsync();
         _events.Write("MachineRemoved", $"The virtual machine '{unit.Configuration.Name}' was removed.", id);
     }
@@ -208,6 +209,37 @@ internal sealed class MachineService : IMachines, IAsyncDisposable
     public Task WaitForChangeAsync(Guid id, CancellationToken cancellation) => Unit(id).WaitForChangeAsync(s_longestWait, cancellation);
 
     public string? SerialSocket(Guid id, int port) => Unit(id).SerialSocket(port);
+
+    /// <inheritdoc/>
+    public async Task<CheckpointConfiguration> TakeAsync(Guid id, string? name, Action<string, int> progress, CancellationToken cancellation)
+    {
+        var taken = await Unit(id).CheckpointAsync(name, progress, cancellation);
+        _events.Write("CheckpointTaken", $"The checkpoint '{taken.Name}' of '{taken.Machine.Name}' was taken.", id);
+        return taken;
+    }
+
+    /// <inheritdoc/>
+    public async Task ApplyAsync(Guid id, Guid checkpoint, Action<string, int> progress, CancellationToken cancellation)
+    {
+        await Unit(id).ApplyCheckpointAsync(checkpoint, progress, cancellation);
+        _events.Write("CheckpointApplied", $"A checkpoint of '{Unit(id).Configuration.Name}' was applied.", id);
+    }
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync(Guid id, IReadOnlyCollection<Guid> checkpoints, bool withChildren, CancellationToken cancellation)
+    {
+        var count = 0;
+        await Unit(id).RemoveCheckpointsAsync(
+            machine =>
+            {
+                var ids = checkpoints.SelectMany(one => withChildren ? CheckpointTree.Subtree(machine, one) : new HashSet<Guid> { one }).ToHashSet();
+                ids.IntersectWith(machine.Checkpoints.All.Select(one => one.Id));
+                count = ids.Count;
+                return ids;
+            },
+            cancellation);
+        _events.Write("CheckpointRemoved", $"{count} checkpoint(s) of '{Unit(id).Configuration.Name}' were removed.", id);
+    }
 
     /// <summary>The last lines a machine wrote to a serial port.</summary>
     public IReadOnlyList<string> Console(Guid id, int port, int lines) => Unit(id).Console(port, lines);

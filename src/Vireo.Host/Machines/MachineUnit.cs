@@ -1,4 +1,5 @@
 using Vireo.Commands.Framework;
+using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
@@ -18,6 +19,9 @@ internal sealed class MachineUnit : IAsyncDisposable
     private static readonly TimeSpan s_shutDownPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_forcedShutDownPatience = TimeSpan.FromMinutes(1);
 
+    // What the original says while it does this; scripts wait for its end.
+    private const string MergingDisks = "Merging disks";
+
     private readonly UnitServices _services;
     private readonly IMachine _machine;
     private readonly SemaphoreSlim _gate = new(1);
@@ -25,6 +29,8 @@ internal sealed class MachineUnit : IAsyncDisposable
     private readonly GuestWatch _watch;
     private readonly Task _follow;
     private readonly ConfigurationKeeper _keeper;
+    private readonly CheckpointKeeper _checkpoints;
+    private readonly DiskCleaner _cleaner;
     private volatile bool _removed;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ProcessorUse _use = new(0, TimeSpan.Zero, 0);
@@ -34,6 +40,8 @@ internal sealed class MachineUnit : IAsyncDisposable
         _machine = machine;
         _services = services;
         _keeper = new ConfigurationKeeper(configuration, machine, services);
+        _checkpoints = new CheckpointKeeper(_keeper, machine, services);
+        _cleaner = new DiskCleaner(_keeper, machine, _checkpoints, services, (action, stop) => ExclusiveAsync("clean up", action, stop), NotifyChanged);
         _watch = new GuestWatch(machine, services.Time, NotifyChanged);
         machine.EnableHeartbeat(HeartbeatEnabled(configuration));
         _follow = FollowAsync(machine.Subscribe(_end.Token));
@@ -53,7 +61,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         var active = status.ProcessId is not null;
         return new Vireo.Commands.Services.MachineStatus(
             StateMapper.ToModel(status),
-            status.CriticalReason ?? StateMapper.Describe(status.State),
+            status.CriticalReason ?? (_cleaner.IsActive ? MergingDisks : StateMapper.Describe(status.State)),
             status.StartedAt is { } started ? Positive(_services.Time.GetUtcNow() - started) : TimeSpan.Zero,
             active ? ProcessorPercent() : 0,
             active ? Configuration.Memory.StartupBytes : 0,
@@ -74,6 +82,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             var state = _machine.Status.State;
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
+            await _checkpoints.SettleAsync(cancellation);
             if (_machine.Running is not { } running)
             {
                 await _services.Connector.CloseAsync(Configuration, cancellation);
@@ -95,9 +104,11 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             _gate.Release();
         }
+
+        _cleaner.Resume();
     }
 
-    public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("start", async () =>
+    public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("start", async () =>
     {
         // Nothing below may touch the disks and ports of a guest that is in memory already.
         if (_machine.Status.State is not (MachineState.Off or MachineState.Saved))
@@ -120,7 +131,8 @@ internal sealed class MachineUnit : IAsyncDisposable
             await _machine.StartAsync(
                 new MachineStart
                 {
-                    Configuration = Configuration,
+                    // Its checkpoints are not the process's business.
+                    Configuration = Configuration with { Checkpoints = new() },
                     Plan = new MachineRuntimePlan
                     {
                         Accelerator = _services.Accelerator,
@@ -165,7 +177,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
 
         await TranslateAsync("turn off", () => _machine.TurnOffAsync(cancellation));
-        await ExclusiveAsync("turn off", CloseDevicesAsync, CancellationToken.None);
+        await WithDisksAsync("turn off", CloseDevicesAsync, CancellationToken.None);
     }
 
     public async Task ShutDownAsync(bool force, Action<string, int> progress, CancellationToken cancellation)
@@ -180,7 +192,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             // Not behind the gate: a guest takes its time, and others need not wait for it. What is not legal meanwhile is refused.
             await TranslateAsync("shut down", () => _machine.ShutDownAsync(force ? s_forcedShutDownPatience : s_shutDownPatience, cancellation));
-            await ExclusiveAsync("shut down", CloseDevicesAsync, CancellationToken.None);
+            await WithDisksAsync("shut down", CloseDevicesAsync, CancellationToken.None);
         }
         catch (CommandException timeout) when (force && timeout.InnerException is MachineException { Kind: MachineErrorKind.GuestTimeout })
         {
@@ -201,7 +213,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         _watch.Forget();
     }, cancellation);
 
-    public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => ExclusiveAsync("save", async () =>
+    public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("save", async () =>
     {
         progress("Writing memory", -1);
         await _machine.SaveAsync(
@@ -223,27 +235,94 @@ internal sealed class MachineUnit : IAsyncDisposable
         await ExclusiveAsync("change", async () =>
         {
             var after = change(Configuration, Status());
+            if (after.Drives != Configuration.Drives)
+            {
+                // Whose disks change may not be cleaned up at the same time, and what was done so far counts.
+                await _cleaner.SuspendAsync();
+                after = CheckpointTree.Detached(Configuration, change(Configuration, Status()));
+            }
+
             if (after != Configuration)
             {
                 await _keeper.ChangeAsync(after, cancellation);
                 _machine.EnableHeartbeat(HeartbeatEnabled(after));
             }
         }, cancellation);
+        _cleaner.Resume();
         return Configuration;
     }
 
-    /// <summary>Ends the life of the machine in this host; it must be off.</summary>
-    public Task RemoveAsync(Action remove) => ExclusiveAsync("remove", async () =>
+    /// <summary>Takes a checkpoint.</summary>
+    public async Task<CheckpointConfiguration> CheckpointAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
     {
-        if (_machine.Status.ProcessId is not null)
+        CheckpointConfiguration? taken = null;
+        await WithDisksAsync("take a checkpoint", async () => taken = await _checkpoints.TakeAsync(name, progress, cancellation), cancellation);
+        return taken!;
+    }
+
+    /// <summary>Applies a checkpoint. A machine that runs is turned off before; one that ran and whose checkpoint has its memory goes on from there.</summary>
+    public async Task ApplyCheckpointAsync(Guid id, Action<string, int> progress, CancellationToken cancellation)
+    {
+        _checkpoints.Require(id);
+        var wasActive = Status().IsActive;
+        if (_machine.Status.State != MachineState.Off)
         {
-            throw Commands.Support.Errors.State($"The virtual machine '{Name}' is {Status().State}; turn it off to remove it.", Name);
+            await TurnOffAsync(cancellation);
         }
 
-        await CloseDevicesAsync();
-        remove();
-        _removed = true;
-    });
+        await WithDisksAsync("apply a checkpoint", async () =>
+        {
+            if (_machine.Status.State != MachineState.Off)
+            {
+                throw new MachineStateException(MachineOperation.Restore, _machine.Status.State);
+            }
+
+            await _checkpoints.ApplyAsync(id, progress, cancellation);
+            if (Configuration.HasSavedState)
+            {
+                _machine.AdoptSavedState();
+            }
+        }, cancellation);
+        if (wasActive && Configuration.HasSavedState)
+        {
+            await StartAsync(progress, cancellation);
+        }
+    }
+
+    /// <summary>Removes checkpoints; their disks are merged in the background.</summary>
+    public Task RemoveCheckpointsAsync(Func<VirtualMachineConfiguration, IReadOnlySet<Guid>> which, CancellationToken cancellation) => WithDisksAsync("remove a checkpoint", () =>
+    {
+        _checkpoints.Remove(which(Configuration));
+        return Task.CompletedTask;
+    }, cancellation);
+
+    /// <summary>Ends the life of the machine in this host; it must be off. Its disks hold then what they hold now, without checkpoints.</summary>
+    public async Task RemoveAsync(Action remove, CancellationToken cancellation)
+    {
+        RequireOff();
+        await RemoveCheckpointsAsync(machine => machine.Checkpoints.All.Select(one => one.Id).ToHashSet(), cancellation);
+        await _cleaner.DrainAsync(cancellation);
+        await WithDisksAsync("remove", async () =>
+        {
+            RequireOff();
+            if (CheckpointTree.Next(Configuration) is { } left)
+            {
+                throw Commands.Support.Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be merged into '{left.Into}'; the events say why.", Name);
+            }
+
+            await CloseDevicesAsync();
+            remove();
+            _removed = true;
+        }, CancellationToken.None);
+
+        void RequireOff()
+        {
+            if (_machine.Status.ProcessId is not null)
+            {
+                throw Commands.Support.Errors.State($"The virtual machine '{Name}' is {Status().State}; turn it off to remove it.", Name);
+            }
+        }
+    }
 
     public Task WaitForChangeAsync(TimeSpan most, CancellationToken cancellation)
     {
@@ -263,6 +342,7 @@ internal sealed class MachineUnit : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _follow;
+        await _cleaner.DisposeAsync();
         await _watch.DisposeAsync();
         await _machine.DisposeAsync();
         _end.Dispose();
@@ -311,7 +391,7 @@ internal sealed class MachineUnit : IAsyncDisposable
     {
         try
         {
-            await ExclusiveAsync("close", async () =>
+            await WithDisksAsync("close", async () =>
             {
                 await _keeper.ForgetReleasedAsync(CancellationToken.None);
                 await CloseDevicesAsync();
@@ -322,6 +402,20 @@ internal sealed class MachineUnit : IAsyncDisposable
             // Whatever is still open is closed at the next start of the machine or of the host.
             _services.Events.Write("MachineCloseFailed", $"What '{Name}' left open could not be closed: {error.Message}", Configuration.Id);
         }
+    }
+
+    /// <summary>Runs an operation on the machine's disks: what is cleaned up in the background waits meanwhile.</summary>
+    private async Task WithDisksAsync(string operation, Func<Task> action, CancellationToken cancellation = default)
+    {
+        await ExclusiveAsync(
+            operation,
+            async () =>
+            {
+                await _cleaner.SuspendAsync();
+                await action();
+            },
+            cancellation);
+        _cleaner.Resume();
     }
 
     private async Task ExclusiveAsync(string operation, Func<Task> action, CancellationToken cancellation = default)

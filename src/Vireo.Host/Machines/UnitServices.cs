@@ -1,4 +1,5 @@
 using Vireo.Control;
+using Vireo.Control.Storage;
 using Vireo.Host.History;
 using Vireo.Machines.Accelerators;
 
@@ -14,6 +15,7 @@ namespace Vireo.Host.Machines;
 /// <param name="User">User that QEMU runs as; null is ours.</param>
 /// <param name="Memory">Memory that is promised.</param>
 /// <param name="Running">Who runs.</param>
+/// <param name="Storage">Storage plane.</param>
 internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
-    MemoryPromises Memory, RunningMachines Running);
+    MemoryPromises Memory, RunningMachines Running, IStorageControl Storage);

@@ -40,6 +40,22 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
     /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.InspectImageAsync(path, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<DiskStatus> SnapshotAsync(Guid disk, TakeSnapshot request, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.SnapshotAsync(disk, request, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.StartMergeAsync(disk, request, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.GetCopyAsync(disk, kind, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task CancelCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.CancelCopyAsync(disk, kind, cancellationToken), cancellationToken);
 }
 
 /// <summary>The switch plane as the host sees it, likewise.</summary>

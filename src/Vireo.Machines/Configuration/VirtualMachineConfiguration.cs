@@ -92,6 +92,9 @@ public sealed record VirtualMachineConfiguration
 
     /// <summary>A saved memory state exists, made by saving the machine; its file lies beside the configuration.</summary>
     public bool HasSavedState { get; init; }
+
+    /// <summary>Checkpoints, and the disks that they made.</summary>
+    public CheckpointTreeConfiguration Checkpoints { get; init; } = new();
 }
 
 /// <summary>Memory of a machine, in bytes.</summary>

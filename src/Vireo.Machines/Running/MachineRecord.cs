@@ -24,6 +24,9 @@ public enum MachineIntent
 
     /// <summary>Its state is being written to a file.</summary>
     Saving,
+
+    /// <summary>Its guest stands still for a checkpoint, and goes on.</summary>
+    Checkpoint,
 }
 
 /// <summary>

@@ -52,6 +52,9 @@ public enum MachineOperation
     /// <summary>Running or paused to saved.</summary>
     Save,
 
+    /// <summary>The guest stands still for a moment that is kept; then it goes on as it was.</summary>
+    Checkpoint,
+
     /// <summary>The guest is asked to shut down.</summary>
     ShutDown,
 
@@ -63,4 +66,7 @@ public enum MachineOperation
 
     /// <summary>The saved state is thrown away.</summary>
     DiscardSavedState,
+
+    /// <summary>A saved state that lies ready becomes the machine's.</summary>
+    AdoptSavedState,
 }

@@ -14,9 +14,11 @@ public sealed class MachineStateMachine(MachineState initial)
         [MachineOperation.Pause] = new([MachineState.Running], MachineState.Pausing, MachineState.Paused),
         [MachineOperation.Resume] = new([MachineState.Paused], MachineState.Resuming, MachineState.Running),
         [MachineOperation.Save] = new([MachineState.Running, MachineState.Paused], MachineState.Saving, MachineState.Saved),
+        [MachineOperation.Checkpoint] = new([MachineState.Running, MachineState.Paused], null, null),
         [MachineOperation.ShutDown] = new([MachineState.Running], MachineState.Stopping, MachineState.Off),
         [MachineOperation.Reset] = new([MachineState.Running, MachineState.Paused], MachineState.Resetting, MachineState.Running),
         [MachineOperation.DiscardSavedState] = new([MachineState.Saved], MachineState.Saved, MachineState.Off),
+        [MachineOperation.AdoptSavedState] = new([MachineState.Off], MachineState.Off, MachineState.Saved),
         [MachineOperation.TurnOff] = new(
             [
                 MachineState.Starting, MachineState.Running, MachineState.Pausing, MachineState.Paused, MachineState.Resuming,
@@ -48,7 +50,7 @@ public sealed class MachineStateMachine(MachineState initial)
         }
 
         _before = State;
-        State = s_ways[operation].During;
+        State = s_ways[operation].During ?? State;
         Current = operation;
     }
 
@@ -56,7 +58,7 @@ public sealed class MachineStateMachine(MachineState initial)
     public void Complete()
     {
         Platform.Invariant.Check(Current is not null);
-        State = s_ways[Current.Value].Goal;
+        State = s_ways[Current.Value].Goal ?? _before;
         Current = null;
     }
 
@@ -97,7 +99,8 @@ public sealed class MachineStateMachine(MachineState initial)
         Current = null;
     }
 
-    private sealed record Way(IReadOnlyList<MachineState> From, MachineState During, MachineState Goal);
+    // Null is the state that it was in.
+    private sealed record Way(IReadOnlyList<MachineState> From, MachineState? During, MachineState? Goal);
 }
 
 /// <summary>An operation was asked of a machine whose state does not allow it.</summary>

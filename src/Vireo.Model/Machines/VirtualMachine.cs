@@ -1,10 +1,10 @@
 namespace Microsoft.HyperV.PowerShell;
 
 /// <summary>
-/// A virtual machine. <see cref="Id"/> is its identity; several machines may share a name. State, uptime, status and what the guest
+/// A virtual machine. <see cref="VirtualMachineBase.Id"/> is its identity; several machines may share a name. State, uptime, status and what the guest
 /// reports are live: a script that polls them sees them change.
 /// </summary>
-public sealed class VirtualMachine : VirtualizationObject
+public sealed class VirtualMachine : VirtualMachineBase
 {
     private VMState _state;
     private string _status = "";
@@ -19,20 +19,14 @@ public sealed class VirtualMachine : VirtualizationObject
     private HardDiskDrive[] _hardDrives = [];
     private DvdDrive[] _dvdDrives = [];
 
-    /// <summary>Identity, for life.</summary>
-    public Guid Id { get; set; }
-
-    /// <summary>The same as <see cref="Id"/>.</summary>
+    /// <summary>The same as <see cref="VirtualMachineBase.Id"/>.</summary>
     public Guid VMId
     {
         get => Id;
         set => Id = value;
     }
 
-    /// <summary>Name.</summary>
-    public string Name { get; set; } = "";
-
-    /// <summary>The same as <see cref="Name"/>.</summary>
+    /// <summary>The same as <see cref="VirtualMachineBase.Name"/>.</summary>
     public string VMName
     {
         get => Name;
@@ -129,69 +123,17 @@ public sealed class VirtualMachine : VirtualizationObject
     /// <summary>Serial port 2.</summary>
     public VMComPort? ComPort2 { get; set; }
 
-    /// <summary>1 or 2.</summary>
-    public int Generation { get; set; }
-
     /// <summary>Generation as a type.</summary>
     public VirtualMachineSubType VirtualMachineSubType => (VirtualMachineSubType)Generation;
 
-    /// <summary>Version of the machine's configuration.</summary>
-    public string Version { get; set; } = "";
-
-    /// <summary>Free text.</summary>
-    public string Notes { get; set; } = "";
-
-    /// <summary>Folder of the machine's files.</summary>
-    public string Path { get; set; } = "";
-
     /// <summary>Folder of the configuration.</summary>
     public string ConfigurationLocation { get; set; } = "";
-
-    /// <summary>Folder of checkpoints' files.</summary>
-    public string SnapshotFileLocation { get; set; } = "";
-
-    /// <summary>The same as <see cref="SnapshotFileLocation"/>.</summary>
-    public string CheckpointFileLocation
-    {
-        get => SnapshotFileLocation;
-        set => SnapshotFileLocation = value;
-    }
 
     /// <summary>Folder of the smart paging file.</summary>
     public string SmartPagingFilePath { get; set; } = "";
 
     /// <summary>A smart paging file is in use.</summary>
     public bool SmartPagingFileInUse { get; set; }
-
-    /// <summary>When it was created.</summary>
-    public DateTime CreationTime { get; set; }
-
-    /// <summary>Number of virtual processors.</summary>
-    public int ProcessorCount { get; set; }
-
-    /// <summary>Memory follows demand.</summary>
-    public bool DynamicMemoryEnabled { get; set; }
-
-    /// <summary>Memory at start, bytes.</summary>
-    public long MemoryStartup { get; set; }
-
-    /// <summary>Least memory, bytes.</summary>
-    public long MemoryMinimum { get; set; }
-
-    /// <summary>Most memory, bytes.</summary>
-    public long MemoryMaximum { get; set; }
-
-    /// <summary>What happens when the host starts.</summary>
-    public StartAction AutomaticStartAction { get; set; }
-
-    /// <summary>Seconds to wait before an automatic start.</summary>
-    public int AutomaticStartDelay { get; set; }
-
-    /// <summary>What happens when the host stops.</summary>
-    public StopAction AutomaticStopAction { get; set; }
-
-    /// <summary>Kind of checkpoint.</summary>
-    public CheckpointType CheckpointType { get; set; }
 
     /// <summary>A checkpoint is taken at each start. Vireo takes none by itself.</summary>
     public bool AutomaticCheckpointsEnabled { get; set; }

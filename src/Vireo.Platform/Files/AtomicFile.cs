@@ -39,6 +39,33 @@ public static partial class AtomicFile
         SyncFolder(folder);
     }
 
+    /// <summary>Makes <paramref name="path"/> a copy of <paramref name="source"/>, sharing its storage where the file system can.</summary>
+    /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
+    public static void Copy(string source, string path)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        Directory.CreateDirectory(folder);
+        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            File.Copy(source, temporary);
+            using (var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
+            {
+                stream.Flush(flushToDisk: true);
+            }
+
+            CrashPoint.Hit("file.copied");
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        SyncFolder(folder);
+    }
+
     /// <summary>
     /// Deletes what writers of <paramref name="path"/> left beside it when they were killed. Nobody may write it meanwhile: whoever owns the
     /// file calls this when it starts.

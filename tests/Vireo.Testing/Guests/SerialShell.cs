@@ -23,11 +23,15 @@ public sealed class SerialShell : IAsyncDisposable
 
     /// <summary>
     /// Opens the shell behind the serial socket of a running guest. Nothing is typed before <paramref name="logPath"/>, where the console is written
-    /// too, says that the guest is up: firmware and boot loaders take what is typed for themselves.
+    /// too, says that the guest is up: firmware and boot loaders take what is typed for themselves. Null when it is known to be up.
     /// </summary>
-    public static async Task<SerialShell> OpenAsync(string socketPath, string logPath, TimeSpan? limit = null)
+    public static async Task<SerialShell> OpenAsync(string socketPath, string? logPath, TimeSpan? limit = null)
     {
-        await WaitForLineAsync(logPath, GuestDisk.ReadyLine, limit ?? TimeSpan.FromMinutes(3));
+        if (logPath is not null)
+        {
+            await WaitForLineAsync(logPath, GuestDisk.ReadyLine, limit ?? TimeSpan.FromMinutes(3));
+        }
+
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {

@@ -1,0 +1,325 @@
+using Vireo.Commands.Framework;
+using Vireo.Commands.Support;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Host.Store;
+using Vireo.Machines;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.States;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Host.Machines.Checkpoints;
+
+/// <summary>
+/// Takes, applies and removes the checkpoints of one machine. What is about to be made is written down first, one write of the
+/// configuration makes it count, and <see cref="SettleAsync"/> undoes or finishes what a host that died left in between. Calls come one at a
+/// time (the machine's gate).
+/// </summary>
+internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine machine, UnitServices services)
+{
+    private VirtualMachineConfiguration Current => keeper.Current;
+
+    /// <summary>Takes a checkpoint of the machine, running or not.</summary>
+    /// <exception cref="CommandException">The machine's settings or disks forbid it, or the guest cannot be frozen and must be; everything is as before.</exception>
+    public async Task<CheckpointConfiguration> TakeAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
+    {
+        await RequireDisksAsync(cancellation);
+        var now = services.Time.GetUtcNow();
+        var checkpoint = new CheckpointConfiguration
+        {
+            Id = Guid.NewGuid(),
+            Name = string.IsNullOrEmpty(name) ? $"{Current.Name} - ({services.Time.GetLocalNow().DateTime.ToString("M/d/yyyy - h:mm:ss tt", System.Globalization.CultureInfo.InvariantCulture)})" : name,
+            CreationTime = now,
+            ParentId = Current.Checkpoints.CurrentId,
+            HasState = Current.HasSavedState,
+            Machine = Current with { Checkpoints = new(), HasSavedState = false },
+        };
+        keeper.Store(CheckpointTree.Intend(Current, new CheckpointWork(checkpoint.Id, NewDisks(Current.Drives))));
+        CrashPoint.Hit("host.checkpoint.intended");
+        try
+        {
+            return machine.Running is null ? await TakeOfIdleAsync(checkpoint, progress, cancellation) : await TakeOfRunningAsync(checkpoint, progress, cancellation);
+        }
+        catch
+        {
+            await SettleAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>Makes a machine without a process what it was at a checkpoint.</summary>
+    public async Task ApplyAsync(Guid id, Action<string, int> progress, CancellationToken cancellation)
+    {
+        var checkpoint = Require(id);
+        var work = new CheckpointWork(id, NewDisks(checkpoint.Machine.Drives));
+        keeper.Store(CheckpointTree.Intend(Current, work));
+        CrashPoint.Hit("host.apply.intended");
+        try
+        {
+            progress("Making disks", 20);
+            await CreateDisksAsync(work, cancellation);
+            CrashPoint.Hit("host.apply.disks");
+            progress("Copying the state", 60);
+            if (checkpoint.HasState)
+            {
+                // Until the configuration says that it counts, this is a state that nobody takes for the machine's.
+                AtomicFile.Copy(CheckpointFiles.State(Current, id), MachineStore.SavedStateFile(Current));
+            }
+
+            if (File.Exists(CheckpointFiles.Firmware(Current, id)))
+            {
+                AtomicFile.Copy(CheckpointFiles.Firmware(Current, id), MachineStore.FirmwareFile(Current));
+            }
+
+            CrashPoint.Hit("host.apply.files");
+            keeper.Store(CheckpointTree.Applied(Current, checkpoint));
+            CrashPoint.Hit("host.apply.applied");
+        }
+        catch
+        {
+            await SettleAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>Forgets checkpoints; their disks are cleaned up by somebody else.</summary>
+    public void Remove(IReadOnlySet<Guid> ids)
+    {
+        keeper.Store(CheckpointTree.Removed(Current, ids));
+        CrashPoint.Hit("host.checkpoint.removed");
+        DeleteRemoved();
+    }
+
+    /// <summary>A checkpoint that must be there.</summary>
+    public CheckpointConfiguration Require(Guid id) => CheckpointTree.Find(Current, id)
+        ?? throw new CommandException("ObjectNotFound", ErrorCategory.ObjectNotFound, $"The virtual machine '{Current.Name}' has no checkpoint {id}; it may have been removed meanwhile.", Current.Name);
+
+    /// <summary>Finishes or undoes what was cut short, and what the storage plane did since the configuration was written.</summary>
+    public async Task SettleAsync(CancellationToken cancellation)
+    {
+        DeleteRemoved();
+        if (Current.Checkpoints.Work is null && Current.Checkpoints.Disks.All(disk => !disk.IsMerging))
+        {
+            return;
+        }
+
+        var disks = await services.Storage.ListDisksAsync(cancellation);
+        var served = disks.ToDictionary(disk => disk.Attachment.Id, disk => disk.Attachment.Path);
+        if (Current.Checkpoints.Work is { } work)
+        {
+            var settled = CheckpointTree.Settled(Current, id => served.GetValueOrDefault(id));
+            foreach (var disk in work.Disks.Where(disk => settled.Checkpoints.Disks.All(made => made.Path != disk.Path)))
+            {
+                AtomicFile.Delete(disk.Path);
+            }
+
+            if (CheckpointTree.Find(settled, work.CheckpointId) is null)
+            {
+                CheckpointFiles.Delete(settled, work.CheckpointId);
+            }
+
+            Move(settled);
+        }
+
+        foreach (var disk in Current.Checkpoints.Disks.Where(disk => disk.IsMerging).ToList())
+        {
+            await SettleMergeAsync(disk, served, cancellation);
+        }
+    }
+
+    private void DeleteRemoved()
+    {
+        if (Current.Checkpoints.Removed.Count > 0)
+        {
+            foreach (var id in Current.Checkpoints.Removed)
+            {
+                CheckpointFiles.Delete(Current, id);
+            }
+
+            keeper.Store(CheckpointTree.Forgotten(Current));
+        }
+    }
+
+    // The plane removes the image last: it is gone, or no drive stands on it any more.
+    private async Task SettleMergeAsync(CheckpointDisk disk, Dictionary<Guid, string> served, CancellationToken cancellation)
+    {
+        var drive = CheckpointTree.DriveOn(Current, disk.Path);
+        if (File.Exists(disk.Path) && (drive?.Path != disk.Path || served.GetValueOrDefault(drive.Id) != disk.ParentPath))
+        {
+            keeper.Store(CheckpointTree.Merging(Current, disk.Path, isMerging: false));
+            return;
+        }
+
+        // What stands on it in a running machine was relinked by the plane. The rest nobody has open.
+        foreach (var child in Current.Checkpoints.Disks.Where(child => child.ParentPath == disk.Path))
+        {
+            if (machine.Running is null || CheckpointTree.DriveOn(Current, child.Path) is null)
+            {
+                await services.Storage.WorkOnImageAsync(
+                    new ImageWork(ImageOperation.SetParent, child.Path, OtherPath: disk.ParentPath, IgnoreIdMismatch: true), null, cancellation);
+            }
+        }
+
+        Move(CheckpointTree.Merged(Current, disk));
+        CrashPoint.Hit("host.merge.settled");
+    }
+
+    private async Task<CheckpointConfiguration> TakeOfIdleAsync(CheckpointConfiguration checkpoint, Action<string, int> progress, CancellationToken cancellation)
+    {
+        progress("Making disks", 20);
+        await CreateDisksAsync(Current.Checkpoints.Work!, cancellation);
+        CrashPoint.Hit("host.checkpoint.disks");
+        if (checkpoint.HasState)
+        {
+            progress("Copying the saved state", 60);
+            AtomicFile.Copy(MachineStore.SavedStateFile(Current), CheckpointFiles.State(Current, checkpoint.Id));
+        }
+
+        return Commit(checkpoint);
+    }
+
+    private async Task<CheckpointConfiguration> TakeOfRunningAsync(CheckpointConfiguration checkpoint, Action<string, int> progress, CancellationToken cancellation)
+    {
+        var frozen = await TryFreezeAsync(progress, cancellation);
+        checkpoint = checkpoint with { HasState = !frozen, IsApplicationConsistent = frozen };
+        try
+        {
+            progress(frozen ? "Taking disks" : "Writing memory", 30);
+            await machine.CheckpointAsync(
+                frozen ? null : CheckpointFiles.State(Current, checkpoint.Id),
+                async _ =>
+                {
+                    progress("Taking disks", 80);
+                    foreach (var disk in Current.Checkpoints.Work!.Disks)
+                    {
+                        await SnapshotAsync(disk);
+                        CrashPoint.Hit("host.checkpoint.disk");
+                    }
+
+                    Commit(checkpoint);
+                },
+                cancellation);
+        }
+        finally
+        {
+            if (frozen)
+            {
+                await ThawAsync();
+            }
+        }
+
+        return checkpoint;
+    }
+
+    private CheckpointConfiguration Commit(CheckpointConfiguration checkpoint)
+    {
+        CheckpointFiles.KeepFirmware(Current, checkpoint.Id);
+        Move(CheckpointTree.Taken(Current, checkpoint));
+        CrashPoint.Hit("host.checkpoint.taken");
+        return checkpoint;
+    }
+
+    /// <summary>Stores a configuration whose drives have other images, and lets the running process know.</summary>
+    private void Move(VirtualMachineConfiguration after)
+    {
+        keeper.Store(after);
+        machine.MoveDrives(after.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).ToDictionary(drive => drive.Id, drive => drive.Path!));
+    }
+
+    private async Task RequireDisksAsync(CancellationToken cancellation)
+    {
+        if (Current.CheckpointType == "Disabled")
+        {
+            throw Errors.State($"Checkpoints of the virtual machine '{Current.Name}' are disabled; use Set-VM -CheckpointType to allow them.", Current.Name);
+        }
+
+        foreach (var drive in Current.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }))
+        {
+            var image = await services.Storage.InspectImageAsync(drive.Path!, cancellation);
+            if (image.Format == ImageFormat.Raw)
+            {
+                throw Errors.State($"The virtual machine '{Current.Name}' cannot have a checkpoint: its disk '{drive.Path}' is neither VHDX nor VHD; use Convert-VHD.", Current.Name);
+            }
+        }
+    }
+
+    private static List<PendingDisk> NewDisks(IReadOnlyList<DriveConfiguration> drives) =>
+        [.. drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).Select(drive => new PendingDisk(drive.Id, CheckpointFiles.NextImage(drive.Path!), drive.Path!))];
+
+    private async Task CreateDisksAsync(CheckpointWork work, CancellationToken cancellation)
+    {
+        foreach (var disk in work.Disks)
+        {
+            var format = disk.Path.EndsWith(".avhd", StringComparison.Ordinal) ? ImageFormat.Vhd : ImageFormat.Vhdx;
+            await services.Storage.CreateImageAsync(new CreateImage(disk.Path, format, ImageType.Differencing, 0, ParentPath: disk.ParentPath), cancellation);
+        }
+    }
+
+    private async Task SnapshotAsync(PendingDisk disk)
+    {
+        try
+        {
+            await services.Storage.SnapshotAsync(disk.DriveId, new TakeSnapshot(disk.Path), CancellationToken.None);
+        }
+        catch (ControlException)
+        {
+            // The plane may have done it and died before it said so.
+            if ((await services.Storage.ListDisksAsync(CancellationToken.None)).All(open => open.Attachment.Id != disk.DriveId || open.Attachment.Path != disk.Path))
+            {
+                throw;
+            }
+        }
+    }
+
+    private async Task<bool> TryFreezeAsync(Action<string, int> progress, CancellationToken cancellation)
+    {
+        if (Current.CheckpointType == "Standard" || machine.Status.State != MachineState.Running)
+        {
+            return false;
+        }
+
+        const string Service = "VSS";
+        string? reason = null;
+        if (Current.DisabledIntegrationServices.Contains(Service, StringComparer.OrdinalIgnoreCase))
+        {
+            reason = "its freeze service is switched off";
+        }
+        else if (machine.Status.Heartbeat != HeartbeatStatus.OkApplicationsUnknown)
+        {
+            reason = "its guest has no agent that answers";
+        }
+        else
+        {
+            try
+            {
+                progress("Freezing the guest's file systems", 10);
+                await machine.GuestAgent.FreezeFileSystemsAsync(cancellation);
+                return true;
+            }
+            catch (MachineException refused)
+            {
+                // It may have frozen some of them, or the answer was lost.
+                reason = refused.Message;
+                await ThawAsync();
+            }
+        }
+
+        return Current.CheckpointType == "ProductionOnly"
+            ? throw Errors.State($"No production checkpoint of the virtual machine '{Current.Name}' can be taken: {reason}. Set-VM -CheckpointType Production allows a standard one instead.", Current.Name)
+            : false;
+    }
+
+    private async Task ThawAsync()
+    {
+        try
+        {
+            await machine.GuestAgent.ThawFileSystemsAsync(CancellationToken.None);
+        }
+        catch (MachineException refused)
+        {
+            // The agent thaws by itself after a while; whoever watches the guest should know why it stood still.
+            services.Events.Write("ThawFailed", $"The guest of '{Current.Name}' did not say that its file systems go on: {refused.Message}", Current.Id);
+        }
+    }
+}

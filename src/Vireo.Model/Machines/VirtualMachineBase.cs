@@ -1,0 +1,83 @@
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>What a virtual machine and a checkpoint of one have in common.</summary>
+public class VirtualMachineBase : VirtualizationObject
+{
+    /// <summary>Identity, for life.</summary>
+    public Guid Id { get; set; }
+
+    /// <summary>Name.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>1 or 2.</summary>
+    public int Generation { get; set; }
+
+    /// <summary>Version of the configuration.</summary>
+    public string Version { get; set; } = "";
+
+    /// <summary>Free text.</summary>
+    public string Notes { get; set; } = "";
+
+    /// <summary>Folder of the machine's files.</summary>
+    public string Path { get; set; } = "";
+
+    /// <summary>Folder of checkpoints' files.</summary>
+    public string SnapshotFileLocation { get; set; } = "";
+
+    /// <summary>The same as <see cref="SnapshotFileLocation"/>.</summary>
+    public string CheckpointFileLocation
+    {
+        get => SnapshotFileLocation;
+        set => SnapshotFileLocation = value;
+    }
+
+    /// <summary>When it was created.</summary>
+    public DateTime CreationTime { get; set; }
+
+    /// <summary>Number of virtual processors.</summary>
+    public int ProcessorCount { get; set; }
+
+    /// <summary>Memory follows demand.</summary>
+    public bool DynamicMemoryEnabled { get; set; }
+
+    /// <summary>Memory at start, bytes.</summary>
+    public long MemoryStartup { get; set; }
+
+    /// <summary>Least memory, bytes.</summary>
+    public long MemoryMinimum { get; set; }
+
+    /// <summary>Most memory, bytes.</summary>
+    public long MemoryMaximum { get; set; }
+
+    /// <summary>What happens when the host starts.</summary>
+    public StartAction AutomaticStartAction { get; set; }
+
+    /// <summary>Seconds to wait before an automatic start.</summary>
+    public int AutomaticStartDelay { get; set; }
+
+    /// <summary>What happens when the host stops.</summary>
+    public StopAction AutomaticStopAction { get; set; }
+
+    /// <summary>Kind of checkpoint.</summary>
+    public CheckpointType CheckpointType { get; set; }
+
+    /// <summary>Checkpoint that it stands on; null is none.</summary>
+    public Guid? ParentSnapshotId { get; set; }
+
+    /// <summary>Name of that checkpoint.</summary>
+    public string? ParentSnapshotName { get; set; }
+
+    /// <summary>The same as <see cref="ParentSnapshotId"/>.</summary>
+    public Guid? ParentCheckpointId
+    {
+        get => ParentSnapshotId;
+        set => ParentSnapshotId = value;
+    }
+
+    /// <summary>The same as <see cref="ParentSnapshotName"/>.</summary>
+    public string? ParentCheckpointName
+    {
+        get => ParentSnapshotName;
+        set => ParentSnapshotName = value;
+    }
+}
