@@ -26,6 +26,9 @@ public static class Views
             new("MemoryAssigned(M)", "MemoryAssigned", 1 << 20, RightAligned: true), new("Uptime"), new("Status"), new("Version"),
         ],
         ["Microsoft.HyperV.PowerShell.VMSnapshot"] = [new("VMName"), new("Name"), new("SnapshotType"), new("CreationTime"), new("ParentSnapshotName")],
+        ["Microsoft.HyperV.PowerShell.VMSystemSwitchExtension"] = [new("Name"), new("Vendor"), new("Version"), new("ExtensionType")],
+        ["Microsoft.HyperV.PowerShell.VMSwitchExtension"] =
+            [new("Order"), new("Name"), new("SwitchName"), new("Version"), new("ExtensionType"), new("Enabled"), new("Running"), new("Frames"), new("DroppedFrames")],
         ["Microsoft.HyperV.PowerShell.VMSwitch"] = [new("Name"), new("SwitchType"), new("NetAdapterInterfaceDescription")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapter"] =
             [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],

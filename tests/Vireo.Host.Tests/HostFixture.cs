@@ -28,6 +28,13 @@ public sealed class HostFixture : IAsyncLifetime
             () => $"{_host.Log}\n{_switching.Log}\n{_storage.Log}");
     }
 
+    /// <summary>Ends the switch plane without a chance to do anything, and starts it again.</summary>
+    public async Task KillSwitchPlaneAsync()
+    {
+        await _switching!.KillAsync();
+        _switching = await PlaneProcess.StartAsync("switch", _root.Path, networkNamespace: _network.Name);
+    }
+
     public async Task DisposeAsync()
     {
         Client?.Dispose();

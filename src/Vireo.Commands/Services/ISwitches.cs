@@ -1,4 +1,5 @@
 using Microsoft.HyperV.PowerShell;
+using Vireo.Control.Switching;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.Services;
@@ -26,6 +27,21 @@ public sealed record SwitchConfiguration
 
     /// <summary>Adapters of the management operating system.</summary>
     public IReadOnlyList<ManagementAdapterConfiguration> ManagementAdapters { get; init; } = [];
+
+    /// <summary>Extensions, in order.</summary>
+    public IReadOnlyList<SwitchExtensionConfiguration> Extensions { get; init; } = [];
+
+    /// <summary>Settings of extensions for the port of the uplink.</summary>
+    public IReadOnlyList<ExtensionFeatureConfiguration> ExternalPortFeatures { get; init; } = [];
+}
+
+/// <summary>An extension of a switch.</summary>
+/// <param name="ExtensionId">Which one.</param>
+/// <param name="Enabled">Whether frames pass it.</param>
+public sealed record SwitchExtensionConfiguration(Guid ExtensionId, bool Enabled)
+{
+    /// <summary>What is set for the switch.</summary>
+    public IReadOnlyList<ExtensionFeatureConfiguration> Features { get; init; } = [];
 }
 
 /// <summary>An adapter of the management operating system on a switch.</summary>
@@ -71,6 +87,24 @@ public interface ISwitches
 
     /// <summary>What the access rules of an adapter have counted; empty while it has no port.</summary>
     Task<IReadOnlyList<AdapterAclCount>> AclCountsAsync(Guid adapter, CancellationToken cancellation);
+
+    /// <summary>Extensions that are installed on this host.</summary>
+    Task<IReadOnlyList<InstalledExtension>> ExtensionsAsync(CancellationToken cancellation);
+
+    /// <summary>Installs an extension, or a new version of one, from a folder.</summary>
+    Task<InstalledExtension> InstallExtensionAsync(string folder, CancellationToken cancellation);
+
+    /// <summary>Removes an extension that no switch has enabled.</summary>
+    Task RemoveExtensionAsync(Guid id, CancellationToken cancellation);
+
+    /// <summary>How the extensions of a switch are.</summary>
+    Task<IReadOnlyList<SwitchExtensionStatus>> ExtensionStatusAsync(Guid id, CancellationToken cancellation);
+
+    /// <summary>What extensions tell about a switch.</summary>
+    Task<IReadOnlyList<ExtensionDataItem>> SwitchDataAsync(Guid id, CancellationToken cancellation);
+
+    /// <summary>What extensions tell about an adapter's port, or the uplink's by the id of its switch; empty while there is no such port.</summary>
+    Task<IReadOnlyList<ExtensionDataItem>> PortDataAsync(Guid id, CancellationToken cancellation);
 
     /// <summary>Network interfaces that can be an uplink.</summary>
     Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Vireo.Control.Switching;
 using Vireo.Machines.Configuration;
 
@@ -37,6 +38,7 @@ internal static class PortPolicies
         StormLimit = policy.StormLimit,
         MaximumBandwidth = policy.MaximumBandwidth,
         PriorityTag = policy.IeeePriorityTag,
+        ExtensionFeatures = policy.ExtensionFeatures.Count == 0 ? null : Of(policy.ExtensionFeatures),
         Acls = [.. policy.Acls.Select(Of)],
         ExtendedAcls =
         [
@@ -45,6 +47,10 @@ internal static class PortPolicies
                 rule.Stateful, rule.IdleTimeoutSeconds)),
         ],
     };
+
+    /// <summary>Settings of extensions.</summary>
+    public static IReadOnlyList<ExtensionFeatureSpecification> Of(IReadOnlyList<ExtensionFeatureConfiguration> features) =>
+        [.. features.Select(one => new ExtensionFeatureSpecification(one.ExtensionId, one.FeatureId, JsonDocument.Parse(one.Settings).RootElement))];
 
     /// <summary>One access rule.</summary>
     public static PortAclSpecification Of(AdapterAclConfiguration rule) =>

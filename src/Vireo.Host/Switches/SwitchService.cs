@@ -209,6 +209,37 @@ public sealed class SwitchService : ISwitches
     public async Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation) =>
         [.. (await _plane.ListInterfacesAsync(cancellation)).Select(one => new HostInterface(one.Name, one.Description))];
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<InstalledExtension>> ExtensionsAsync(CancellationToken cancellation) => _plane.ListExtensionsAsync(cancellation);
+
+    /// <inheritdoc/>
+    public Task<InstalledExtension> InstallExtensionAsync(string folder, CancellationToken cancellation) =>
+        _plane.InstallExtensionAsync(new InstallExtension(folder), cancellation);
+
+    /// <inheritdoc/>
+    public Task RemoveExtensionAsync(Guid id, CancellationToken cancellation) => _plane.RemoveExtensionAsync(id, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<SwitchExtensionStatus>> ExtensionStatusAsync(Guid id, CancellationToken cancellation) =>
+        (await _plane.ListSwitchesAsync(cancellation)).FirstOrDefault(one => one.Switch.Id == id)?.Extensions ?? [];
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ExtensionDataItem>> SwitchDataAsync(Guid id, CancellationToken cancellation) => _plane.GetSwitchDataAsync(id, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ExtensionDataItem>> PortDataAsync(Guid id, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _plane.GetPortDataAsync(id, cancellation);
+        }
+        catch (Control.ControlException missing) when (missing.Error.ErrorId == "ObjectNotFound")
+        {
+            // The machine is off, or the adapter on no switch: nobody sees its frames.
+            return [];
+        }
+    }
+
     private async Task ApplyAsync(SwitchConfiguration? before, SwitchConfiguration after, CancellationToken cancellation)
     {
         var kind = after.SwitchType switch
@@ -218,7 +249,11 @@ public sealed class SwitchService : ISwitches
             _ => SwitchKind.External,
         };
         await _plane.PutSwitchAsync(
-            new SwitchSpecification(after.Id, after.Name, kind, after.NetAdapterName, Nat: after.Id == VMSwitch.DefaultSwitchId), cancellation);
+            new SwitchSpecification(
+                after.Id, after.Name, kind, after.NetAdapterName, Nat: after.Id == VMSwitch.DefaultSwitchId,
+                Extensions: [.. after.Extensions.Select(one => new SwitchExtensionSpecification(one.ExtensionId, one.Enabled, PortPolicies.Of(one.Features)))],
+                ExternalPortFeatures: PortPolicies.Of(after.ExternalPortFeatures)),
+            cancellation);
         foreach (var adapter in after.ManagementAdapters)
         {
             await _plane.PutPortAsync(

@@ -67,17 +67,27 @@ public sealed record AdapterPolicyConfiguration
     /// <summary>Access rules by addresses, protocol and ports.</summary>
     public IReadOnlyList<AdapterExtendedAclConfiguration> ExtendedAcls { get; init; } = [];
 
+    /// <summary>Settings of switch extensions for the adapter's port.</summary>
+    public IReadOnlyList<ExtensionFeatureConfiguration> ExtensionFeatures { get; init; } = [];
+
     private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool) Values =>
         (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming);
 
     /// <summary>Whether both say the same, list by list: what is read from a file equals what was written there.</summary>
     public bool Equals(AdapterPolicyConfiguration? other) =>
         other is not null && Values == other.Values && AllowedVlanIds.SequenceEqual(other.AllowedVlanIds) && SecondaryVlanIds.SequenceEqual(other.SecondaryVlanIds)
-        && Acls.SequenceEqual(other.Acls) && ExtendedAcls.SequenceEqual(other.ExtendedAcls);
+        && Acls.SequenceEqual(other.Acls) && ExtendedAcls.SequenceEqual(other.ExtendedAcls)
+        && ExtensionFeatures.SequenceEqual(other.ExtensionFeatures);
 
     /// <inheritdoc/>
     public override int GetHashCode() => Values.GetHashCode();
 }
+
+/// <summary>Settings of a switch extension.</summary>
+/// <param name="ExtensionId">The extension.</param>
+/// <param name="FeatureId">Which of its groups of settings.</param>
+/// <param name="Settings">The settings, a JSON object.</param>
+public sealed record ExtensionFeatureConfiguration(Guid ExtensionId, Guid FeatureId, string Settings);
 
 /// <summary>An access rule by addresses.</summary>
 /// <param name="Action"><c>Allow</c>, <c>Deny</c>, <c>Meter</c>.</param>

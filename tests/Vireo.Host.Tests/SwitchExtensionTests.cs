@@ -1,0 +1,88 @@
+using System.Text.Json.Nodes;
+using Vireo.Testing;
+
+namespace Vireo.Host.Tests;
+
+/// <summary>Extensions of switches by the commands that scripts use: installed, enabled, set, ordered, and the same after a restart.</summary>
+public sealed class SwitchExtensionTests(HostFixture host) : IClassFixture<HostFixture>
+{
+    private const string Firewall = "Stateful firewall";
+
+    [Fact]
+    [Requirement("SW-9")]
+    [Requirement("SW-13")]
+    [Requirement("PS-1")]
+    public async Task Extensions_are_installed_enabled_set_ordered_and_stay_over_a_restart()
+    {
+        await host.Client.ObjectsAsync("Install-VMSystemSwitchExtension", new { Path = new[] { Folder("StatefulFirewall"), Folder("SFlow") } });
+        var system = await host.Client.ObjectsAsync("Get-VMSystemSwitchExtension", new { });
+        Assert.Equal(
+            ["sFlow Capture 1.0.0", "Stateful firewall Filter 1.0.0"],
+            system.Select(one => $"{one["Name"]} {one["ExtensionType"]} {one["Version"]}").Where(text => !text.Contains("OpenFlow", StringComparison.Ordinal)));
+        await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "extended", SwitchType = "Internal" });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "guarded", SwitchName = "extended" });
+        try
+        {
+            Assert.All(await host.Client.ObjectsAsync("Get-VMSwitchExtension", new { VMSwitchName = "extended" }), one => Assert.False((bool)one["Enabled"]!));
+            foreach (var name in new[] { Firewall, "sFlow" })
+            {
+                var enabled = Assert.Single(await host.Client.ObjectsAsync("Enable-VMSwitchExtension", new { Name = name, VMSwitchName = "extended" }));
+                Assert.Equal((true, true, ""), ((bool)enabled["Enabled"]!, (bool)enabled["Running"]!, (string?)enabled["Fault"]));
+            }
+
+            // The template with the defaults, changed and added; then read, changed and set.
+            var template = Assert.Single(await host.Client.ObjectsAsync("Get-VMSystemSwitchExtensionSwitchFeature", new { ExtensionName = Firewall }));
+            template["SettingData"]!["Tenants"] = JsonNode.Parse("""[{ "Name": "red", "Rules": [{ "Protocol": "TCP", "LocalPort": "80" }] }]""");
+            await host.Client.ObjectsAsync("Add-VMSwitchExtensionSwitchFeature", new { SwitchName = "extended", VMSwitchExtensionFeature = new[] { template } });
+            var port = Assert.Single(await host.Client.ObjectsAsync("Get-VMSystemSwitchExtensionPortFeature", new { ExtensionName = Firewall }));
+            port["SettingData"]!["Tenant"] = "red";
+            await host.Client.ObjectsAsync("Add-VMSwitchExtensionPortFeature", new { VMName = "guarded", VMSwitchExtensionFeature = new[] { port } });
+            var management = await host.Client.ObjectsAsync("Add-VMSwitchExtensionPortFeature", new { ManagementOS = true, VMNetworkAdapterName = "extended", VMSwitchExtensionFeature = new[] { port }, Passthru = true });
+            Assert.Equal("extended", (string?)Assert.Single(management)["VMNetworkAdapterName"]);
+
+            var set = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionPortFeature", new { ManagementOS = true, VMNetworkAdapterName = "extended" }));
+            set["SettingData"]!["Tenant"] = "nobody";
+            await RefusedAsync("Set-VMSwitchExtensionPortFeature", new { VMSwitchExtensionFeature = new[] { set } }, "ObjectInUse", "there is no tenant 'nobody'");
+            var read = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionPortFeature", new { ManagementOS = true, VMNetworkAdapterName = "extended" }));
+            Assert.Equal("red", (string?)read["SettingData"]!["Tenant"]);
+            await RefusedAsync("Add-VMSwitchExtensionPortFeature", new { VMName = "guarded", VMSwitchExtensionFeature = new[] { port } }, "ResourceExists", "already");
+            await host.Client.ObjectsAsync("Remove-VMSwitchExtensionPortFeature", new { VMName = "guarded", VMSwitchExtensionFeature = new[] { port } });
+            Assert.Empty(await host.Client.ObjectsAsync("Get-VMSwitchExtensionPortFeature", new { VMName = "guarded" }));
+            var feature = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "extended", ExtensionName = Firewall }));
+            feature["SettingData"]!["Tenants"]![0]!["AllowInbound"] = true;
+            await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { feature } });
+
+            await host.Client.ObjectsAsync("Set-VMSwitchExtensionOrder", new { VMSwitchName = "extended", Name = new[] { "sFlow", Firewall } });
+            var data = await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchData", new { SwitchName = "extended" });
+            Assert.Equal(["sFlow", "Stateful firewall"], data.Select(one => (string?)one["ExtensionName"]).Order(StringComparer.OrdinalIgnoreCase));
+            Assert.Empty(await host.Client.ObjectsAsync("Get-VMSwitchExtensionPortData", new { VMName = "guarded" }));
+
+            await host.KillSwitchPlaneAsync();
+            var after = await host.Client.ObjectsAsync("Get-VMSwitchExtension", new { VMSwitchName = "extended" });
+            Assert.Equal(["sFlow", Firewall], after.Where(one => (bool)one["Running"]!).Select(one => (string?)one["Name"]));
+            feature = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "extended" }));
+            Assert.True((bool)feature["SettingData"]!["Tenants"]![0]!["AllowInbound"]!);
+
+            await RefusedAsync("Uninstall-VMSystemSwitchExtension", new { Name = "sFlow" }, "ObjectInUse", "disable it first");
+            await host.Client.ObjectsAsync("Disable-VMSwitchExtension", new { Name = "sFlow" });
+            await host.Client.ObjectsAsync("Uninstall-VMSystemSwitchExtension", new { Name = "sFlow" });
+            Assert.DoesNotContain(await host.Client.ObjectsAsync("Get-VMSystemSwitchExtension", new { }), one => (string?)one["Name"] == "sFlow");
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Remove-VM", new { Name = "guarded", Force = true });
+            await host.Client.ObjectsAsync("Remove-VMSwitch", new { Name = "extended", Force = true });
+        }
+    }
+
+    private async Task RefusedAsync(string command, object parameters, string errorId, string message)
+    {
+        var error = await host.Client.ErrorAsync(command, parameters);
+        Assert.StartsWith(errorId, (string?)error["errorId"], StringComparison.Ordinal);
+        Assert.Contains(message, (string?)error["message"], StringComparison.Ordinal);
+    }
+
+    // Where the product was built, in the configuration of these tests.
+    private static string Folder(string product) => Path.Combine(
+        Repository.Root, "extensions", $"Vireo.Extensions.{product}", "bin", Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!), "net10.0");
+}
