@@ -7,9 +7,9 @@ namespace Vireo.Bench.Storage;
 internal sealed class DiskServer : IAsyncDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
-    private readonly Process _process;
+    private readonly Process? _process;
 
-    private DiskServer(string name, string socketPath, Process process)
+    private DiskServer(string name, string socketPath, Process? process)
     {
         Name = name;
         SocketPath = socketPath;
@@ -24,6 +24,9 @@ internal sealed class DiskServer : IAsyncDisposable
 
     /// <summary>The same as fio and libnbd name it.</summary>
     public string Uri => $"nbd+unix:///?socket={SocketPath}";
+
+    /// <summary>A socket that somebody else serves and ends.</summary>
+    public static DiskServer At(string name, string socketPath) => new(name, socketPath, null);
 
     /// <summary>Starts <paramref name="program"/> and waits for its socket.</summary>
     /// <exception cref="InvalidOperationException">It ended, or did not listen in time.</exception>
@@ -60,6 +63,11 @@ internal sealed class DiskServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_process is null)
+        {
+            return;
+        }
+
         if (!_process.HasExited)
         {
             // As an administrator would: the image is closed cleanly.

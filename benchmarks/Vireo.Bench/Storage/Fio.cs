@@ -36,6 +36,6 @@ internal static class Fio
     public static string[] Timed(string pattern, string blockSize, int depth, double seconds) =>
     [
         $"--rw={pattern}", $"--bs={blockSize}", string.Create(CultureInfo.InvariantCulture, $"--iodepth={depth}"), "--norandommap",
-        $"--size={StorageBenchmark.ImageMegabytes}m", "--time_based", string.Create(CultureInfo.InvariantCulture, $"--runtime={seconds * 1000:0}ms"),
+        $"--size={StorageBench.ImageMegabytes}m", "--time_based", string.Create(CultureInfo.InvariantCulture, $"--runtime={seconds * 1000:0}ms"),
     ];
 }

@@ -19,17 +19,18 @@ internal sealed class VhostLoad : IDisposable
     private readonly MockQueue _queue;
     private readonly MockBlockDriver _driver;
     private readonly Random _random = new(1);
+    private long _longestTicks;
 
     /// <summary>Connects and starts one queue.</summary>
-    public VhostLoad(DiskServer server, int depth, int blockBytes)
+    public VhostLoad(string socketPath, int depth, int blockBytes)
     {
         const int queueSize = 128;
         _memory = new MockGuestMemory(Math.Max(8 << 20, (depth * (blockBytes + 8192)) + (4 << 20)));
-        _frontEnd = new MockFrontEnd(server.SocketPath);
+        _frontEnd = new MockFrontEnd(socketPath);
         _frontEnd.Negotiate(EventIndex | Indirect | SegmentCount | Flush);
         if (!_frontEnd.SetMemory(_memory))
         {
-            throw new InvalidOperationException($"{server.Name} refused the memory.");
+            throw new InvalidOperationException($"{socketPath} refused the memory.");
         }
 
         _queue = new MockQueue(_memory, 0, queueSize, eventIndex: true);
@@ -41,7 +42,7 @@ internal sealed class VhostLoad : IDisposable
     public double Run(bool isWrite, int blockBytes, int depth, double seconds)
     {
         var type = isWrite ? MockBlockDriver.Write : MockBlockDriver.Read;
-        var blocks = (StorageBenchmark.ImageMegabytes << 20) / blockBytes;
+        var blocks = (StorageBench.ImageMegabytes << 20) / blockBytes;
         var done = 0L;
         var inFlight = 0;
         var begin = Stopwatch.GetTimestamp();
@@ -77,6 +78,49 @@ internal sealed class VhostLoad : IDisposable
             }
         }
     }
+
+    /// <summary>Reads random places until it is told to stop, and remembers which request took longest.</summary>
+    public void RunUntil(Func<bool> isStopped, int blockBytes, int depth)
+    {
+        var blocks = (StorageBench.ImageMegabytes << 20) / blockBytes;
+        var begun = new Dictionary<MockBlockRequest, long>();
+        var inFlight = 0;
+        while (!isStopped() || inFlight > 0)
+        {
+            for (; inFlight < depth && !isStopped(); inFlight++)
+            {
+                var request = _driver.Take();
+                begun[request] = Stopwatch.GetTimestamp();
+                _driver.Send(request, MockBlockDriver.Read, (ulong)_random.Next(blocks) * (ulong)(blockBytes / SectorBytes), blockBytes);
+            }
+
+            _queue.Kick();
+            if (inFlight == 0)
+            {
+                return;
+            }
+
+            for (var request = _driver.Wait(); request is not null; request = _driver.TryGet())
+            {
+                if (request.Status != 0)
+                {
+                    throw new InvalidOperationException($"A request failed with status {request.Status}.");
+                }
+
+                var ticks = Stopwatch.GetTimestamp() - begun[request];
+                _driver.Return(request);
+                inFlight--;
+                for (var longest = Volatile.Read(ref _longestTicks); ticks > longest;)
+                {
+                    var seen = Interlocked.CompareExchange(ref _longestTicks, ticks, longest);
+                    longest = seen == longest ? ticks : seen;
+                }
+            }
+        }
+    }
+
+    /// <summary>How long the longest request took that <see cref="RunUntil"/> has seen complete since the last call.</summary>
+    public double TakeLongestMilliseconds() => Interlocked.Exchange(ref _longestTicks, 0) * 1000.0 / Stopwatch.Frequency;
 
     /// <inheritdoc/>
     public void Dispose()

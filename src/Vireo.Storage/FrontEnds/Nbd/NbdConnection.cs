@@ -106,8 +106,7 @@ internal sealed class NbdConnection : ReactorTask, IReactorHandler
     {
         var worked = Replies.UnsentBytes > 0 && !_awaitsRoom;
         Send();
-        var looks = _mayReceive ? 1 : 0;
-        var isFirstLook = true;
+        var looks = 0;
         for (var begun = 0; begun < RequestsPerTurn && MayBegin;)
         {
             if (_input.TryTake(out var request, out var payload, out var payloadStart))
@@ -123,19 +122,17 @@ internal sealed class NbdConnection : ReactorTask, IReactorHandler
             {
                 _isEnding = true;
             }
-            else if (looks > 0)
+            else if (looks == 0 ? _mayReceive : looks <= LooksForTheRest && _input.IsHalfReceived)
             {
+                // Clients send a request and its payload one after the other: what is missing is about to come, and worth a few looks
+                // that cost less than going to sleep.
                 worked = true;
+                looks++;
                 if (!_input.Receive(out var isDrained))
                 {
                     // The client leaves. What it asked before is carried out, and answered if it still listens.
                     _isEnding = true;
                 }
-
-                // Clients send a request and its payload one after the other: what is missing is about to come, and worth a few looks
-                // that cost less than going to sleep.
-                looks = isFirstLook && _input.IsHalfReceived ? LooksForTheRest : looks - 1;
-                isFirstLook = false;
 
                 // Behind the last bytes of a peer that has closed stands the end, of which no event tells again.
                 _mayReceive = !isDrained || _isPeerClosed;

@@ -186,26 +186,42 @@ public sealed partial class NbdFrontEnd : IFrontEnd
         }
     }
 
-    // The handshake may wait for its client, on a pool thread; what comes behind it belongs to a reactor.
+    // The handshake may wait for its client, on a thread of its own; what comes behind it belongs to a reactor.
     private async Task<NbdConnection?> BeginAsync(Socket client)
     {
+        Descriptor descriptor;
         using (client)
         {
-            var export = new NbdExport(_context.Disk);
-            using var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time);
-            using var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token);
-            var stream = new NetworkStream(client, ownsSocket: false);
-            await using (stream.ConfigureAwait(false))
-            {
-                if (await new NbdHandshake(stream, export).RunAsync(handshaking.Token).ConfigureAwait(false) is not { } session)
-                {
-                    return null;
-                }
-
-                var (reactor, buffers) = _factory.Next();
-                return new NbdConnection(reactor, buffers, StreamSocket.Adopt(Descriptor.DuplicateOf(client.SafeHandle)), export, session);
-            }
+            descriptor = Descriptor.DuplicateOf(client.SafeHandle);
         }
+
+        StreamSocket? socket = StreamSocket.Adopt(descriptor);
+        try
+        {
+            var export = new NbdExport(_context.Disk);
+            if (await Task.Factory.StartNew(state => Shake((StreamSocket)state!, export), socket, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false) is { } session)
+            {
+                var (reactor, buffers) = _factory.Next();
+                var connection = new NbdConnection(reactor, buffers, socket, export, session);
+                socket = null;
+                return connection;
+            }
+
+            return null;
+        }
+        finally
+        {
+            socket?.Dispose();
+        }
+    }
+
+    private NbdSession? Shake(StreamSocket socket, NbdExport export)
+    {
+        using var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time);
+        using var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token);
+        using var stream = new WaitingStream(socket.Descriptor);
+        using var ending = handshaking.Token.UnsafeRegister(static state => ((WaitingStream)state!).HangUp(), stream);
+        return new NbdHandshake(stream, export).RunAsync(handshaking.Token).GetAwaiter().GetResult();
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A connection to '{SocketPath}' could not be accepted: {Reason}")]
