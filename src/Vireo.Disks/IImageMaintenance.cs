@@ -36,8 +36,8 @@ public interface IImageMaintenance
     /// <summary>Sets the size of the virtual disk. New space reads as zeros; shrinking is refused when it would lose data.</summary>
     Task ResizeAsync(long sizeBytes, IProgress<CopyProgress>? progress, CancellationToken cancellationToken);
 
-    /// <summary>Makes the file smaller.</summary>
-    Task CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken);
+    /// <summary>Makes the file smaller, and says how what had to move was copied.</summary>
+    Task<Operations.CopyResult> CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken);
 
     /// <summary>Writes another parent reference into a differencing image; the caller has made sure that it is right.</summary>
     void SetParentReference(ParentReference parent);

@@ -94,7 +94,7 @@ public sealed class OperationTests(ITestOutputHelper output) : IDisposable
         var (paths, content) = await MakeChainAsync(format, 4);
         var top = paths[3];
         var into = paths[3 - levels];
-        Assert.Equal(into, await ImageMerge.MergeAsync(top, levels == 1 ? null : into, null, null, CancellationToken.None));
+        Assert.Equal(into, (await ImageMerge.MergeAsync(top, levels == 1 ? null : into, null, null, CancellationToken.None)).Path);
         Assert.Equal(paths[..(4 - levels)], paths.Where(File.Exists));
         await using var image = ImageFile.Open(into, new ImageOpenOptions(ReadOnly: true));
         await AssertContentAsync(image, content);
@@ -193,6 +193,61 @@ public sealed class OperationTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(content.Length, result.OffloadedBytes);
         await using var image = ImageFile.Open(Path.Combine(mount.Folder, "target.vhd"), new ImageOpenOptions(ReadOnly: true));
         await AssertContentAsync(image, content);
+    }
+
+    [Theory]
+    [Requirement("OX-1")]
+    [InlineData("")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public async Task Blocks_of_a_VHDX_are_copied_by_the_storage(string fileSystem)
+    {
+        using var mount = fileSystem.Length == 0 ? null : LoopMount.TryMake(_folder, fileSystem);
+        if (mount is null && fileSystem.Length > 0)
+        {
+            output.WriteLine($"the kernel or this machine has no {fileSystem}; without it the system copies");
+        }
+
+        CopyMethod[] expected = mount is null ? [CopyMethod.Reflink, CopyMethod.CopyFileRange] : [CopyMethod.Reflink];
+        var folder = mount?.Folder ?? _folder.Path;
+        var (parent, child) = (Path.Combine(folder, "parent.vhdx"), Path.Combine(folder, "child.avhdx"));
+        var content = new byte[Size];
+        await new NewImage(DiskFormat.Vhdx, DiskKind.Dynamic, Size, 1 << 20).CreateAsync(parent);
+        await FillAsync(parent, content, 5);
+        await new NewImage(DiskFormat.Vhdx, DiskKind.Differencing, BlockSizeBytes: 2 << 20, ParentPath: parent).CreateAsync(child);
+        await FillAsync(child, content, 5);
+
+        // A chain into one file, from two of them.
+        var copy = Path.Combine(folder, "copy.vhdx");
+        var converted = await ImageConversion.ConvertAsync(child, copy, new NewImage(DiskFormat.Vhdx, DiskKind.Dynamic), null, null, CancellationToken.None);
+        Assert.Contains(converted.Method, expected);
+        Assert.InRange(converted.OffloadedBytes, 1, converted.CopiedBytes);
+        await AssertImageAsync(copy, content);
+
+        // What a copy shares, a write to it parts.
+        await FillAsync(copy, new byte[Size], 3);
+        await AssertImageAsync(child, content);
+        var merged = await ImageMerge.MergeAsync(child, null, null, null, CancellationToken.None);
+        Assert.Contains(merged.Copy.Method, expected);
+        Assert.True(merged.Copy.OffloadedBytes > 0);
+        await AssertImageAsync(parent, content);
+        await using (var image = ImageFile.Open(parent, new ImageOpenOptions()))
+        {
+            Assert.Equal(BlockStatus.Ok, await image.TrimAsync(0, Size / 4));
+            content.AsSpan(0, Size / 4).Clear();
+        }
+
+        var moved = await ImageChanges.CompactAsync(parent, CompactMode.Full, null, null, CancellationToken.None);
+        Assert.True(moved.Method == CopyMethod.None || expected.Contains(moved.Method), $"{moved}");
+        await AssertImageAsync(parent, content);
+        output.WriteLine($"{converted} {merged.Copy} {moved}");
+
+        static async Task AssertImageAsync(string path, byte[] content)
+        {
+            await ImageTest.RunAsync(path, null, null, CancellationToken.None);
+            await using var image = ImageFile.Open(path, new ImageOpenOptions(ReadOnly: true));
+            await AssertContentAsync(image, content);
+        }
     }
 
     [Fact]

@@ -16,10 +16,12 @@ namespace Vireo.Disks.Files;
 public sealed class SystemImageFile : IImageFile
 {
     private const int ZeroBufferBytes = 1 << 20;
+    private const long SharedUnitBytes = 4096;
     private readonly NativeFile _file;
     private long _lengthBytes;
     private string? _temporary;
     private DirectFile? _direct;
+    private bool _canShare = true;
     private bool _canTryRead = true;
     private bool _canTryWrite = true;
 
@@ -323,16 +325,35 @@ public sealed class SystemImageFile : IImageFile
     /// </summary>
     internal bool TryCopyFrom(SystemImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method)
     {
-        if (method is CopyMethod.None or CopyMethod.Reflink)
+        // What is shared begins and ends where blocks of the file system do.
+        var headBytes = Math.Min(-offsetBytes & (SharedUnitBytes - 1), lengthBytes);
+        var coreBytes = (lengthBytes - headBytes) & -SharedUnitBytes;
+        if (_canShare && coreBytes > 0 && ((sourceOffset - offsetBytes) & (SharedUnitBytes - 1)) == 0)
         {
-            if (_file.ShareRange(source._file, sourceOffset, lengthBytes, offsetBytes) == 0)
+            var error = _file.ShareRange(source._file, sourceOffset + headBytes, coreBytes, offsetBytes + headBytes);
+            if (error == 0)
             {
+                Extend(offsetBytes + headBytes + coreBytes);
                 method = CopyMethod.Reflink;
-                Extend(offsetBytes + lengthBytes);
-                return true;
+                var doneBytes = headBytes + coreBytes;
+                return TryCopyRange(source, sourceOffset, offsetBytes, headBytes)
+                    && TryCopyRange(source, sourceOffset + doneBytes, offsetBytes + doneBytes, lengthBytes - doneBytes);
             }
+
+            _canShare = error is not (-Errno.NotSupported or -Errno.CrossDevice or -Errno.UnknownRequest);
         }
 
+        if (!TryCopyRange(source, sourceOffset, offsetBytes, lengthBytes))
+        {
+            return false;
+        }
+
+        method = method == CopyMethod.Reflink ? CopyMethod.Reflink : CopyMethod.CopyFileRange;
+        return true;
+    }
+
+    private bool TryCopyRange(SystemImageFile source, long sourceOffset, long offsetBytes, long lengthBytes)
+    {
         while (lengthBytes > 0)
         {
             var copied = _file.CopyRange(source._file, sourceOffset, lengthBytes, offsetBytes);
@@ -347,7 +368,6 @@ public sealed class SystemImageFile : IImageFile
             Extend(offsetBytes);
         }
 
-        method = method == CopyMethod.Reflink ? CopyMethod.Reflink : CopyMethod.CopyFileRange;
         return true;
     }
 

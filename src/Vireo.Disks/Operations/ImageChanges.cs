@@ -9,9 +9,9 @@ public static class ImageChanges
         ChangeAsync(path, new ImageOpenOptions(Parents: search), maintenance =>
             maintenance.ResizeAsync(sizeBytes == long.MinValue ? maintenance.MinimumSizeBytes : sizeBytes, progress, cancellationToken));
 
-    /// <summary>Makes the file smaller.</summary>
+    /// <summary>Makes the file smaller, and says how what had to move was copied.</summary>
     /// <exception cref="ImageException">In use, damaged, or of a kind that has nothing to compact.</exception>
-    public static Task CompactAsync(string path, CompactMode mode, ParentSearch? search, IProgress<CopyProgress>? progress, CancellationToken cancellationToken) =>
+    public static Task<CopyResult> CompactAsync(string path, CompactMode mode, ParentSearch? search, IProgress<CopyProgress>? progress, CancellationToken cancellationToken) =>
         ChangeAsync(path, new ImageOpenOptions(Parents: search), maintenance => maintenance.CompactAsync(mode, progress, cancellationToken));
 
     /// <summary>Sets the physical sector size that the guest sees.</summary>
@@ -78,12 +78,18 @@ public static class ImageChanges
         }
     }
 
-    private static async Task ChangeAsync(string path, ImageOpenOptions options, Func<IImageMaintenance, Task> change)
+    private static async Task ChangeAsync(string path, ImageOpenOptions options, Func<IImageMaintenance, Task> change) => await ChangeAsync(path, options, async maintenance =>
+    {
+        await change(maintenance).ConfigureAwait(false);
+        return true;
+    }).ConfigureAwait(false);
+
+    private static async Task<T> ChangeAsync<T>(string path, ImageOpenOptions options, Func<IImageMaintenance, Task<T>> change)
     {
         var image = ImageFile.Open(path, options);
         await using (image.ConfigureAwait(false))
         {
-            await change(Writable(image)).ConfigureAwait(false);
+            return await change(Writable(image)).ConfigureAwait(false);
         }
     }
 

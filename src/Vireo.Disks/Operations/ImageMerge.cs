@@ -1,7 +1,6 @@
 using Vireo.Disks.Files;
 using Vireo.Disks.Vhdx;
 using Vireo.Platform.Files;
-using Vireo.Platform.Memory;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Disks.Operations;
@@ -12,22 +11,21 @@ namespace Vireo.Disks.Operations;
 /// </summary>
 public static class ImageMerge
 {
-    private const int PieceBytes = 1 << 20;
-
     /// <summary>Merges <paramref name="path"/> into <paramref name="intoPath"/>.</summary>
     /// <param name="path">A differencing image that nobody has open.</param>
     /// <param name="intoPath">One of its parents; null for the nearest.</param>
     /// <param name="search">Where parents are.</param>
     /// <param name="progress">Told now and then.</param>
     /// <param name="cancellationToken">Ends the merge before anything is removed; the chain is as before.</param>
-    /// <returns>The path of the image that now holds everything.</returns>
+    /// <returns>The image that now holds everything, and how data came there.</returns>
     /// <exception cref="ImageException">Not a child of that parent, in use, damaged, no space.</exception>
-    public static async Task<string> MergeAsync(
+    public static async Task<MergeResult> MergeAsync(
         string path, string? intoPath, ParentSearch? search, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         var paths = await FindAsync(path, intoPath, search).ConfigureAwait(false);
         List<IDiskImage> levels = [];
         IDiskImage? target = null;
+        CopyResult copied;
         try
         {
             // Those that go away are opened for writing, so that nobody else has them.
@@ -42,7 +40,7 @@ public static class ImageMerge
                 await Writable(target).ResizeAsync(levels[0].Geometry.SizeBytes, null, cancellationToken).ConfigureAwait(false);
             }
 
-            await CopyAsync(levels, target, progress, cancellationToken).ConfigureAwait(false);
+            copied = await CopyAsync(levels, target, progress, cancellationToken).ConfigureAwait(false);
             Require(await target.FlushAsync().ConfigureAwait(false), target.Path, "write");
             await target.DisposeAsync().ConfigureAwait(false);
             target = null;
@@ -68,7 +66,7 @@ public static class ImageMerge
             CrashPoint.Hit("merge.removed");
         }
 
-        return paths[^1];
+        return new MergeResult(paths[^1], copied);
     }
 
     private static async Task<List<string>> FindAsync(string path, string? intoPath, ParentSearch? search)
@@ -118,10 +116,10 @@ public static class ImageMerge
         return image.ParentReference is null ? image : ImageChain.Complete(image, new ImageOpenOptions(Parents: search));
     }
 
-    private static async Task CopyAsync(List<IDiskImage> levels, IDiskImage target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
+    private static async Task<CopyResult> CopyAsync(List<IDiskImage> levels, IDiskImage target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         var size = levels[0].Geometry.SizeBytes;
-        using var buffer = new NativeBuffer(PieceBytes);
+        using var copier = new RangeCopier(target, skipsZeros: false);
         for (var offset = 0L; offset < size;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -140,14 +138,20 @@ public static class ImageMerge
                 }
             }
 
-            if (holder is not null)
+            if (holder is not null && (kind & ExtentKind.Zero) != 0)
             {
-                await CopyRunAsync(holder, target, offset, length, kind, buffer, cancellationToken).ConfigureAwait(false);
+                Require(await target.WriteZeroesAsync(offset, length, WriteOptions.MayTrim).ConfigureAwait(false), target.Path, "write");
+            }
+            else if (holder is not null)
+            {
+                await copier.CopyAsync(holder, offset, length, done => progress?.Report(new CopyProgress(done, size)), cancellationToken).ConfigureAwait(false);
             }
 
             offset += length;
             progress?.Report(new CopyProgress(offset, size));
         }
+
+        return copier.Result;
     }
 
     private static async Task<(ExtentKind Kind, long LengthBytes)> OwnAsync(IDiskImage level, long offset, long length)
@@ -163,26 +167,6 @@ public static class ImageMerge
         return (extents[0].Kind, extents[0].LengthBytes);
     }
 
-    private static async Task CopyRunAsync(
-        IDiskImage holder, IDiskImage target, long offset, long length, ExtentKind kind, NativeBuffer buffer, CancellationToken cancellationToken)
-    {
-        if ((kind & ExtentKind.Zero) != 0)
-        {
-            Require(await target.WriteZeroesAsync(offset, length, WriteOptions.MayTrim).ConfigureAwait(false), target.Path, "write");
-            return;
-        }
-
-        for (var end = offset + length; offset < end;)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var piece = (int)Math.Min(end - offset, PieceBytes);
-            var vector = new IoVector(new[] { buffer.Segment.Slice(0, piece) }, piece);
-            Require(await holder.ReadAsync(offset, vector).ConfigureAwait(false), holder.Path, "read");
-            Require(await target.WriteAsync(offset, vector, WriteOptions.None).ConfigureAwait(false), target.Path, "write");
-            offset += piece;
-        }
-    }
-
     private static IImageMaintenance Writable(IDiskImage image) => image.Maintenance
         ?? throw new ImageException(ImageErrorKind.Unsupported, image.Path, $"The image '{image.Path}' cannot be changed as a whole.");
 
@@ -194,3 +178,8 @@ public static class ImageMerge
         }
     }
 }
+
+/// <summary>What came of a merge.</summary>
+/// <param name="Path">The image that now holds everything.</param>
+/// <param name="Copy">How data came there.</param>
+public sealed record MergeResult(string Path, CopyResult Copy);

@@ -49,14 +49,12 @@ public sealed class RawImage : IDiskImage, IPartialReader, IPlacedImage
     public ImageProperties Properties => new(DiskFormat.Raw, DiskKind.Fixed, Geometry, 0, _file.LengthBytes, Guid.Empty, null);
 
     /// <inheritdoc/>
-    IImageFile IPlacedImage.File => _file;
-
-    /// <inheritdoc/>
-    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out IImageFile? file, out long fileOffset)
     {
-        fileOffset = offsetBytes;
-        lengthBytes = Math.Min(lengthBytes, _file.LengthBytes - offsetBytes);
-        return lengthBytes > 0;
+        (file, fileOffset) = (_file, offsetBytes);
+        var inside = Math.Min(lengthBytes, _file.LengthBytes - offsetBytes);
+        lengthBytes = inside > 0 ? inside : lengthBytes;
+        return inside > 0;
     }
 
     /// <inheritdoc/>

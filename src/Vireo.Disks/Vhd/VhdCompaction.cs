@@ -1,4 +1,5 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Disks.Vhd;
 
@@ -12,6 +13,7 @@ internal sealed class VhdCompaction(IImageFile file, VhdSparseImage image)
     private const int PieceBytes = 1 << 20;
     private readonly long _spanBytes = image.Bitmaps.BitmapBytes + (long)image.BlockBytes;
     private readonly byte[] _piece = new byte[PieceBytes];
+    private readonly InnerCopy _copy = new(file);
 
     /// <summary>Where, below the last block's end, a structure of so many bytes has room between the others; -1 when nowhere.</summary>
     public static long FindGap(VhdSparseImage image, long lengthBytes)
@@ -34,6 +36,9 @@ internal sealed class VhdCompaction(IImageFile file, VhdSparseImage image)
 
         return VhdLimits.RoundUp(end, VhdLimits.SectorBytes);
     }
+
+    /// <summary>How blocks that moved were copied.</summary>
+    public CopyResult Copied => _copy.Result;
 
     /// <summary>Drops blocks: of a dynamic disk those that read as zeros, of a differencing disk those without a sector.</summary>
     public async Task DropAsync(bool looksForZeros, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
@@ -156,8 +161,12 @@ internal sealed class VhdCompaction(IImageFile file, VhdSparseImage image)
             }
 
             var bytes = _piece.AsSpan(0, (int)Math.Min(run, _piece.Length));
-            Require(file.Read(from + done, bytes));
-            Require(file.Write(to + done, bytes));
+            if (!_copy.TryCopy(from + done, to + done, bytes.Length))
+            {
+                Require(file.Read(from + done, bytes));
+                Require(file.Write(to + done, bytes));
+            }
+
             done += bytes.Length;
         }
     }

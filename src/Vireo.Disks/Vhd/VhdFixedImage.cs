@@ -48,12 +48,9 @@ internal sealed class VhdFixedImage : IDiskImage, IPartialReader, IPlacedImage
     internal VhdFooter Footer { get; set; }
 
     /// <inheritdoc/>
-    IImageFile IPlacedImage.File => _file;
-
-    /// <inheritdoc/>
-    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out IImageFile? file, out long fileOffset)
     {
-        fileOffset = offsetBytes;
+        (file, fileOffset) = (_file, offsetBytes);
         return true;
     }
 

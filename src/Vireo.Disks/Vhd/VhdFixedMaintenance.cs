@@ -65,7 +65,7 @@ internal sealed class VhdFixedMaintenance(IImageFile file, VhdFixedImage image) 
     }
 
     /// <inheritdoc/>
-    public Task CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken) =>
+    public Task<Operations.CopyResult> CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken) =>
         throw new ImageException(ImageErrorKind.Unsupported, image.Path, $"The image '{image.Path}' is a fixed disk; there is nothing to compact.");
 
     /// <inheritdoc/>

@@ -85,15 +85,20 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     internal bool IsDifferencing => Footer.DiskType == VhdDiskType.Differencing;
 
     /// <inheritdoc/>
-    IImageFile IPlacedImage.File => _file;
-
-    /// <inheritdoc/>
-    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out long fileOffset)
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out IImageFile? file, out long fileOffset)
     {
         // A place that is written needs its bits, too.
         var status = PieceAt(offsetBytes, Math.Min(offsetBytes + lengthBytes, Geometry.SizeBytes), out var piece);
-        (fileOffset, lengthBytes) = (piece.FileOffset, piece.LengthBytes);
-        return status == BlockStatus.Ok && piece.IsHere && !toWrite;
+        (file, fileOffset) = (_file, piece.FileOffset);
+        if (toWrite || status != BlockStatus.Ok)
+        {
+            return false;
+        }
+
+        lengthBytes = piece.LengthBytes;
+        return piece.IsHere
+            || (IsDifferencing && Parent is IPlacedImage parent && offsetBytes + lengthBytes <= Parent.Geometry.SizeBytes
+                && parent.TryPlace(offsetBytes, ref lengthBytes, toWrite: false, out file, out fileOffset));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Disks.Vhd;
@@ -77,12 +78,12 @@ internal sealed class VhdSparseMaintenance(IImageFile file, VhdSparseImage image
     }
 
     /// <inheritdoc/>
-    public async Task CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
+    public async Task<CopyResult> CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         if (mode == CompactMode.Retrim)
         {
             // A trimmed range has given its storage back already; the format keeps no note of it.
-            return;
+            return default;
         }
 
         Require(image.Trim());
@@ -105,6 +106,7 @@ internal sealed class VhdSparseMaintenance(IImageFile file, VhdSparseImage image
         MoveTable();
         Reopen();
         Require(image.Trim());
+        return compaction.Copied;
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Disks.Vhdx;
 
@@ -21,8 +22,12 @@ internal sealed class VhdxCompact(VhdxParts parts, VhdxRewrite rewrite, IProgres
     private readonly VhdxTableScan _table = new(parts, rewrite);
     private readonly byte[] _buffer = new byte[VhdxLimits.Megabyte];
     private readonly List<(long OffsetBytes, long LengthBytes)> _leaving = [];
+    private readonly InnerCopy _copy = new(rewrite.File);
     private long _doneBytes;
     private long _totalBytes = parts.Layout.SizeBytes;
+
+    /// <summary>How blocks that moved were copied.</summary>
+    public CopyResult Copied => _copy.Result;
 
     /// <summary>Drops what holds nothing; with <see cref="CompactMode.Retrim"/> only gives storage back.</summary>
     public void Drop(CompactMode mode)
@@ -255,7 +260,7 @@ internal sealed class VhdxCompact(VhdxParts parts, VhdxRewrite rewrite, IProgres
             for (var runEnd = position + runBytes; position < runEnd;)
             {
                 var count = isHole ? runEnd - position : Math.Min(_buffer.Length, runEnd - position);
-                if (!isHole)
+                if (!isHole && !_copy.TryCopy(from + position, to + position, count))
                 {
                     rewrite.Require(_file.Read(from + position, _buffer.AsSpan(0, (int)count)), "read");
                     rewrite.WriteUnused(to + position, _buffer.AsSpan(0, (int)count));

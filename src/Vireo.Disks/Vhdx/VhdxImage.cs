@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 using Vireo.Platform.Memory;
 
 namespace Vireo.Disks.Vhdx;
@@ -8,7 +9,7 @@ namespace Vireo.Disks.Vhdx;
 /// An open VHDX file: fixed, dynamic or differencing. [MS-VHDX]. Reads look the block up in memory and go straight from the file, or from
 /// the parent's, into the caller's buffers; a write to a block that has no place yet gives it one, which becomes durable with the next flush.
 /// </summary>
-public sealed class VhdxImage : IDiskImage, IPartialReader
+public sealed class VhdxImage : IDiskImage, IPartialReader, IPlacedImage
 {
     private readonly IImageFile _file;
     private VhdxHeaderPair _headers;
@@ -118,6 +119,35 @@ public sealed class VhdxImage : IDiskImage, IPartialReader
     /// <inheritdoc/>
     ValueTask<BlockStatus> IPartialReader.ReadPartAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes) =>
         ReadFrom(offsetBytes, buffers, start, start + lengthBytes);
+
+    /// <inheritdoc/>
+    bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out IImageFile? file, out long fileOffset)
+    {
+        var parts = _parts;
+        (file, fileOffset) = (_file, 0);
+        if ((toWrite && BeginWriting() != BlockStatus.Ok) || parts.Find(offsetBytes, (int)Math.Min(lengthBytes, VhdxLimits.MaximumBlockBytes), out var run) != BlockStatus.Ok)
+        {
+            return false;
+        }
+
+        lengthBytes = run.LengthBytes;
+        fileOffset = run.FileOffset;
+        switch (run.Source)
+        {
+            case VhdxSource.File:
+                return true;
+            case VhdxSource.Parent when !toWrite && _parent?.Image is IPlacedImage parent && offsetBytes + lengthBytes <= _parent.Image.Geometry.SizeBytes:
+                return parent.TryPlace(offsetBytes, ref lengthBytes, toWrite: false, out file, out fileOffset);
+            case VhdxSource.Zeros when toWrite:
+                var position = parts.Layout.PositionInBlock(offsetBytes);
+                lengthBytes = Math.Min(lengthBytes, parts.Layout.BlockSizeBytes - position);
+                var status = parts.Allocator.Allocate(parts.Layout.BlockOf(offsetBytes), out var place);
+                fileOffset = place + position;
+                return status == BlockStatus.Ok;
+            default:
+                return false;
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask<BlockStatus> WriteAsync(long offsetBytes, IoVector buffers, WriteOptions options)

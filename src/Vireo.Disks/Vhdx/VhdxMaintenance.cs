@@ -1,4 +1,5 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Operations;
 
 namespace Vireo.Disks.Vhdx;
 
@@ -64,13 +65,14 @@ internal sealed class VhdxMaintenance(VhdxImage image, IImageFile file, Func<Gui
     }
 
     /// <inheritdoc/>
-    public async Task CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
+    public async Task<CopyResult> CompactAsync(CompactMode mode, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         if (image.Parts.Metadata.LeaveBlocksAllocated)
         {
             throw Wrong("a fixed disk keeps all of its storage and cannot be compacted; convert it to a dynamic one");
         }
 
+        var copied = default(CopyResult);
         await image.MaintainAsync((parts, headers) =>
         {
             var compact = new VhdxCompact(parts, new VhdxRewrite(file, headers, newId), progress, cancellationToken);
@@ -78,6 +80,7 @@ internal sealed class VhdxMaintenance(VhdxImage image, IImageFile file, Func<Gui
             if (mode != CompactMode.Retrim)
             {
                 compact.Move();
+                copied = compact.Copied;
             }
         }).ConfigureAwait(false);
         if (mode != CompactMode.Retrim)
@@ -85,6 +88,8 @@ internal sealed class VhdxMaintenance(VhdxImage image, IImageFile file, Func<Gui
             await image.MaintainAsync((parts, headers) =>
                 new VhdxCompact(parts, new VhdxRewrite(file, headers, newId), progress, cancellationToken).MoveRegions()).ConfigureAwait(false);
         }
+
+        return copied;
     }
 
     /// <inheritdoc/>

@@ -97,13 +97,14 @@ internal sealed class ImageService(DiskRegistry disks)
                 var copied = await ImageConversion.ConvertAsync(work.Path, target.Path, ToNewImage(target), disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 return new ImageWorkResult(target.Path, copied.Method.ToString(), copied.CopiedBytes);
             case ImageOperation.Merge:
-                return new ImageWorkResult(await ImageMerge.MergeAsync(work.Path, work.OtherPath, disks.Parents, progress, cancellationToken).ConfigureAwait(false));
+                var merged = await ImageMerge.MergeAsync(work.Path, work.OtherPath, disks.Parents, progress, cancellationToken).ConfigureAwait(false);
+                return new ImageWorkResult(merged.Path, merged.Copy.Method.ToString(), merged.Copy.CopiedBytes);
             case ImageOperation.Resize:
                 await ImageChanges.ResizeAsync(work.Path, work.SizeBytes == 0 ? long.MinValue : work.SizeBytes, disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 break;
             case ImageOperation.Compact:
-                await ImageChanges.CompactAsync(work.Path, ToMode(work.Mode), disks.Parents, progress, cancellationToken).ConfigureAwait(false);
-                break;
+                var moved = await ImageChanges.CompactAsync(work.Path, ToMode(work.Mode), disks.Parents, progress, cancellationToken).ConfigureAwait(false);
+                return new ImageWorkResult(work.Path, moved.Method.ToString(), moved.CopiedBytes);
             case ImageOperation.SetParent:
                 var parent = work.OtherPath ?? throw PlaneErrors.Invalid($"The request to set the parent of '{work.Path}' does not name one.", work.Path);
                 await ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, disks.Parents).ConfigureAwait(false);
