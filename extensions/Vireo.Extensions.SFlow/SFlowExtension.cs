@@ -108,12 +108,12 @@ public sealed class SFlowExtension : CaptureExtension, IDisposable
         }
 
         sampler.Pool++;
-        if (rate == 0 || --sampler.Skip > 0)
+        if (rate == 0 || --sampler.Left > 0)
         {
             return;
         }
 
-        sampler.Skip = NextSkip(rate);
+        sampler.Left = NextDistance(rate);
         var head = frame.Head;
         var bytes = Math.Min(head.Length, Math.Min(settings.HeaderBytes, SampleRing.HeaderBytesMax));
         var sample = new Sample(frame.Port.Number, ++sampler.Sequence, (uint)rate, sampler.Pool, _dropped, frame.Length, frame.VlanId, frame.Priority, bytes);
@@ -175,7 +175,7 @@ public sealed class SFlowExtension : CaptureExtension, IDisposable
     }
 
     /// <summary>Uniform from 1 to twice the rate less one, so that the average is the rate and no pattern in the traffic is met (section 3.1).</summary>
-    private int NextSkip(int rate)
+    private int NextDistance(int rate)
     {
         _random ^= _random << 13;
         _random ^= _random >> 7;
@@ -209,7 +209,7 @@ public sealed class SFlowExtension : CaptureExtension, IDisposable
 
     private sealed class PortSampler
     {
-        public int Skip;
+        public int Left;
         public uint Pool;
         public uint Sequence;
         public uint CounterSequence;
