@@ -36,6 +36,8 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMInternalNetworkAdapter))]
 [JsonSerializable(typeof(VMNetworkAdapterBase))]
 [JsonSerializable(typeof(VMNetworkAdapterVlanSetting))]
+[JsonSerializable(typeof(VMNetworkAdapterIsolationSetting))]
+[JsonSerializable(typeof(VMNetworkTrace))]
 [JsonSerializable(typeof(VMNetworkAdapterAclSetting))]
 [JsonSerializable(typeof(VMNetworkAdapterExtendedAclSetting))]
 [JsonSerializable(typeof(VMHost))]

@@ -36,6 +36,10 @@ public static class Views
             [new("Name"), new("IsManagementOs"), new("VMName"), new("SwitchName"), new("MacAddress"), new("Status"), new("IPAddresses")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapterVlanSetting"] =
             [new("VMName"), new("VMNetworkAdapterName", "AdapterName"), new("Mode", "OperationMode"), new("VlanList", "AccessVlanId"), new("AllowedVlanIdList"), new("PrimaryVlanId")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapterIsolationSetting"] =
+            [new("VMName"), new("VMNetworkAdapterName", "AdapterName"), new("IsolationMode"), new("DefaultIsolationID"), new("AllowUntaggedTraffic")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkTrace"] =
+            [new("Time"), new("From"), new("Summary"), new("Length"), new("Decision"), new("Reason"), new("Rule"), new("To")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapterAclSetting"] =
             [new("VMName"), new("AdapterName"), new("Direction"), new("Action"), new("LocalAddress"), new("RemoteAddress"), new("MeteredMegabytes"), new("DeniedFrames")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapterExtendedAclSetting"] =

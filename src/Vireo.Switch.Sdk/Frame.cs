@@ -24,6 +24,9 @@ public struct Frame
     /// <summary>Whether the frame goes on.</summary>
     public DropReason Verdict { get; internal set; }
 
+    /// <summary>Where somebody who follows the frame notes its way, counted from one; zero when nobody does.</summary>
+    internal byte Trace { get; set; }
+
     /// <summary>First byte, in the memory that <see cref="Shared"/> selects.</summary>
     internal int Offset { get; set; }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Console;
 using Vireo.Control;
+using Vireo.Switch.Lab;
 using Vireo.Switch.Plane;
 
 string? root = null;
@@ -7,11 +8,13 @@ switch (args)
 {
     case []:
         break;
+    case ["lab", .. var rest]:
+        return await LabSwitch.RunAsync(rest);
     case ["--root", var folder]:
         root = folder;
         break;
     default:
-        await Console.Error.WriteLineAsync("usage: vireo-switch [--root FOLDER]");
+        await Console.Error.WriteLineAsync("usage: vireo-switch [--root FOLDER] | lab --help");
         return 2;
 }
 

@@ -145,5 +145,124 @@ public sealed class NetworkPolicyTests(HostFixture host) : IClassFixture<HostFix
         }
     }
 
+    [Fact]
+    [Requirement("QS-2")]
+    [Requirement("QS-3")]
+    public async Task Minimum_bandwidth_is_set_as_the_switch_takes_it_and_refused_with_a_reason_otherwise()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "shares" });
+        try
+        {
+            var weights = Assert.Single(await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "weights", SwitchType = "Private" }));
+            var bits = Assert.Single(await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "bits", SwitchType = "Internal", MinimumBandwidthMode = "Absolute" }));
+            await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "nothing", SwitchType = "Private", MinimumBandwidthMode = "None" });
+            Assert.Equal(("Weight", "Absolute"), (Text(weights, "BandwidthReservationMode"), Text(bits, "BandwidthReservationMode")));
+            var changed = Assert.Single(await host.Client.ObjectsAsync("Set-VMSwitch", new { Name = "weights", DefaultFlowMinimumBandwidthWeight = 3, Passthru = true }));
+            Assert.Equal((3, 0), ((int)changed["DefaultFlowMinimumBandwidthWeight"]!, (int)changed["DefaultFlowMinimumBandwidthAbsolute"]!));
+            await host.Client.ObjectsAsync("Set-VMSwitch", new { Name = "bits", DefaultFlowMinimumBandwidthAbsolute = 1_000_000 });
+            await AssertRefusedAsync("by weights", "Set-VMSwitch", new { Name = "weights", DefaultFlowMinimumBandwidthAbsolute = 5 });
+
+            await host.Client.ObjectsAsync("Connect-VMNetworkAdapter", new { VMName = "shares", SwitchName = "weights" });
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "shares", MinimumBandwidthWeight = 20 });
+            var adapter = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMName = "shares" }));
+            Assert.Equal(20, (int)adapter["BandwidthSetting"]!["MinimumBandwidthWeight"]!);
+            await AssertRefusedAsync("by weights", "Set-VMNetworkAdapter", new { VMName = "shares", MinimumBandwidthAbsolute = 1_000_000 });
+            await AssertRefusedAsync("in bits per second", "Connect-VMNetworkAdapter", new { VMName = "shares", SwitchName = "bits" });
+            await AssertRefusedAsync("has no minimum bandwidth", "Connect-VMNetworkAdapter", new { VMName = "shares", SwitchName = "nothing" });
+
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { ManagementOS = true, Name = "bits", MinimumBandwidthAbsolute = 2_000_000 });
+            await AssertRefusedAsync("in bits per second", "Set-VMNetworkAdapter", new { ManagementOS = true, Name = "bits", MinimumBandwidthWeight = 2 });
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "shares", MinimumBandwidthWeight = 0 });
+            await host.Client.ObjectsAsync("Connect-VMNetworkAdapter", new { VMName = "shares", SwitchName = "bits" });
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "shares", MinimumBandwidthAbsolute = 4_000_000 });
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Remove-VM", new { Name = "shares", Force = true });
+            foreach (var name in new[] { "weights", "bits", "nothing" })
+            {
+                await host.Client.ObjectsAsync("Remove-VMSwitch", new { Name = name, Force = true });
+            }
+        }
+    }
+
+    [Fact]
+    [Requirement("SW-15")]
+    public async Task An_adapter_is_isolated_by_a_vlan_and_not_by_two_settings_at_once()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "apart" });
+        try
+        {
+            var set = Assert.Single(await host.Client.ObjectsAsync(
+                "Set-VMNetworkAdapterIsolation", new { VMName = "apart", IsolationMode = "Vlan", DefaultIsolationID = 12, AllowUntaggedTraffic = true, Passthru = true }));
+            var read = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterIsolation", new { VMName = "apart" }));
+            foreach (var one in new[] { set, read })
+            {
+                Assert.Equal(("Vlan", 12, true), (Text(one, "IsolationMode"), (int)one["DefaultIsolationID"]!, (bool)one["AllowUntaggedTraffic"]!));
+            }
+
+            var vlan = await VlanAsync();
+            Assert.Equal(("Access", 12), (Text(vlan, "OperationMode"), (int)vlan["AccessVlanId"]!));
+            await AssertRefusedAsync("isolated", "Set-VMNetworkAdapterVlan", new { VMName = "apart", Access = true, VlanId = 5 });
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapterIsolation", new { VMName = "apart", AllowUntaggedTraffic = false });
+            vlan = await VlanAsync();
+            Assert.Equal(("Trunk", "[12]"), (Text(vlan, "OperationMode"), vlan["AllowedVlanIdList"]!.ToJsonString()));
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapterIsolation", new { VMName = "apart", IsolationMode = "None" });
+            Assert.Equal("Untagged", Text(await VlanAsync(), "OperationMode"));
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapterVlan", new { VMName = "apart", Access = true, VlanId = 5 });
+            await AssertRefusedAsync("VLAN settings", "Set-VMNetworkAdapterIsolation", new { VMName = "apart", IsolationMode = "Vlan" });
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Remove-VM", new { Name = "apart", Force = true });
+        }
+
+        async Task<JsonNode> VlanAsync() => Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterVlan", new { VMName = "apart" }));
+    }
+
+    [Fact]
+    [Requirement("SW-15")]
+    public async Task An_address_that_an_adapter_has_is_refused_to_another()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "first" });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "second" });
+        try
+        {
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "first", StaticMacAddress = "02-15-5D-AA-00-01" });
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "first", StaticMacAddress = "02155DAA0001" });
+            var refused = await host.Client.ErrorAsync("Set-VMNetworkAdapter", new { VMName = "second", StaticMacAddress = "02:15:5d:aa:00:01" });
+            Assert.Equal("ResourceExists", Text(refused, "errorId"));
+            Assert.Contains("'first'", Text(refused, "message"), StringComparison.Ordinal);
+            Assert.Equal("ResourceExists", Text(await host.Client.ErrorAsync("Add-VMNetworkAdapter", new { VMName = "second", StaticMacAddress = "02155DAA0001" }), "errorId"));
+            await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new { VMName = "second", StaticMacAddress = "02155DAA0002" });
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Remove-VM", new { Name = new[] { "first", "second" }, Force = true });
+        }
+    }
+
+    [Fact]
+    [Requirement("SW-11")]
+    public async Task A_trace_is_begun_once_ended_once_and_leaves_files_that_open()
+    {
+        using var folder = new TempFolder();
+        await host.Client.ObjectsAsync("Start-VMTrace", new { Level = "Verbose", Path = folder["all.pcapng"] });
+        Assert.Equal("InvalidState", Text(await host.Client.ErrorAsync("Start-VMTrace", new { Level = "Error" }), "errorId"));
+        await host.Client.ObjectsAsync("Stop-VMTrace", new { });
+        Assert.Equal("InvalidState", Text(await host.Client.ErrorAsync("Stop-VMTrace", new { }), "errorId"));
+        Peer.Run("tshark", "-r", folder["all.pcapng"]);
+        Assert.True(File.Exists(folder["all.txt"]));
+        await host.Client.ObjectsAsync("Start-VMTrace", new { Level = "Error" });
+        await host.Client.ObjectsAsync("Stop-VMTrace", new { });
+    }
+
+    private async Task AssertRefusedAsync(string because, string command, object parameters)
+    {
+        var refused = await host.Client.ErrorAsync(command, parameters);
+        Assert.Equal("InvalidParameter", Text(refused, "errorId"));
+        Assert.Contains(because, Text(refused, "message"), StringComparison.Ordinal);
+    }
+
     private static string? Text(JsonNode one, string property) => (string?)one[property];
 }

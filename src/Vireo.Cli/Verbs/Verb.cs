@@ -24,6 +24,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
         new("help", "Explain a command: vireo help New-VM", HelpVerb.RunAsync),
         new("check-disk", "Look at a disk image's structures, and say what is wrong", CheckDiskVerb.RunAsync),
         new("serve-disk", "Serve one disk image over NBD or vhost-user, without a host", ServeDiskVerb.RunAsync),
+        new("lab", "Run one switch in the foreground, without a host: vireo lab switch --help", LabVerb.RunAsync),
         new("complete", "Print a completion script: vireo complete bash | zsh", CompleteVerb.RunAsync),
         new("version", "Print the version", VersionVerb.RunAsync),
         new("serve", "Run Vireo in the foreground", ServeVerb.RunAsync),

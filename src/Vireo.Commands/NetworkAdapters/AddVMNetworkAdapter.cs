@@ -75,6 +75,11 @@ public sealed class AddVMNetworkAdapter : MachineCommand
         }
 
         var address = StaticMacAddress is null ? null : MacAddresses.Parse(StaticMacAddress);
+        if (address is not null)
+        {
+            MacAddresses.RequireFree(context, address, null);
+        }
+
         return ManagementOS ? ToHostAsync(context, address) : ToMachinesAsync(context, address);
     }
 

@@ -8,7 +8,7 @@ namespace Vireo.Commands.NetworkAdapters;
 /// <summary>Connects network adapters of virtual machines to a switch, also while they run.</summary>
 [Command("Connect", "VMNetworkAdapter", DefaultParameterSetName = "Name_SwitchName", SupportsShouldProcess = true)]
 [OutputType(typeof(VMNetworkAdapter))]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, or there is no such adapter")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, there is no such adapter, or the switch cannot promise its minimum bandwidth")]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "the switch does not exist")]
 [CommandError("InvalidOperation", ErrorCategory.InvalidOperation, "several switches carry the name")]
 [Example("Connect-VMNetworkAdapter web1 -SwitchName 'Default Switch'", "Connects all adapters of web1 to the default switch.")]
@@ -57,12 +57,22 @@ public sealed class ConnectVMNetworkAdapter : AdapterCommand
     public Switch Passthru { get; set; }
 
     /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context)
+    public override async Task RunAsync(CommandContext context)
     {
         var target = VMSwitch is not null
             ? context.Service<ISwitches>().Find(VMSwitch.Id) ?? throw Errors.NotFound($"The virtual switch '{VMSwitch.Name}' does not exist any more.", VMSwitch.Name)
             : SwitchFinder.Single(context, SwitchName!);
         var adapters = VMNetworkAdapter is not null ? FromObjects(context, VMNetworkAdapter) : OfMachines(context, Resolve(context, VMName, null), Name);
-        return ChangeAdaptersAsync(context, adapters, "Connect-VMNetworkAdapter", (_, _, adapter) => adapter with { SwitchId = target.Id }, Passthru);
+        var interfaces = target.NetAdapterName is null ? [] : await context.Service<ISwitches>().InterfacesAsync(context.Cancellation);
+        await ChangeAdaptersAsync(
+            context,
+            adapters,
+            "Connect-VMNetworkAdapter",
+            (_, _, adapter) =>
+            {
+                BandwidthRules.Require(context, target, adapter.Id, adapter.Name, adapter.Policy, interfaces);
+                return adapter with { SwitchId = target.Id };
+            },
+            Passthru);
     }
 }

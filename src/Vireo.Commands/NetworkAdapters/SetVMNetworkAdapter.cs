@@ -11,10 +11,12 @@ namespace Vireo.Commands.NetworkAdapters;
 [OutputType(typeof(VMInternalNetworkAdapter))]
 [OutputType(typeof(VMNetworkAdapter))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "an address cannot be used, or there is no such adapter")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "an address or a bandwidth cannot be used, or there is no such adapter")]
+[CommandError("ResourceExists", ErrorCategory.ResourceExists, "another adapter has the address")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
 [Example("Set-VMNetworkAdapter web1 -DhcpGuard On -RouterGuard On", "Keeps the guest of web1 from playing DHCP server or router.")]
 [Example("Set-VMNetworkAdapter web1 -MaximumBandwidth 100000000", "Lets web1 send at most 100 megabits a second.")]
+[Example("Set-VMNetworkAdapter web1 -MinimumBandwidthWeight 50", "Gives web1 fifty parts of a line that is full, in proportion to the weights of the others.")]
 [Example("Set-VMNetworkAdapter web1 -StaticMacAddress 00155D010203", "Gives the adapter of web1 an address of your own.")]
 public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
 {
@@ -82,6 +84,14 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
     [Parameter]
     public long? MaximumBandwidth { get; set; }
 
+    /// <summary>Least bits a second while more is asked for than there is, on a switch that gives it in bits; 0 is none.</summary>
+    [Parameter]
+    public long? MinimumBandwidthAbsolute { get; set; }
+
+    /// <summary>Weight, 1 to 100, while more is asked for than there is, on a switch that gives it by weights; 0 is none.</summary>
+    [Parameter]
+    public uint? MinimumBandwidthWeight { get; set; }
+
     /// <summary>The guest's 802.1p priorities are kept.</summary>
     [Parameter]
     public OnOffState? IeeePriorityTag { get; set; }
@@ -105,17 +115,28 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
-        const long bandwidthMaximum = 1_000_000_000_000;
         if (DynamicMacAddress && StaticMacAddress is not null)
         {
             throw Errors.Invalid("-DynamicMacAddress and -StaticMacAddress exclude each other; give one of them.", null);
         }
 
-        if (MaximumBandwidth is < 0 or > bandwidthMaximum || StormLimit > int.MaxValue)
+        if (MaximumBandwidth is < 0 or > BandwidthRules.BandwidthMaximum || StormLimit > int.MaxValue)
         {
-            throw Errors.Invalid($"-MaximumBandwidth goes from 0 to {bandwidthMaximum} bits a second, -StormLimit from 0 to {int.MaxValue} frames a second.", null);
+            throw Errors.Invalid($"-MaximumBandwidth goes from 0 to {BandwidthRules.BandwidthMaximum} bits a second, -StormLimit from 0 to {int.MaxValue} frames a second.", null);
         }
 
+        if (MinimumBandwidthAbsolute is < 0 or > BandwidthRules.BandwidthMaximum || MinimumBandwidthWeight > BandwidthRules.WeightMaximum)
+        {
+            throw Errors.Invalid(
+                $"-MinimumBandwidthAbsolute goes from 0 to {BandwidthRules.BandwidthMaximum} bits a second, -MinimumBandwidthWeight from 0 to {BandwidthRules.WeightMaximum}.", null);
+        }
+
+        if (MinimumBandwidthAbsolute > 0 && MinimumBandwidthWeight > 0)
+        {
+            throw Errors.Invalid("-MinimumBandwidthAbsolute and -MinimumBandwidthWeight exclude each other; give the one that the switch takes.", null);
+        }
+
+        var interfaces = MinimumBandwidthAbsolute > 0 ? await context.Service<ISwitches>().InterfacesAsync(context.Cancellation) : [];
         var host = context.Service<IHostSettings>().Facts.Name;
         if (ManagementOS || VMNetworkAdapter is { IsManagementOs: true })
         {
@@ -125,7 +146,12 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
             }
 
             var targets = Targets(context, VMNetworkAdapter is null ? null : [VMNetworkAdapter], [], ManagementOS, Name);
-            foreach (var changed in await ChangePoliciesAsync(context, targets, "Set-VMNetworkAdapter", target => target with { Policy = Apply(target.Policy) }))
+            foreach (var changed in await ChangePoliciesAsync(context, targets, "Set-VMNetworkAdapter", target =>
+            {
+                var policy = Apply(target.Policy);
+                RequireBandwidth(context, target.Switch, target.Id, target.Name, policy, interfaces);
+                return target with { Policy = policy };
+            }))
             {
                 if (Passthru)
                 {
@@ -136,10 +162,19 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
             return;
         }
 
-        await ChangeMachinesAsync(context);
+        await ChangeMachinesAsync(context, interfaces);
     }
 
-    private Task ChangeMachinesAsync(CommandContext context)
+    private void RequireBandwidth(
+        CommandContext context, SwitchConfiguration? on, Guid adapter, string name, AdapterPolicyConfiguration policy, IReadOnlyList<HostInterface> interfaces)
+    {
+        if (MinimumBandwidthAbsolute is not null || MinimumBandwidthWeight is not null)
+        {
+            BandwidthRules.Require(context, on, adapter, name, policy, interfaces);
+        }
+    }
+
+    private Task ChangeMachinesAsync(CommandContext context, IReadOnlyList<HostInterface> interfaces)
     {
         var address = StaticMacAddress is null ? null : MacAddresses.Parse(StaticMacAddress);
         var adapters = VMNetworkAdapter is not null
@@ -152,9 +187,15 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
             (c, status, adapter) =>
             {
                 var changed = adapter with { Policy = Apply(adapter.Policy) };
+                RequireBandwidth(context, adapter.SwitchId is { } on ? context.Service<ISwitches>().Find(on) : null, adapter.Id, adapter.Name, changed.Policy, interfaces);
                 if (address is null && !DynamicMacAddress)
                 {
                     return changed;
+                }
+
+                if (address is not null)
+                {
+                    MacAddresses.RequireFree(context, address, adapter.Id);
                 }
 
                 return status.IsOff
@@ -172,6 +213,10 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
         PortMirroring = PortMirroring?.ToString() ?? policy.PortMirroring,
         StormLimit = (int?)StormLimit ?? policy.StormLimit,
         MaximumBandwidth = MaximumBandwidth ?? policy.MaximumBandwidth,
+
+        // One takes the place of the other.
+        MinimumBandwidthAbsolute = MinimumBandwidthAbsolute ?? (MinimumBandwidthWeight > 0 ? 0 : policy.MinimumBandwidthAbsolute),
+        MinimumBandwidthWeight = (int?)MinimumBandwidthWeight ?? (MinimumBandwidthAbsolute > 0 ? 0 : policy.MinimumBandwidthWeight),
         IeeePriorityTag = IsOn(IeeePriorityTag, policy.IeeePriorityTag),
         AllowTeaming = IsOn(AllowTeaming, policy.AllowTeaming),
     };

@@ -127,7 +127,9 @@ public sealed class SetVMNetworkAdapterVlan : AdapterPolicyCommand
         var host = context.Service<IHostSettings>().Facts.Name;
         var changed = await ChangePoliciesAsync(
             context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName), "Set-VMNetworkAdapterVlan",
-            target => target with { AccessVlanId = vlan, Policy = set(target.Policy) });
+            target => target.Policy.IsolationMode is null or "None"
+                ? target with { AccessVlanId = vlan, Policy = set(target.Policy) }
+                : throw Errors.Invalid($"The adapter '{target.FullName}' is isolated by its VLAN; take that away with Set-VMNetworkAdapterIsolation -IsolationMode None first.", target.Name));
         foreach (var target in Passthru ? changed : [])
         {
             context.WriteObject(AdapterPolicyMapper.Vlan(target, host));

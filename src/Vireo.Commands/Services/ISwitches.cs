@@ -25,6 +25,12 @@ public sealed record SwitchConfiguration
     /// <summary>Network interface that is the uplink, for external switches.</summary>
     public string? NetAdapterName { get; init; }
 
+    /// <summary>How minimum bandwidth is given; a switch cannot change it.</summary>
+    public VMSwitchBandwidthMode MinimumBandwidthMode { get; init; }
+
+    /// <summary>Minimum of all adapters without one of their own together, a weight or bits per second; zero leaves it to the switch.</summary>
+    public long DefaultFlowMinimumBandwidth { get; init; }
+
     /// <summary>Adapters of the management operating system.</summary>
     public IReadOnlyList<ManagementAdapterConfiguration> ManagementAdapters { get; init; } = [];
 
@@ -65,7 +71,10 @@ public sealed record ManagementAdapterConfiguration(Guid Id, string Name, string
 public sealed record AdapterAclCount(AdapterAclConfiguration Rule, long Frames, long Bytes);
 
 /// <summary>A network interface of the host that can be an uplink.</summary>
-public sealed record HostInterface(string Name, string Description);
+/// <param name="Name">Its name.</param>
+/// <param name="Description">Name and driver.</param>
+/// <param name="BitsPerSecond">Speed of its link; zero when it is not known.</param>
+public sealed record HostInterface(string Name, string Description, long BitsPerSecond = 0);
 
 /// <summary>The switches of this host.</summary>
 public interface ISwitches
@@ -105,6 +114,20 @@ public interface ISwitches
 
     /// <summary>What extensions tell about an adapter's port, or the uplink's by the id of its switch; empty while there is no such port.</summary>
     Task<IReadOnlyList<ExtensionDataItem>> PortDataAsync(Guid id, CancellationToken cancellation);
+
+    /// <summary>Follows frames, and hands each that has come to its end to <paramref name="take"/>, until cancelled.</summary>
+    Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellation);
+
+    /// <summary>Starts the one trace that a host writes into files.</summary>
+    /// <param name="request">What to follow.</param>
+    /// <param name="path">First file, or null for one in the host's own folder.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    /// <returns>The first file; null when the trace is under way already.</returns>
+    Task<string?> StartTraceAsync(TraceRequest request, string? path, CancellationToken cancellation);
+
+    /// <summary>Ends that trace.</summary>
+    /// <returns>What it has done; null when there was none.</returns>
+    Task<TraceStatus?> StopTraceAsync(CancellationToken cancellation);
 
     /// <summary>Network interfaces that can be an uplink.</summary>
     Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation);

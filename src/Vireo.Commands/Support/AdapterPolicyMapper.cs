@@ -19,7 +19,23 @@ internal static class AdapterPolicyMapper
         part.AllowTeaming = OnOff(policy.AllowTeaming);
         part.PortMirroringMode = Enum.Parse<VMNetworkAdapterPortMirroringMode>(policy.PortMirroring);
         part.StormLimit = (uint)policy.StormLimit;
-        part.BandwidthSetting = policy.MaximumBandwidth == 0 ? null : new VMNetworkAdapterBandwidthSetting { MaximumBandwidth = policy.MaximumBandwidth };
+        part.IsolationSetting = Isolation(target, host);
+        part.BandwidthSetting = policy is { MaximumBandwidth: 0, MinimumBandwidthWeight: 0, MinimumBandwidthAbsolute: 0 } ? null : new VMNetworkAdapterBandwidthSetting
+        {
+            MaximumBandwidth = policy.MaximumBandwidth,
+            MinimumBandwidthAbsolute = policy.MinimumBandwidthAbsolute,
+            MinimumBandwidthWeight = (uint)policy.MinimumBandwidthWeight,
+        };
+    }
+
+    /// <summary>Isolation settings.</summary>
+    public static VMNetworkAdapterIsolationSetting Isolation(AdapterTarget target, string host)
+    {
+        var setting = Setting<VMNetworkAdapterIsolationSetting>(target, host);
+        setting.IsolationMode = Enum.Parse<VMNetworkAdapterIsolationMode>(target.Policy.IsolationMode ?? "None");
+        setting.AllowUntaggedTraffic = target.Policy.AllowUntaggedTraffic;
+        setting.DefaultIsolationID = target.Policy.DefaultIsolationId;
+        return setting;
     }
 
     /// <summary>VLAN settings.</summary>

@@ -28,6 +28,9 @@ public static class SwitchMapper
             NetAdapterName = c.NetAdapterName ?? "",
             NetAdapterInterfaceDescription = uplink,
             NetAdapterInterfaceDescriptions = uplink.Length == 0 ? [] : [uplink],
+            BandwidthReservationMode = BandwidthRules.ModeOf(c),
+            DefaultFlowMinimumBandwidthAbsolute = BandwidthRules.ModeOf(c) == VMSwitchBandwidthMode.Absolute ? c.DefaultFlowMinimumBandwidth : 0,
+            DefaultFlowMinimumBandwidthWeight = BandwidthRules.ModeOf(c) == VMSwitchBandwidthMode.Weight ? c.DefaultFlowMinimumBandwidth : 0,
             AllowManagementOS = c.ManagementAdapters.Count > 0,
         };
     }

@@ -44,6 +44,10 @@ public sealed class NewVMSwitch : MachineCommand
     [Parameter(ParameterSetName = "NetAdapterInterfaceDescription")]
     public bool? AllowManagementOS { get; set; }
 
+    /// <summary>How the minimum bandwidth of its adapters is given: by weights (the default), in bits per second, or not at all.</summary>
+    [Parameter]
+    public VMSwitchBandwidthMode? MinimumBandwidthMode { get; set; }
+
     /// <summary>Free text.</summary>
     [Parameter]
     public string? Notes { get; set; }
@@ -66,6 +70,7 @@ public sealed class NewVMSwitch : MachineCommand
             SwitchType = type,
             Notes = Notes ?? "",
             NetAdapterName = uplink,
+            MinimumBandwidthMode = MinimumBandwidthMode ?? VMSwitchBandwidthMode.Default,
             ManagementAdapters = type == VMSwitchType.Internal || (type == VMSwitchType.External && AllowManagementOS != false) ? [SwitchRules.ManagementAdapter(Name)] : [],
         };
         if (await context.ShouldProcessAsync(Name, "New-VMSwitch"))

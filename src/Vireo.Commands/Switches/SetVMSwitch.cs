@@ -52,6 +52,14 @@ public sealed class SetVMSwitch : MachineCommand
     [Parameter]
     public bool? AllowManagementOS { get; set; }
 
+    /// <summary>Least bits per second of all adapters without a minimum together, on a switch that gives it in bits; 0 leaves it to the switch.</summary>
+    [Parameter]
+    public long? DefaultFlowMinimumBandwidthAbsolute { get; set; }
+
+    /// <summary>Weight of all adapters without a minimum together, 1 to 100, on a switch that gives it by weights; 0 leaves it to the switch.</summary>
+    [Parameter]
+    public long? DefaultFlowMinimumBandwidthWeight { get; set; }
+
     /// <summary>Free text.</summary>
     [Parameter]
     public string? Notes { get; set; }
@@ -70,6 +78,13 @@ public sealed class SetVMSwitch : MachineCommand
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
+        if (DefaultFlowMinimumBandwidthAbsolute is < 0 or > BandwidthRules.BandwidthMaximum || DefaultFlowMinimumBandwidthWeight is < 0 or > BandwidthRules.WeightMaximum)
+        {
+            throw Errors.Invalid(
+                $"-DefaultFlowMinimumBandwidthAbsolute goes from 0 to {BandwidthRules.BandwidthMaximum} bits a second, -DefaultFlowMinimumBandwidthWeight from 0 to {BandwidthRules.WeightMaximum}.", null);
+        }
+
+        var interfaces = DefaultFlowMinimumBandwidthAbsolute > 0 ? await context.Service<ISwitches>().InterfacesAsync(context.Cancellation) : [];
         foreach (var target in SwitchRules.Resolve(context, Name, VMSwitch))
         {
             if (!await context.ShouldProcessAsync(target.Name, "Set-VMSwitch"))
@@ -83,7 +98,7 @@ public sealed class SetVMSwitch : MachineCommand
                     ? null
                     : await SwitchRules.UplinkAsync(
                         context, NetAdapterName is null ? null : [NetAdapterName], NetAdapterInterfaceDescription is null ? null : [NetAdapterInterfaceDescription], except: target.Id);
-                var after = await context.Service<ISwitches>().ChangeAsync(target.Id, c => Apply(c, uplink), context.Cancellation);
+                var after = await context.Service<ISwitches>().ChangeAsync(target.Id, c => Apply(context, c, uplink, interfaces), context.Cancellation);
                 if (Passthru)
                 {
                     context.WriteObject(await SwitchMapper.SwitchAsync(after, context));
@@ -92,7 +107,7 @@ public sealed class SetVMSwitch : MachineCommand
         }
     }
 
-    private SwitchConfiguration Apply(SwitchConfiguration c, string? uplink)
+    private SwitchConfiguration Apply(CommandContext context, SwitchConfiguration c, string? uplink, IReadOnlyList<HostInterface> interfaces)
     {
         var type = uplink is not null ? VMSwitchType.External : SwitchType ?? c.SwitchType;
         if (type != c.SwitchType || AllowManagementOS is not null)
@@ -111,12 +126,28 @@ public sealed class SetVMSwitch : MachineCommand
             VMSwitchType.Internal => true,
             _ => AllowManagementOS ?? (c.ManagementAdapters.Count > 0 || c.SwitchType != VMSwitchType.External),
         };
-        return c with
+        var after = c with
         {
+            DefaultFlowMinimumBandwidth = DefaultFlow(c),
             SwitchType = type,
             NetAdapterName = type == VMSwitchType.External ? uplink ?? c.NetAdapterName : null,
             Notes = Notes ?? c.Notes,
             ManagementAdapters = !management ? [] : c.ManagementAdapters.Count > 0 ? c.ManagementAdapters : [SwitchRules.ManagementAdapter(c.Name)],
         };
+        BandwidthRules.RequireDefaultFlow(context, after, interfaces);
+        return after;
+    }
+
+    private long DefaultFlow(SwitchConfiguration c)
+    {
+        var mode = BandwidthRules.ModeOf(c);
+        if ((DefaultFlowMinimumBandwidthAbsolute is not null && mode != VMSwitchBandwidthMode.Absolute)
+            || (DefaultFlowMinimumBandwidthWeight is not null && mode != VMSwitchBandwidthMode.Weight))
+        {
+            throw Errors.Invalid(
+                $"The switch '{c.Name}' {BandwidthRules.Takes(mode)}; how it gives it is chosen when it is made, with New-VMSwitch -MinimumBandwidthMode.", c.Name);
+        }
+
+        return DefaultFlowMinimumBandwidthAbsolute ?? DefaultFlowMinimumBandwidthWeight ?? c.DefaultFlowMinimumBandwidth;
     }
 }

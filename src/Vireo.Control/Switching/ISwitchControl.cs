@@ -5,7 +5,8 @@ namespace Vireo.Control.Switching;
 /// <param name="Description">Name and driver, for people.</param>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>
 /// <param name="IsUp">Administratively up.</param>
-public sealed record NetworkInterfaceInfo(string Name, string Description, string MacAddress, bool IsUp);
+/// <param name="BitsPerSecond">Speed of its link; zero when it is not known.</param>
+public sealed record NetworkInterfaceInfo(string Name, string Description, string MacAddress, bool IsUp, long BitsPerSecond = 0);
 
 /// <summary>What a host asks of its switch plane. Refusals are <see cref="ControlException"/>s.</summary>
 public interface ISwitchControl
@@ -27,6 +28,18 @@ public interface ISwitchControl
 
     /// <summary>Removes a port; one that is not there is removed already.</summary>
     Task RemovePortAsync(Guid id, CancellationToken cancellationToken = default);
+
+    /// <summary>Follows frames, and hands each that has come to its end to <paramref name="take"/>, until cancelled.</summary>
+    Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellationToken = default);
+
+    /// <summary>Every trace that is under way.</summary>
+    Task<IReadOnlyList<TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Starts a trace that writes files; one that is under way stays as it is.</summary>
+    Task PutTraceAsync(Guid id, TraceRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Ends a trace; one that is not there has ended.</summary>
+    Task RemoveTraceAsync(Guid id, CancellationToken cancellationToken = default);
 
     /// <summary>Network interfaces that can be an uplink.</summary>
     Task<IReadOnlyList<NetworkInterfaceInfo>> ListInterfacesAsync(CancellationToken cancellationToken = default);

@@ -129,9 +129,9 @@ public sealed record PortPolicySpecification
 
     /// <summary>
     /// A frame that waits behind more bytes than these, in a queue that the port's limits or receivers made, is marked "congestion experienced" if
-    /// its ends understand that (RFC 3168); zero marks none.
+    /// its ends understand that (RFC 3168); zero marks none, null leaves it to the plane.
     /// </summary>
-    public int EcnThreshold { get; init; } = 100_000;
+    public int? EcnThreshold { get; init; }
 
     /// <summary>The priority that the guest gives its frames is kept.</summary>
     public bool PriorityTag { get; init; } = true;

@@ -49,6 +49,9 @@ public enum PortKind
 
     /// <summary>An adapter of the management operating system: a tap.</summary>
     Tap,
+
+    /// <summary>A network interface that is there already, by a packet socket; VLANs leave and enter it tagged, as with an uplink.</summary>
+    Packet,
 }
 
 /// <summary>How a port treats VLAN tags.</summary>
@@ -76,7 +79,7 @@ public sealed record StageSpecification(string Name, IReadOnlyDictionary<string,
 /// <param name="Id">Key of the port: the adapter's id.</param>
 /// <param name="SwitchId">The switch; null is a port whose cable goes nowhere: the guest stays attached, its frames are dropped and counted.</param>
 /// <param name="Kind">What stands behind it.</param>
-/// <param name="SocketPath">vhost-user socket the plane listens on.</param>
+/// <param name="SocketPath">vhost-user socket the plane listens on, or connects to.</param>
 /// <param name="InterfaceName">Tap name.</param>
 /// <param name="MacAddress">Address of the adapter, twelve hexadecimal digits.</param>
 /// <param name="VlanMode">VLAN treatment.</param>
@@ -85,10 +88,12 @@ public sealed record StageSpecification(string Name, IReadOnlyDictionary<string,
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
 /// <param name="Stages">Further stages, from the port towards the switch.</param>
 /// <param name="Policy">What else holds at the port; null is nothing.</param>
+/// <param name="SocketConnects">The plane connects to the socket, again and again while nobody listens there, instead of listening itself.</param>
+/// <param name="AllowUnsealedMemory">Whoever is behind the socket may share memory that can be taken away again; taking it away ends the plane.</param>
 public sealed record PortSpecification(
     Guid Id, Guid? SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
     PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null,
-    IReadOnlyList<StageSpecification>? Stages = null, PortPolicySpecification? Policy = null);
+    IReadOnlyList<StageSpecification>? Stages = null, PortPolicySpecification? Policy = null, bool SocketConnects = false, bool AllowUnsealedMemory = false);
 
 /// <summary>Counters of a port since it was made.</summary>
 /// <param name="Dropped">Frames that the switch refused or had no room for, by reason.</param>

@@ -87,6 +87,22 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
     public Task<IReadOnlyList<ExtensionEvent>> ListExtensionEventsAsync(long sequence, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"v1/extension-events?after={sequence}"), null, SwitchJson.Default.IReadOnlyListExtensionEvent, cancellationToken);
 
+    /// <inheritdoc/>
+    public Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellationToken = default) =>
+        SendForLinesAsync(HttpMethod.Post, "v1/trace", Body(request, SwitchJson.Default.TraceRequest), SwitchJson.Default.FrameReport, take, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/traces", null, SwitchJson.Default.IReadOnlyListTraceStatus, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutTraceAsync(Guid id, TraceRequest request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Put, $"v1/traces/{id:D}", Body(request, SwitchJson.Default.TraceRequest), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveTraceAsync(Guid id, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Delete, $"v1/traces/{id:D}", null, cancellationToken);
+
     /// <summary>How the plane is.</summary>
     /// <exception cref="ControlException">The plane is not running.</exception>
     public Task<SwitchHealth> GetHealthAsync(CancellationToken cancellationToken = default) =>

@@ -21,5 +21,8 @@ namespace Vireo.Control.Switching;
 [JsonSerializable(typeof(IReadOnlyList<ExtensionPortState>))]
 [JsonSerializable(typeof(IReadOnlyList<ExtensionEvent>))]
 [JsonSerializable(typeof(IReadOnlyList<ExtensionDataItem>))]
+[JsonSerializable(typeof(TraceRequest))]
+[JsonSerializable(typeof(FrameReport))]
+[JsonSerializable(typeof(IReadOnlyList<TraceStatus>))]
 [JsonSerializable(typeof(ControlError))]
 public sealed partial class SwitchJson : JsonSerializerContext;

@@ -126,6 +126,22 @@ public sealed class RetryingSwitchControl(Control.Switching.ISwitchControl inner
     /// <inheritdoc/>
     public Task<IReadOnlyList<Control.Switching.ExtensionEvent>> ListExtensionEventsAsync(long sequence, CancellationToken cancellationToken = default) =>
         inner.ListExtensionEventsAsync(sequence, cancellationToken);
+
+    /// <summary>Not repeated: frames that passed meanwhile are gone, and the reader should know.</summary>
+    public Task TraceAsync(Control.Switching.TraceRequest request, Action<Control.Switching.FrameReport> take, CancellationToken cancellationToken = default) =>
+        inner.TraceAsync(request, take, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Control.Switching.TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListTracesAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task PutTraceAsync(Guid id, Control.Switching.TraceRequest request, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.PutTraceAsync(id, request, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveTraceAsync(Guid id, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.RemoveTraceAsync(id, cancellationToken), cancellationToken);
 }
 
 /// <summary>

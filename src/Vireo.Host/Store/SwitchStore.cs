@@ -10,6 +10,9 @@ public sealed class SwitchStore(string stateFolder)
     private const int NewestVersion = 1;
     private readonly string _folder = Path.Combine(stateFolder, "switches");
 
+    /// <summary>Where traces go that were not told another place.</summary>
+    public string TraceFolder { get; } = Path.Combine(stateFolder, "traces");
+
     /// <summary>Every switch.</summary>
     public IReadOnlyList<SwitchConfiguration> Load()
     {

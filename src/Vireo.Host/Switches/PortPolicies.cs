@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.HyperV.PowerShell;
 using Vireo.Control.Switching;
 using Vireo.Machines.Configuration;
 
@@ -13,6 +14,14 @@ internal static class PortPolicies
         AdapterVlanMode.Trunk => PortVlanMode.Trunk,
         AdapterVlanMode.Access => accessVlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access,
         _ => PortVlanMode.Private,
+    };
+
+    /// <summary>How a switch gives minimum bandwidth; left to the host it is by weights.</summary>
+    public static MinimumBandwidthMode BandwidthMode(VMSwitchBandwidthMode mode) => mode switch
+    {
+        VMSwitchBandwidthMode.None => MinimumBandwidthMode.None,
+        VMSwitchBandwidthMode.Absolute => MinimumBandwidthMode.Absolute,
+        _ => MinimumBandwidthMode.Weight,
     };
 
     /// <summary>What else holds.</summary>
@@ -37,6 +46,8 @@ internal static class PortPolicies
         Mirroring = Enum.Parse<PortMirroring>(policy.PortMirroring),
         StormLimit = policy.StormLimit,
         MaximumBandwidth = policy.MaximumBandwidth,
+        MinimumBandwidthWeight = policy.MinimumBandwidthWeight,
+        MinimumBandwidthAbsolute = policy.MinimumBandwidthAbsolute,
         PriorityTag = policy.IeeePriorityTag,
         ExtensionFeatures = policy.ExtensionFeatures.Count == 0 ? null : Of(policy.ExtensionFeatures),
         Acls = [.. policy.Acls.Select(Of)],

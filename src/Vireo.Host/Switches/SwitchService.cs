@@ -12,6 +12,9 @@ namespace Vireo.Host.Switches;
 /// </summary>
 public sealed class SwitchService : ISwitches
 {
+    /// <summary>Key of the one trace that the host has the plane write.</summary>
+    private static readonly Guid s_trace = new("7d3f8a52-64b1-4f0e-9c7a-2e5b91d06f43");
+
     private readonly SwitchStore _store;
     private readonly ISwitchControl _plane;
     private readonly EventLog _events;
@@ -207,7 +210,45 @@ public sealed class SwitchService : ISwitches
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<HostInterface>> InterfacesAsync(CancellationToken cancellation) =>
-        [.. (await _plane.ListInterfacesAsync(cancellation)).Select(one => new HostInterface(one.Name, one.Description))];
+        [.. (await _plane.ListInterfacesAsync(cancellation)).Select(one => new HostInterface(one.Name, one.Description, one.BitsPerSecond))];
+
+    /// <inheritdoc/>
+    public Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellation) => _plane.TraceAsync(request, take, cancellation);
+
+    /// <inheritdoc/>
+    public async Task<string?> StartTraceAsync(TraceRequest request, string? path, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        await _gate.WaitAsync(cancellation);
+        try
+        {
+            if ((await _plane.ListTracesAsync(cancellation)).Any(trace => trace.Id == s_trace))
+            {
+                return null;
+            }
+
+            if (path is null)
+            {
+                Directory.CreateDirectory(_store.TraceFolder);
+                path = Path.Combine(_store.TraceFolder, "network.pcapng");
+            }
+
+            await _plane.PutTraceAsync(s_trace, request with { Capture = (request.Capture ?? new CaptureRequest(path)) with { Path = path } }, cancellation);
+            return path;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<TraceStatus?> StopTraceAsync(CancellationToken cancellation)
+    {
+        var running = (await _plane.ListTracesAsync(cancellation)).FirstOrDefault(trace => trace.Id == s_trace);
+        await _plane.RemoveTraceAsync(s_trace, cancellation);
+        return running;
+    }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<InstalledExtension>> ExtensionsAsync(CancellationToken cancellation) => _plane.ListExtensionsAsync(cancellation);
@@ -250,9 +291,10 @@ public sealed class SwitchService : ISwitches
         };
         await _plane.PutSwitchAsync(
             new SwitchSpecification(
-                after.Id, after.Name, kind, after.NetAdapterName, Nat: after.Id == VMSwitch.DefaultSwitchId,
-                Extensions: [.. after.Extensions.Select(one => new SwitchExtensionSpecification(one.ExtensionId, one.Enabled, PortPolicies.Of(one.Features)))],
-                ExternalPortFeatures: PortPolicies.Of(after.ExternalPortFeatures)),
+                after.Id, after.Name, kind, after.NetAdapterName, Nat: after.Id == VMSwitch.DefaultSwitchId, PortPolicies.BandwidthMode(after.MinimumBandwidthMode),
+                after.DefaultFlowMinimumBandwidth,
+                [.. after.Extensions.Select(one => new SwitchExtensionSpecification(one.ExtensionId, one.Enabled, PortPolicies.Of(one.Features)))],
+                PortPolicies.Of(after.ExternalPortFeatures)),
             cancellation);
         foreach (var adapter in after.ManagementAdapters)
         {

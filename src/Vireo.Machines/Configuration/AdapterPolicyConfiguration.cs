@@ -55,6 +55,21 @@ public sealed record AdapterPolicyConfiguration
     /// <summary>Bits a second that may be sent; zero is no limit.</summary>
     public long MaximumBandwidth { get; init; }
 
+    /// <summary>Least part under congestion as a weight of 1 to 100; zero is none.</summary>
+    public int MinimumBandwidthWeight { get; init; }
+
+    /// <summary>Least bits a second under congestion; zero is none.</summary>
+    public long MinimumBandwidthAbsolute { get; init; }
+
+    /// <summary><c>None</c> or <c>Vlan</c>: whether the VLAN treatment above was made by isolation settings.</summary>
+    public string? IsolationMode { get; init; }
+
+    /// <summary>VLAN of an adapter that is isolated by VLAN.</summary>
+    public int DefaultIsolationId { get; init; }
+
+    /// <summary>An adapter that is isolated by VLAN gets its frames without a tag.</summary>
+    public bool AllowUntaggedTraffic { get; init; }
+
     /// <summary>The guest's 802.1p priorities are kept.</summary>
     public bool IeeePriorityTag { get; init; }
 
@@ -70,8 +85,9 @@ public sealed record AdapterPolicyConfiguration
     /// <summary>Settings of switch extensions for the adapter's port.</summary>
     public IReadOnlyList<ExtensionFeatureConfiguration> ExtensionFeatures { get; init; } = [];
 
-    private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool) Values =>
-        (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming);
+    private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool, (int, long, string?, int, bool)) Values =>
+        (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming,
+            (MinimumBandwidthWeight, MinimumBandwidthAbsolute, IsolationMode, DefaultIsolationId, AllowUntaggedTraffic));
 
     /// <summary>Whether both say the same, list by list: what is read from a file equals what was written there.</summary>
     public bool Equals(AdapterPolicyConfiguration? other) =>

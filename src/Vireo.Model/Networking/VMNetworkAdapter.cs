@@ -68,6 +68,9 @@ public class VMNetworkAdapterBase : VMComponentObject
     /// <summary>VLAN settings.</summary>
     public VMNetworkAdapterVlanSetting VlanSetting { get; set; } = new();
 
+    /// <summary>How it is kept apart from others.</summary>
+    public VMNetworkAdapterIsolationSetting IsolationSetting { get; set; } = new();
+
     /// <summary>The guest may send from other addresses than the adapter's.</summary>
     public OnOffState MacAddressSpoofing { get; set; } = OnOffState.Off;
 

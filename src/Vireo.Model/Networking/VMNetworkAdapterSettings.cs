@@ -118,6 +118,44 @@ public sealed class VMNetworkAdapterBandwidthSetting
 {
     /// <summary>Most that may be sent; zero is no limit.</summary>
     public long MaximumBandwidth { get; set; }
+
+    /// <summary>Least under congestion; zero is none.</summary>
+    public long MinimumBandwidthAbsolute { get; set; }
+
+    /// <summary>The same as a weight of 1 to 100; zero is none.</summary>
+    public uint MinimumBandwidthWeight { get; set; }
+}
+
+/// <summary>How an adapter is kept apart from others.</summary>
+public enum VMNetworkAdapterIsolationMode
+{
+    /// <summary>As its VLAN settings say.</summary>
+    None = 0,
+
+    /// <summary>By a virtual subnet of the switch.</summary>
+    NativeVirtualSubnet = 1,
+
+    /// <summary>By a virtual subnet of an extension.</summary>
+    ExternalVirtualSubnet = 2,
+
+    /// <summary>By a VLAN.</summary>
+    Vlan = 3,
+}
+
+/// <summary>How an adapter is kept apart from others.</summary>
+public sealed class VMNetworkAdapterIsolationSetting : VMNetworkAdapterSetting
+{
+    /// <summary>By what.</summary>
+    public VMNetworkAdapterIsolationMode IsolationMode { get; set; }
+
+    /// <summary>The guest gets its frames without a tag.</summary>
+    public bool AllowUntaggedTraffic { get; set; }
+
+    /// <summary>VLAN or virtual subnet.</summary>
+    public int DefaultIsolationID { get; set; }
+
+    /// <summary>One guest serves several tenants.</summary>
+    public OnOffState MultiTenantStack { get; set; } = OnOffState.Off;
 }
 
 /// <summary>An access rule or a meter of an adapter.</summary>

@@ -71,6 +71,12 @@ public sealed class VMSwitch : VirtualizationObject
     /// <summary>How minimum bandwidth is given.</summary>
     public VMSwitchBandwidthMode BandwidthReservationMode { get; set; } = VMSwitchBandwidthMode.None;
 
+    /// <summary>Minimum of the adapters without one of their own together, in bits per second; zero leaves it to the switch.</summary>
+    public long DefaultFlowMinimumBandwidthAbsolute { get; set; }
+
+    /// <summary>The same as a weight.</summary>
+    public long DefaultFlowMinimumBandwidthWeight { get; set; }
+
     /// <summary>The name.</summary>
     public override string ToString() => $"VMSwitch (Name = '{Name}') [Id = '{Id}']";
 }

@@ -81,4 +81,12 @@ internal readonly record struct AclAddress(AclAddressKind Kind, UInt128 Value, U
 
     /// <summary>Reads an address that was found valid.</summary>
     public static AclAddress Parse(string? text) => TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an address.");
+
+    /// <summary>A network address as people read it.</summary>
+    public static string Format(UInt128 address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, address);
+        return (Transport.IsMapped(address) ? new IPAddress(bytes[12..]) : new IPAddress(bytes)).ToString();
+    }
 }

@@ -40,6 +40,7 @@ internal sealed partial class Forwarder
 
         if (direction == StageDirection.Egress)
         {
+            _sender = null;
             RunEgress(port, policy, batch, place < 0 ? policy.Stages.Length - 1 : place - 1);
         }
         else

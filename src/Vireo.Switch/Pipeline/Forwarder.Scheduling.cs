@@ -34,6 +34,7 @@ internal sealed partial class Forwarder
         var scheduler = receiver.Scheduler ??= CreateScheduler(receiver);
         Serve(receiver, scheduler);
         scheduler.Admit(batch, _sender, home, receiver.Policy.MarkAboveBytes);
+        Tracer?.Judged(batch, receiver, StageDirection.Egress, "MinimumBandwidth");
         batch.Compact(receiver.Dropped);
         HandOverNow(receiver, batch, Refusals.Wait);
         if (scheduler.IsBacklogged)

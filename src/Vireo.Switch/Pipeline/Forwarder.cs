@@ -1,6 +1,7 @@
 using Vireo.Control.Switching;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Tracing;
 
 namespace Vireo.Switch.Pipeline;
 
@@ -14,6 +15,7 @@ namespace Vireo.Switch.Pipeline;
 /// </remarks>
 internal sealed partial class Forwarder(TimeProvider clock)
 {
+    private const string LookupName = "Lookup";
     private static readonly DropReason s_storm = DropReason.Register("StormLimit");
     private readonly FrameBatch _ingress = new();
     private readonly FrameBatch _egress = new();
@@ -28,6 +30,9 @@ internal sealed partial class Forwarder(TimeProvider clock)
     /// <summary>Told of ports whose stages act as time passes, or null where somebody else calls <see cref="Tick"/>.</summary>
     public StageTimer? Timer { get; set; }
 
+    /// <summary>Follows frames while somebody wants to know; null most of the time.</summary>
+    public FrameTracer? Tracer { get; set; }
+
     /// <summary>Seconds on the switch's clock, for ageing.</summary>
     public uint Now => Clock.Seconds(clock);
 
@@ -36,9 +41,9 @@ internal sealed partial class Forwarder(TimeProvider clock)
     {
         var batch = _ingress;
         var policy = source.Policy;
-        _sender = source;
         ParseArrived(source, policy, batch);
         RunIngress(source, policy, batch, 0);
+        Tracer?.End();
         batch.Clear();
     }
 
@@ -82,9 +87,10 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 break;
             }
 
-            _sender = port;
-            Reparse(_ingress, policy.Depth, port.Dropped);
+            Reparse(_ingress, Tracer is null ? policy.Depth : HeaderDepth.Network, port.Dropped);
+            Tracer?.Begin(_ingress, port, stage.Name);
             RunIngress(port, policy, _ingress, index + 1);
+            Tracer?.End();
             _ingress.Clear();
         }
 
@@ -97,15 +103,17 @@ internal sealed partial class Forwarder(TimeProvider clock)
             }
 
             _sender = null;
-            Reparse(_egress, policy.Depth, port.Dropped);
+            Reparse(_egress, Tracer is null ? policy.Depth : HeaderDepth.Network, port.Dropped);
+            Tracer?.Begin(_egress, port, stage.Name);
             RunEgress(port, policy, _egress, index - 1);
+            Tracer?.End();
             _egress.Clear();
         }
     }
 
-    private static void ParseArrived(PortState source, PortPolicy policy, FrameBatch batch)
+    private void ParseArrived(PortState source, PortPolicy policy, FrameBatch batch)
     {
-        var depth = policy.Depth;
+        var depth = Tracer is null ? policy.Depth : HeaderDepth.Network;
         long bytes = 0;
         foreach (var index in batch.Live)
         {
@@ -123,6 +131,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
 
         source.FramesIn += batch.Live.Length;
         source.BytesIn += bytes;
+        Tracer?.Begin(batch, source, null);
         batch.Compact(source.Dropped);
     }
 
@@ -141,10 +150,11 @@ internal sealed partial class Forwarder(TimeProvider clock)
 
     private void RunIngress(PortState source, PortPolicy policy, FrameBatch batch, int firstStage)
     {
+        _sender = source;
         var stages = policy.Stages;
         for (var stage = firstStage; stage < stages.Length && !batch.Live.IsEmpty; stage++)
         {
-            stages[stage].Process(batch, StageDirection.Ingress);
+            Process(stages[stage], batch, StageDirection.Ingress, source);
             batch.Compact(source.Dropped);
         }
 
@@ -171,8 +181,21 @@ internal sealed partial class Forwarder(TimeProvider clock)
             }
         }
 
+        Tracer?.Judged(batch, source, StageDirection.Ingress, LookupName);
         batch.Compact(source.Dropped);
         DeliverAll(batch);
+    }
+
+    private void Process(IStage stage, FrameBatch batch, StageDirection direction, PortState at)
+    {
+        if (Tracer is { } tracer)
+        {
+            tracer.Process(stage, batch, direction, at);
+        }
+        else
+        {
+            stage.Process(batch, direction);
+        }
     }
 
     private void LookUp(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)
@@ -270,6 +293,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 ref var frame = ref batch[index];
                 ref var copy = ref _copies[_copies.Add(batch.Bytes(index))];
                 copy.Offload = frame.Offload;
+                copy.Trace = frame.Trace;
                 copy.VlanId = policy.IsTagged ? frame.VlanId : (ushort)0;
                 copy.Priority = policy.IsTagged ? frame.Priority : (byte)0;
             }
@@ -360,7 +384,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
         var stages = policy.Stages;
         for (var stage = firstStage; stage >= 0 && !batch.Live.IsEmpty; stage--)
         {
-            stages[stage].Process(batch, StageDirection.Egress);
+            Process(stages[stage], batch, StageDirection.Egress, receiver);
             batch.Compact(receiver.Dropped);
         }
 
@@ -431,6 +455,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
     private void CutAndTransmit(PortState receiver, FrameBatch batch)
     {
         var capabilities = receiver.BackEnd.Capabilities;
+        Tracer?.Cut(batch, receiver);
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
@@ -463,6 +488,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
         }
 
         receiver.BackEnd.Transmit(batch);
+        Tracer?.Handed(batch, receiver);
         var refused = refusals == Refusals.Drop ? int.MaxValue : KeepRefused(receiver, batch, refusals);
         batch.Compact(receiver.Dropped);
         long bytes = 0;

@@ -9,6 +9,9 @@ namespace Vireo.Switch.Pipeline;
 /// <summary>Makes policies from settings. The difference is applied: a stage whose setting did not change is kept with its memory.</summary>
 internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock = null, Random? random = null)
 {
+    /// <summary>Sixty-five standard frames, what RFC 8257 3.1 found right for ten gigabits a second.</summary>
+    private const int EcnThreshold = 100_000;
+
     private static readonly Dictionary<PortAclSpecification, AclCounter> s_noCounters = [];
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private readonly Random _random = random ?? new Random(1);
@@ -63,7 +66,7 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
         {
             Add(
                 $"{MaximumBandwidthStage.StageName} {asked.MaximumBandwidth} {asked.EcnThreshold}",
-                () => new MaximumBandwidthStage(asked.MaximumBandwidth, _clock, asked.EcnThreshold));
+                () => new MaximumBandwidthStage(asked.MaximumBandwidth, _clock, asked.EcnThreshold ?? EcnThreshold));
         }
 
         return new PortPolicy(stages, vlans)
@@ -71,7 +74,7 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
             Mirroring = asked.Mirroring,
             StormLimit = asked.StormLimit,
             MinimumBandwidth = asked.MinimumBandwidthWeight > 0 ? asked.MinimumBandwidthWeight : asked.MinimumBandwidthAbsolute,
-            MarkAboveBytes = asked.EcnThreshold,
+            MarkAboveBytes = asked.EcnThreshold ?? EcnThreshold,
             PrimaryVlan = settings.VlanMode == PortVlanMode.Private ? (ushort)asked.PrimaryVlanId : (ushort)0,
             SecondaryVlans = settings.VlanMode == PortVlanMode.Private ? [.. (asked.SecondaryVlanIds ?? []).Select(vlan => (ushort)vlan)] : [],
             IsTagged = settings.VlanMode == PortVlanMode.Trunk,
@@ -96,7 +99,7 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
         new([new CompiledStage(AddressWatchStage.StageName, new AddressWatchStage(_clock))], VlanSet.All)
         {
             IsTagged = true,
-            MarkAboveBytes = new PortPolicySpecification().EcnThreshold,
+            MarkAboveBytes = EcnThreshold,
         };
 
     private static VlanSet AddVlan(PortSettings settings, PortPolicySpecification asked, Action<string, Func<IStage>> add)

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Hosting;
 using Vireo.Control;
 using Vireo.Control.Switching;
+using Vireo.Switch.Tracing;
 
 namespace Vireo.Switch.Plane;
 
@@ -11,6 +13,8 @@ namespace Vireo.Switch.Plane;
 /// </summary>
 internal static partial class ControlApi
 {
+    private static readonly ReadOnlyMemory<byte> s_lineEnd = new byte[] { (byte)'\n' };
+
     /// <summary>Adds the routes.</summary>
     public static void Map(WebApplication application, SwitchPlane plane)
     {
@@ -39,8 +43,47 @@ internal static partial class ControlApi
                 return await plane.GetPortAsync(asked.Id);
             },
             SwitchJson.Default.PortStatus));
+        application.MapPost("/v1/trace", Guard(context => FollowAsync(context, plane.Traces)));
+        application.MapGet("/v1/traces", Answer(_ => Task.FromResult(plane.Traces.List()), SwitchJson.Default.IReadOnlyListTraceStatus));
+        application.MapPut("/v1/traces/{id}", Answer(async context => await plane.Traces.CaptureAsync(Id(context), await ReadAsync(context, SwitchJson.Default.TraceRequest))));
+        application.MapDelete("/v1/traces/{id}", Answer(context => plane.Traces.EndAsync(Id(context))));
         application.MapDelete("/v1/ports/{id}", Answer(context => plane.RemovePortAsync(Id(context))));
         MapExtensions(application, plane);
+    }
+
+    /// <summary>Tells of frames, one JSON object a line, until the reader goes away.</summary>
+    private static async Task FollowAsync(HttpContext context, TraceSessions traces)
+    {
+        var request = await ReadAsync(context, SwitchJson.Default.TraceRequest);
+        var session = await traces.FollowAsync(request);
+
+        // A reader who stays does not keep the plane from ending.
+        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        try
+        {
+            context.Response.ContentType = "application/x-ndjson";
+            await context.Response.StartAsync(end.Token);
+            await context.Response.Body.FlushAsync(end.Token);
+            while (await session.Traces.WaitToReadAsync(end.Token))
+            {
+                while (session.Traces.TryRead(out var trace))
+                {
+                    await JsonSerializer.SerializeAsync(context.Response.Body, trace.ToReport(), SwitchJson.Default.FrameReport, end.Token);
+                    await context.Response.Body.WriteAsync(s_lineEnd, end.Token);
+                }
+
+                await context.Response.Body.FlushAsync(end.Token);
+            }
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            // The reader has seen enough.
+        }
+        finally
+        {
+            await traces.EndAsync(session.Id);
+        }
     }
 
     private static RequestDelegate Answer(Func<HttpContext, Task> handle) => Guard(async context =>

@@ -24,21 +24,12 @@ internal sealed class LivePort(PortSpecification specification)
     /// <exception cref="IOException">The kernel refused.</exception>
     public async Task OpenAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy, Action<VhostUserEvent> observer)
     {
-        if (Specification.Kind == PortKind.Tap)
+        State = Specification.Kind switch
         {
-            State = await OpenTapAsync(reactor, forwarder, policy);
-        }
-        else
-        {
-            var end = new VhostUserPort(Specification.QueuePairs);
-            var state = new PortState(Specification.Id, policy, end);
-            await reactor.InvokeAsync(() => end.Start(state, forwarder));
-            await end.ListenAsync(
-                reactor, Specification.SocketPath!,
-                new VhostUserBackendOptions { Name = $"port {Specification.Id:D}", SocketGroup = Specification.SocketGroup, Observer = observer });
-            State = state;
-        }
-
+            PortKind.Tap => await OpenTapAsync(reactor, forwarder, policy),
+            PortKind.Packet => await OpenPacketAsync(reactor, forwarder, policy),
+            _ => await OpenGuestAsync(reactor, forwarder, policy, observer),
+        };
         Fault = null;
     }
 
@@ -77,6 +68,40 @@ internal sealed class LivePort(PortSpecification specification)
             address.Write(bytes);
             NetworkInterfaces.SetHardwareAddress(Specification.InterfaceName!, bytes);
         }
+    }
+
+    private async Task<PortState> OpenGuestAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy, Action<VhostUserEvent> observer)
+    {
+        var end = new VhostUserPort(Specification.QueuePairs);
+        var state = new PortState(Specification.Id, policy, end);
+        var options = new VhostUserBackendOptions
+        {
+            Name = $"port {Specification.Id:D}",
+            SocketGroup = Specification.SocketGroup,
+            RequireSealedMemory = !Specification.AllowUnsealedMemory,
+            Observer = observer,
+        };
+        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        if (Specification.SocketConnects)
+        {
+            end.KeepConnecting(reactor, Specification.SocketPath!, options);
+        }
+        else
+        {
+            await end.ListenAsync(reactor, Specification.SocketPath!, options);
+        }
+
+        return state;
+    }
+
+    private async Task<PortState> OpenPacketAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    {
+        var name = Specification.InterfaceName!;
+        NetworkInterfaces.SetUp(name, up: true);
+        var end = new UplinkPort(reactor, PacketSocket.Open(name), NetworkInterfaces.SpeedOf(name));
+        var state = new PortState(Specification.Id, policy, end);
+        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        return state;
     }
 
     private async Task<PortState> OpenTapAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)

@@ -80,7 +80,7 @@ internal static class SpecificationRules
             case PortKind.VhostUser when Encoding.UTF8.GetByteCount(asked.SocketPath) > SocketPathBytesMax:
                 faults.Add($"The socket path '{asked.SocketPath}' is longer than the {SocketPathBytesMax} bytes that are possible; use a shorter root folder.");
                 break;
-            case PortKind.Tap when !NetworkInterfaces.IsPossibleName(asked.InterfaceName):
+            case PortKind.Tap or PortKind.Packet when !NetworkInterfaces.IsPossibleName(asked.InterfaceName):
                 faults.Add($"'{asked.InterfaceName}' is not a possible name of a network interface; use 1 to 15 letters and digits.");
                 break;
         }

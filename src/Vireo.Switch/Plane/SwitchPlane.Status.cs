@@ -100,9 +100,19 @@ internal sealed partial class SwitchPlane
                 one.Name,
                 one.Driver is null ? one.Name : $"{one.Name} ({one.Driver})",
                 Convert.ToHexString(one.Address.Span),
-                one.IsUp)),
+                one.IsUp,
+                NetworkInterfaces.SpeedOf(one.Name))),
         ];
     }
+
+    /// <summary>What people call a port: its interface, the name of the switch whose uplink it is, or its id. Called from any thread.</summary>
+    private string NameOf(Guid port) => _names.GetValueOrDefault(port) ?? port.ToString("D");
+
+    /// <summary>The names as they are now, for whoever looks from another thread.</summary>
+    private void PublishNames() => _names = _ports.Values.Where(port => port.Specification.InterfaceName is not null)
+        .Select(port => (port.Specification.Id, Name: port.Specification.InterfaceName!))
+        .Concat(_switches.Values.Where(one => one.UplinkInterface is not null).Select(one => (one.Specification.Id, Name: one.UplinkInterface!)))
+        .ToDictionary(pair => pair.Id, pair => pair.Name);
 
     private static PortStatistics Statistics(PortState? state)
     {

@@ -10,6 +10,7 @@ using Vireo.Switch.Inspection;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Stages;
+using Vireo.Switch.Tracing;
 using Vireo.Vhost;
 
 namespace Vireo.Switch.Plane;
@@ -39,6 +40,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private readonly PeriodicTimer _meterTimer;
     private StageTimer? _timer;
     private Task _meterKeeper = Task.CompletedTask;
+    private volatile IReadOnlyDictionary<Guid, string> _names = new Dictionary<Guid, string>();
     private bool _isStored = true;
 
     private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
@@ -53,7 +55,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _meterTimer = new PeriodicTimer(s_metersStoredEvery, clock);
         _reactor = new Reactor("switch-packets");
         _extensions = new ExtensionRoom(paths, _reactor, _forwarder, clock, new ExtensionLimits(), WatchExtensionsAsync);
+        Traces = new TraceSessions(_reactor, _forwarder, clock, NameOf);
     }
+
+    /// <summary>Who follows frames.</summary>
+    public TraceSessions Traces { get; }
 
     /// <summary>Starts the plane and makes everything that it had again. What cannot be made now is reported with its fault, and kept.</summary>
     /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
@@ -80,6 +86,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             await plane.UpdateNatAsync(live);
         }
 
+        plane.PublishNames();
         plane._meterKeeper = plane.KeepMetersAsync();
         return plane;
     }
@@ -231,6 +238,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     {
         _meterTimer.Dispose();
         await _meterKeeper;
+        await Traces.EndAllAsync();
         await _gate.WaitAsync();
         _meters.Save();
         foreach (var live in _switches.Values)
@@ -281,7 +289,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     {
         var now = live.Specification;
         return live.State is null or { BackEnd.IsLost: true } || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.InterfaceName != asked.InterfaceName
-            || now.QueuePairs != asked.QueuePairs || now.SocketGroup != asked.SocketGroup;
+            || now.SocketConnects != asked.SocketConnects || now.AllowUnsealedMemory != asked.AllowUnsealedMemory || now.QueuePairs != asked.QueuePairs || now.SocketGroup != asked.SocketGroup;
     }
 
     private void RequireUplink(SwitchSpecification asked)
@@ -320,7 +328,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             throw Refusals.NotFound($"There is no switch {id:D}; make it first.", id.ToString("D"));
         }
 
-        var others = _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id && other.Kind == asked.Kind);
+        var others = _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id && (other.Kind == PortKind.VhostUser) == (asked.Kind == PortKind.VhostUser));
         if (asked.Kind == PortKind.VhostUser)
         {
             if (others.FirstOrDefault(other => other.SocketPath == asked.SocketPath) is { } user)
@@ -407,7 +415,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         var asked = live.Specification;
         try
         {
-            var policy = _compiler.Compile(PortSettings.Of(asked), null, _meters.Of(asked.Id));
+            var policy = asked.Kind == PortKind.Packet ? _compiler.CompileUplink() : _compiler.Compile(PortSettings.Of(asked), null, _meters.Of(asked.Id));
             await live.OpenAsync(_reactor, _forwarder, policy, Observe);
             FollowMeters(asked.Id, policy);
         }
@@ -439,7 +447,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         if (now.VlanMode != asked.VlanMode || now.AccessVlanId != asked.AccessVlanId || now.MacAddress != asked.MacAddress || !HaveSamePolicy(now, asked))
         {
             var vlans = state.Policy.Vlans;
-            state.Policy = _compiler.Compile(PortSettings.Of(asked), state.Policy);
+            state.Policy = asked.Kind == PortKind.Packet ? _compiler.CompileUplink() : _compiler.Compile(PortSettings.Of(asked), state.Policy);
             FollowMeters(asked.Id, state.Policy);
             await _reactor.InvokeAsync(() =>
             {
@@ -549,6 +557,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
     private void Save()
     {
+        PublishNames();
         // Where the disk refuses, the next request stores this change too.
         _isStored = false;
         new PlaneState(

@@ -25,6 +25,7 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     private const ulong HostTcp4 = 1UL << 11;
     private const ulong HostTcp6 = 1UL << 12;
     private const ulong MergeableBuffers = 1UL << 15;
+    private const ulong MultipleQueues = 1UL << 22;
 
     /// <summary>Buffers that one frame to the guest may take: the longest frame in the small buffers of Linux (1,536 bytes), with slack.</summary>
     private const int BuffersMax = 64;
@@ -35,6 +36,10 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     private readonly DescriptorChain[] _buffers = [.. Enumerable.Range(0, BuffersMax).Select(_ => new DescriptorChain())];
     private readonly DescriptorChain _outgoing = new();
     private readonly VirtQueue?[] _toGuest = new VirtQueue?[queuePairs];
+    private readonly VirtQueue[] _running = new VirtQueue[queuePairs];
+    private readonly ushort[] _order = new ushort[FrameBatch.FramesMax];
+    private readonly TaskCompletionSource _closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _connecting = Task.CompletedTask;
     private VhostUserBackend? _backEnd;
     private PortState? _port;
     private Forwarder? _forwarder;
@@ -43,7 +48,8 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     private bool _isReady;
 
     /// <inheritdoc/>
-    public ulong Features => DeviceChecksum | GuestChecksum | GuestTcp4 | GuestTcp6 | HostTcp4 | HostTcp6 | MergeableBuffers;
+    public ulong Features =>
+        DeviceChecksum | GuestChecksum | GuestTcp4 | GuestTcp6 | HostTcp4 | HostTcp6 | MergeableBuffers | (queuePairs > 1 ? MultipleQueues : 0);
 
     /// <inheritdoc/>
     public VhostUserProtocolFeatures ProtocolFeatures => VhostUserProtocolFeatures.Rarp;
@@ -63,12 +69,37 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     public async Task ListenAsync(Reactor reactor, string path, VhostUserBackendOptions options) =>
         _backEnd = await VhostUserBackend.ListenAsync(reactor, this, path, options);
 
+    /// <summary>Connects to whoever listens at <paramref name="path"/>, and again when that one is gone, until the port is closed.</summary>
+    public void KeepConnecting(Reactor reactor, string path, VhostUserBackendOptions options) => _connecting = ConnectAsync(reactor, path, options);
+
     /// <summary>Closes the socket and the connection.</summary>
     public async Task CloseAsync()
     {
+        _closing.TrySetResult();
+        await _connecting;
         if (_backEnd is not null)
         {
             await _backEnd.DisposeAsync();
+        }
+    }
+
+    private async Task ConnectAsync(Reactor reactor, string path, VhostUserBackendOptions options)
+    {
+        var pause = TimeSpan.FromMilliseconds(100);
+        while (!_closing.Task.IsCompleted)
+        {
+            try
+            {
+                var backEnd = await VhostUserBackend.ConnectAsync(reactor, this, path, options);
+                await Task.WhenAny(backEnd.Completion, _closing.Task);
+                await backEnd.DisposeAsync();
+            }
+            catch (IOException)
+            {
+                // Nobody is there yet.
+                // Allowed: nothing tells when a peer begins to listen.
+                await Task.WhenAny(_closing.Task, Task.Delay(pause));
+            }
         }
     }
 
@@ -140,16 +171,73 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     /// <summary>virtio 1.2 5.1.6.4 Processing of Incoming Packets: hands frames to the guest.</summary>
     public override void Transmit(FrameBatch batch)
     {
-        if (_toGuest[0] is not { IsRunning: true } queue)
+        var count = FindRunning();
+        if (count == 0)
         {
             foreach (var index in batch.Live)
             {
                 batch.Drop(index, DropReason.NotConnected);
             }
+        }
+        else if (count == 1)
+        {
+            TransmitTo(_running[0], batch);
+        }
+        else
+        {
+            Spread(batch, count);
+        }
+    }
 
-            return;
+    private int FindRunning()
+    {
+        var count = 0;
+        foreach (var queue in _toGuest)
+        {
+            if (queue is { IsRunning: true })
+            {
+                _running[count++] = queue;
+            }
         }
 
+        return count;
+    }
+
+    /// <summary>Gives each conversation a queue of its own: frames that follow each other into the same queue go together.</summary>
+    private void Spread(FrameBatch batch, int queues)
+    {
+        var live = batch.Live.Length;
+        batch.Live.CopyTo(_order);
+        var order = _order.AsSpan(0, live);
+        for (var first = 0; first < live;)
+        {
+            var queue = QueueOf(batch, order[first], queues);
+            var end = first + 1;
+            while (end < live && QueueOf(batch, order[end], queues) == queue)
+            {
+                end++;
+            }
+
+            batch.Select(order[first..end]);
+            TransmitTo(_running[queue], batch);
+            var isFull = batch[order[end - 1]].Verdict == DropReason.QueueFull;
+            first = end;
+            if (isFull)
+            {
+                // Behind the first frame that found no room none is given: whoever keeps them keeps their order.
+                batch.Select(order);
+                RefuseFrom(batch, first);
+                return;
+            }
+        }
+
+        batch.Select(order);
+    }
+
+    private static int QueueOf(FrameBatch batch, ushort index, int queues) => (int)(FlowHash.Of(batch.Head(index)) % (uint)queues);
+
+    private void TransmitTo(VirtQueue queue, FrameBatch batch)
+    {
         var live = batch.Live;
         for (var position = GiveRuns(queue, batch); position < live.Length; position++)
         {

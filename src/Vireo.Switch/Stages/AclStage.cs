@@ -3,6 +3,7 @@ using Vireo.Control.Switching;
 using Vireo.Switch.Acls;
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Tracing;
 
 namespace Vireo.Switch.Stages;
 
@@ -10,7 +11,7 @@ namespace Vireo.Switch.Stages;
 /// Access rules by addresses, and meters: of the rules that fit a frame the most specific one decides, of the meters the most specific one
 /// counts. What was found for a pair of addresses is remembered, so the rules are walked once for a conversation, not for each frame.
 /// </summary>
-internal sealed class AclStage : IStage
+internal sealed class AclStage : IStage, IExplainingStage
 {
     public const string StageName = "Acl";
 
@@ -68,6 +69,11 @@ internal sealed class AclStage : IStage
             }
         }
     }
+
+    public string? Explain(FrameBatch batch, int index, StageDirection direction) =>
+        batch[index].Verdict == s_denied && Find(batch, index, direction).Rule?.Asked is { } rule
+            ? $"{rule.Action} {rule.Direction} local {rule.Local ?? "ANY"} remote {rule.Remote ?? "ANY"}"
+            : null;
 
     private static void Count(AclRule rule, int bytes)
     {

@@ -3,6 +3,7 @@ using Vireo.Switch.Acls;
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Tracing;
 
 namespace Vireo.Switch.Stages;
 
@@ -10,7 +11,7 @@ namespace Vireo.Switch.Stages;
 /// Access rules by addresses, protocol and ports: the greatest weight that fits decides. A stateful rule lets the answers of what it let pass
 /// in, whatever the other rules say, until the conversation has been idle for long enough. Frames other than IP are none of its business.
 /// </summary>
-internal sealed class ExtendedAclStage : IStage
+internal sealed class ExtendedAclStage : IStage, IExplainingStage
 {
     public const string StageName = "ExtendedAcl";
 
@@ -66,14 +67,33 @@ internal sealed class ExtendedAclStage : IStage
         }
     }
 
-    private bool Allows(FrameBatch batch, int index, StageDirection direction, UInt128 source, UInt128 destination, uint now)
+    public string? Explain(FrameBatch batch, int index, StageDirection direction)
     {
-        var hasPorts = Transport.TryReadPorts(batch, index, out var sourcePort, out var destinationPort);
+        if (batch[index].Verdict != s_denied || !Transport.TryReadAddresses(batch, index, out var source, out var destination))
+        {
+            return null;
+        }
+
+        var flow = FlowOf(batch, index, direction, source, destination, out var hasPorts);
+        var rule = Array.Find(direction == StageDirection.Ingress ? _outbound : _inbound, rule => rule.Fits(flow, hasPorts))?.Asked;
+        return rule is null
+            ? null
+            : $"weight {rule.Weight} Deny {rule.Direction} {rule.Protocol ?? "ANY"} local {rule.LocalAddress ?? "ANY"} port {rule.LocalPort ?? "ANY"} remote {rule.RemoteAddress ?? "ANY"} port {rule.RemotePort ?? "ANY"}";
+    }
+
+    private static Flow FlowOf(FrameBatch batch, int index, StageDirection direction, UInt128 source, UInt128 destination, out bool hasPorts)
+    {
+        hasPorts = Transport.TryReadPorts(batch, index, out var sourcePort, out var destinationPort);
         var protocol = batch[index].Headers.TransportProtocol;
-        var isOutbound = direction == StageDirection.Ingress;
-        var flow = isOutbound
+        return direction == StageDirection.Ingress
             ? new Flow(source, destination, sourcePort, destinationPort, protocol)
             : new Flow(destination, source, destinationPort, sourcePort, protocol);
+    }
+
+    private bool Allows(FrameBatch batch, int index, StageDirection direction, UInt128 source, UInt128 destination, uint now)
+    {
+        var isOutbound = direction == StageDirection.Ingress;
+        var flow = FlowOf(batch, index, direction, source, destination, out var hasPorts);
         if (Flows?.Touch(flow, now) == true)
         {
             return true;

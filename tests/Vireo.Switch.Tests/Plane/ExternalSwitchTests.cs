@@ -215,6 +215,47 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SW-11")]
+    public async Task A_trace_tells_of_real_frames_and_writes_them_while_the_switch_works()
+    {
+        using var folder = new TempFolder();
+        await RefusedAsync("InvalidParameter", "bananas", _plane.Client.PutTraceAsync(Guid.NewGuid(), new TraceRequest("bananas", Capture: new CaptureRequest(folder["x.pcapng"]))));
+        await RefusedAsync("InvalidParameter", "absolute", _plane.Client.PutTraceAsync(Guid.NewGuid(), new TraceRequest(Capture: new CaptureRequest("x.pcapng"))));
+        var id = Guid.NewGuid();
+        var writing = new TraceRequest("icmp", Capture: new CaptureRequest(folder["ping.pcapng"], Text: true));
+        await _plane.Client.PutTraceAsync(id, writing);
+        await _plane.Client.PutTraceAsync(id, writing);
+
+        List<FrameReport> told = [];
+        using var enough = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var following = _plane.Client.TraceAsync(
+            new TraceRequest("icmp and src host 10.77.0.1", Ports: [_adapter.Id]),
+            report =>
+            {
+                told.Add(report);
+                enough.Cancel();
+            },
+            enough.Token);
+        await Wait.UntilAsync("both traces", async () => (await _plane.Client.ListTracesAsync()).Count == 2);
+        await _plane.Client.PutPortAsync(_adapter with { Policy = new PortPolicySpecification { Acls = [new(PortAclAction.Deny, PortAclDirection.Inbound, null, "10.77.0.1")] } });
+        Assert.False(_remote.Pings("10.77.0.2", 2));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => following);
+        var dropped = told[0];
+        Assert.Equal((TraceDecision.Dropped, "AclDenied", "Deny Inbound local ANY remote 10.77.0.1"), (dropped.Decision, dropped.Reason, dropped.Rule));
+        Assert.Equal((_external.Id, _external.Id), (dropped.Port, dropped.SwitchId));
+        await _plane.Client.PutPortAsync(_adapter);
+        Assert.True(_remote.Pings("10.77.0.2"));
+        await Wait.UntilAsync("one trace", async () => (await _plane.Client.ListTracesAsync()).Count == 1);
+        await _plane.Client.RemoveTraceAsync(id);
+        await _plane.Client.RemoveTraceAsync(id);
+        Assert.Empty(await _plane.Client.ListTracesAsync());
+        var lines = Peer.Run("tshark", "-r", folder["ping.pcapng"], "-T", "fields", "-e", "frame.interface_name", "-e", "frame.comment").Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("cable0\tcable0 in: dropped: AclDenied at Acl of vmgmt0", StringComparison.Ordinal));
+        Assert.Contains("vmgmt0\tvmgmt0 out: delivered, from cable0", lines);
+        Assert.Contains("AclDenied", File.ReadAllText(folder["ping.txt"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Refusals_name_the_fault_and_change_nothing()
     {
         var client = _plane.Client;
@@ -230,6 +271,20 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         await RefusedAsync("InvalidParameter", "twelve hexadecimal digits", client.PutPortAsync(_adapter with { MacAddress = "01005E000001" }));
         await RefusedAsync("InvalidParameter", "15 letters", client.PutPortAsync(_adapter with { InterfaceName = "much-too-long-a-name" }));
         await RefusedAsync("InvalidParameter", "absolute path", client.PutPortAsync(_adapter with { Id = Guid.NewGuid(), Kind = PortKind.VhostUser, SocketPath = "here" }));
+        await RefusedAsync("InvalidParameter", "not both", client.PutPortAsync(_adapter with { Policy = new() { MinimumBandwidthWeight = 1, MinimumBandwidthAbsolute = 1 } }));
+        await RefusedAsync("InvalidParameter", "has no minimum bandwidth", client.PutPortAsync(_adapter with { Policy = new() { MinimumBandwidthWeight = 1 } }));
+        var absolute = _external with { BandwidthMode = MinimumBandwidthMode.Absolute };
+        await client.PutSwitchAsync(absolute);
+        await RefusedAsync("InvalidParameter", "is a weight", client.PutPortAsync(_adapter with { Policy = new() { MinimumBandwidthWeight = 1 } }));
+
+        // A cable between two namespaces says that it carries ten gigabits.
+        await RefusedAsync("InvalidParameter", "10000000000", client.PutPortAsync(_adapter with { Policy = new() { MinimumBandwidthAbsolute = 11_000_000_000 } }));
+        await client.PutPortAsync(_adapter with { Policy = new() { MinimumBandwidthAbsolute = 6_000_000_000 } });
+        await RefusedAsync("InvalidParameter", "lower one", client.PutSwitchAsync(absolute with { DefaultFlowMinimumBandwidth = 5_000_000_000 }));
+        await RefusedAsync("InvalidParameter", "by weights", client.PutSwitchAsync(absolute with { BandwidthMode = MinimumBandwidthMode.Weight }));
+        Assert.True(_remote.Pings("10.77.0.2"));
+        await client.PutPortAsync(_adapter);
+        await client.PutSwitchAsync(_external);
         TestNetwork.Connect(_host, "spare0", _remote, "spare1");
         await RefusedAsync("ObjectInUse", "not a tap", client.PutPortAsync(_adapter with { Id = Guid.NewGuid(), InterfaceName = "spare0" }));
         var status = Assert.Single(await client.ListSwitchesAsync());

@@ -61,6 +61,42 @@ public sealed class VhostUserPortTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("IO-3")]
+    public async Task Conversations_are_spread_over_the_receiver_s_queues_and_each_keeps_its_queue_and_order()
+    {
+        var (socketA, _) = await AddPortAsync();
+        var (socketB, portB) = await AddPortAsync(queuePairs: 4);
+        using var a = new MockNetworkGuest(socketA);
+        using var b = new MockNetworkGuest(socketB, MockNetworkGuest.Mergeable | (1UL << 22), receiveQueues: 4);
+        b.Send(Ethernet(MacAddress.Broadcast, Station(2)));
+        a.Receive();
+        const int conversations = 32;
+        const int rounds = 5;
+        for (byte round = 0; round < rounds; round++)
+        {
+            for (var port = 0; port < conversations; port++)
+            {
+                a.Send(Packets.Udp(Station(2), Station(1), port % 2 == 0 ? "10.0.0.1" : "fd00::1", port % 2 == 0 ? "10.0.0.2" : "fd00::2", 1000 + port, 53, [round, 2, 3, 4]));
+            }
+        }
+
+        await Wait.UntilAsync("all to be delivered", () => portB.FramesOut == conversations * rounds);
+        var arrived = Enumerable.Range(0, 4).Select(b.Arrived).ToList();
+        Assert.All(arrived, queue => Assert.NotEmpty(queue));
+        Assert.Equal(conversations * rounds, arrived.Sum(queue => queue.Count));
+        var seen = arrived.SelectMany((queue, number) => queue.Select(frame => (Queue: number, Port: PortOf(frame), Round: frame[TransportOf(frame) + 8]))).GroupBy(one => one.Port).ToList();
+        Assert.Equal(conversations, seen.Count);
+        Assert.All(seen, conversation =>
+        {
+            Assert.Single(conversation.Select(one => one.Queue).Distinct());
+            Assert.Equal([0, 1, 2, 3, 4], conversation.Select(one => one.Round));
+        });
+
+        static int TransportOf(byte[] frame) => frame[12] == 0x08 ? 34 : 54;
+        static int PortOf(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(TransportOf(frame)));
+    }
+
+    [Fact]
     [Requirement("SW-14")]
     public async Task Frames_in_one_buffer_reach_one_receiver_or_several_whole()
     {
@@ -226,9 +262,9 @@ public sealed class VhostUserPortTests : IAsyncLifetime
         });
     }
 
-    private async Task<(string Socket, PortState Port)> AddPortAsync()
+    private async Task<(string Socket, PortState Port)> AddPortAsync(int queuePairs = 1)
     {
-        var end = new VhostUserPort(1);
+        var end = new VhostUserPort(queuePairs);
         _ends.Add(end);
         var port = new PortState(Guid.NewGuid(), _switch.Compiler.Compile(new PortSettings(PortVlanMode.Untagged, 0, []), null), end);
         var socket = _folder[$"p{_ends.Count}"];

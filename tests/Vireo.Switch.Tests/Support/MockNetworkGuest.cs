@@ -18,27 +18,30 @@ internal sealed class MockNetworkGuest : IDisposable
 
     private readonly MockGuestMemory _memory = new(1 << 23);
     private readonly MockFrontEnd _frontEnd;
-    private readonly MockQueue _receive;
+    private readonly MockQueue[] _receives;
     private readonly MockQueue _send;
-    private readonly Dictionary<ushort, ulong> _posted = [];
+    private readonly Dictionary<(int Queue, ushort Head), ulong> _posted = [];
     private readonly int _bufferBytes;
 
-    public MockNetworkGuest(string socket, ulong features = Mergeable, int bufferBytes = 1536, int buffers = 64)
+    public MockNetworkGuest(string socket, ulong features = Mergeable, int bufferBytes = 1536, int buffers = 64, int receiveQueues = 1)
     {
         _bufferBytes = bufferBytes;
         _frontEnd = new MockFrontEnd(socket);
         _frontEnd.Negotiate(features | EventIndex);
         Assert.True(_frontEnd.SetMemory(_memory));
-        _receive = new MockQueue(_memory, 0, 256, eventIndex: true);
+        _receives = [.. Enumerable.Range(0, receiveQueues).Select(pair => new MockQueue(_memory, pair * 2, 256, eventIndex: true))];
         _send = new MockQueue(_memory, 1, 256, eventIndex: true);
-        _frontEnd.Start(_memory, _receive);
         _frontEnd.Start(_memory, _send);
-        for (var i = 0; i < buffers; i++)
+        for (var queue = 0; queue < receiveQueues; queue++)
         {
-            Post(_memory.Allocate(bufferBytes));
-        }
+            _frontEnd.Start(_memory, _receives[queue]);
+            for (var i = 0; i < buffers; i++)
+            {
+                Post(queue, _memory.Allocate(bufferBytes));
+            }
 
-        _receive.Kick();
+            _receives[queue].Kick();
+        }
     }
 
     public MockFrontEnd FrontEnd => _frontEnd;
@@ -68,15 +71,15 @@ internal sealed class MockNetworkGuest : IDisposable
     }
 
     /// <summary>Waits for the next frame.</summary>
-    public ReceivedFrame Receive()
+    public ReceivedFrame Receive(int queue = 0)
     {
-        var (bytes, header) = Take(_receive.WaitUsed());
+        var (bytes, header) = Take(queue, _receives[queue].WaitUsed());
         var count = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(10));
         for (var i = 1; i < count; i++)
         {
-            var used = _receive.WaitUsed();
-            bytes = [.. bytes, .. _memory.Span(_posted[used.Head], (int)used.WrittenBytes)];
-            Repost(used.Head);
+            var used = _receives[queue].WaitUsed();
+            bytes = [.. bytes, .. _memory.Span(_posted[(queue, used.Head)], (int)used.WrittenBytes)];
+            Repost(queue, used.Head);
         }
 
         Assert.True(NetworkHeader.TryDecode(header, out var offload));
@@ -84,30 +87,46 @@ internal sealed class MockNetworkGuest : IDisposable
     }
 
     /// <summary>Whether nothing has arrived that was not taken.</summary>
-    public bool IsQuiet => !_receive.TryGetUsed(out _);
+    public bool IsQuiet => _receives.All(queue => !queue.TryGetUsed(out _));
+
+    /// <summary>What has arrived in one of the queues.</summary>
+    public IReadOnlyList<byte[]> Arrived(int queue)
+    {
+        List<byte[]> frames = [];
+        while (_receives[queue].TryGetUsed(out var used))
+        {
+            frames.Add(Take(queue, used).Bytes);
+        }
+
+        return frames;
+    }
 
     public void Dispose()
     {
         _frontEnd.Dispose();
-        _receive.Dispose();
+        foreach (var queue in _receives)
+        {
+            queue.Dispose();
+        }
+
         _send.Dispose();
         _memory.Dispose();
     }
 
-    private (byte[] Bytes, byte[] Header) Take(MockUsed used)
+    private (byte[] Bytes, byte[] Header) Take(int queue, MockUsed used)
     {
-        var all = _memory.Span(_posted[used.Head], (int)used.WrittenBytes);
+        var all = _memory.Span(_posted[(queue, used.Head)], (int)used.WrittenBytes);
         var result = (all[HeaderBytes..].ToArray(), all[..HeaderBytes].ToArray());
-        Repost(used.Head);
+        Repost(queue, used.Head);
         return result;
     }
 
-    private void Repost(ushort head)
+    private void Repost(int queue, ushort head)
     {
-        Assert.True(_posted.Remove(head, out var address));
-        Post(address);
-        _receive.Kick();
+        Assert.True(_posted.Remove((queue, head), out var address));
+        Post(queue, address);
+        _receives[queue].Kick();
     }
 
-    private void Post(ulong address) => _posted[_receive.Add(new MockBuffer(address, _bufferBytes, true))] = address;
+    private void Post(int queue, ulong address) => _posted[(queue, _receives[queue].Add(new MockBuffer(address, _bufferBytes, true)))] = address;
 }

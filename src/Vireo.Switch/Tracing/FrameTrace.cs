@@ -1,0 +1,59 @@
+using Vireo.Control.Switching;
+using Vireo.Switch.Sdk;
+
+namespace Vireo.Switch.Tracing;
+
+/// <summary>A frame that is being followed. Made on the packet thread, which forgets it when the frame has come to its end.</summary>
+internal sealed class FrameTrace
+{
+    private readonly List<TraceStep> _steps = [];
+    private readonly List<Guid> _receivers = [];
+
+    /// <summary>When it entered.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>The switch.</summary>
+    public required Guid? SwitchId { get; init; }
+
+    /// <summary>Where it entered.</summary>
+    public required Guid Port { get; init; }
+
+    /// <summary>The frame in a line.</summary>
+    public required FrameFacts Facts { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>VLAN inside the switch, known behind the ingress stages.</summary>
+    public ushort Vlan { get; set; }
+
+    /// <summary>The bytes as they came, when somebody captures.</summary>
+    public byte[] Bytes { get; init; } = [];
+
+    /// <summary>The bytes as they went to each receiver, when somebody captures.</summary>
+    public List<(Guid Port, byte[] Bytes, string? Refusal)> Outgoing { get; } = [];
+
+    /// <summary>Which sessions want it, one bit for each.</summary>
+    public ulong Sessions { get; init; }
+
+    /// <summary>Ports that it was offered to, or that got it.</summary>
+    public IReadOnlyList<Guid> Receivers => _receivers;
+
+    /// <summary>A stage has seen it.</summary>
+    public void Add(TraceStep step) => _steps.Add(step);
+
+    /// <summary>A port got it.</summary>
+    public void Delivered(Guid port) => _receivers.Add(port);
+
+    /// <summary>Whether it touched one of the ports.</summary>
+    public bool Touches(HashSet<Guid> ports) => ports.Contains(Port) || _steps.Exists(step => ports.Contains(step.Port));
+
+    /// <summary>What is told of it.</summary>
+    public FrameReport ToReport()
+    {
+        var last = _receivers.Count > 0 ? null : _steps.FindLast(step => step.Verdict is not null);
+        var decision = _receivers.Count > 0 ? TraceDecision.Delivered : last?.Verdict == DropReason.Held.Name ? TraceDecision.Held : TraceDecision.Dropped;
+        var reason = decision == TraceDecision.Dropped ? last?.Verdict ?? "NoReceiver" : null;
+        return new FrameReport(Time, SwitchId, Port, (Facts with { Vlan = Vlan }).ToString(), Length, Vlan, decision, reason, last?.Rule, [.. _receivers], [.. _steps]);
+    }
+}
