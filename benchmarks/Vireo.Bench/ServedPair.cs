@@ -17,9 +17,16 @@ internal static class ServedPair
     /// <summary>The word on the command line.</summary>
     public const string Verb = "serve-pair";
 
+    /// <summary>The word before the sockets with which both ports have a VLAN and <see cref="SwitchBenchmark.Policy"/>.</summary>
+    public const string WithPolicies = "--policies";
+
     /// <summary>Runs it.</summary>
-    public static async Task<int> RunAsync(IReadOnlyList<string> sockets)
+    /// <param name="arguments">Perhaps <see cref="WithPolicies"/>, and the sockets.</param>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {
+        var isGuarded = arguments is [WithPolicies, ..];
+        var sockets = isGuarded ? [.. arguments.Skip(1)] : arguments;
+        var vlan = isGuarded ? 7 : 0;
         using var reactor = new Reactor("switch-packets", TimeSpan.FromMilliseconds(1));
         var clock = TimeProvider.System;
         var forwarder = new Forwarder(clock);
@@ -29,14 +36,15 @@ internal static class ServedPair
         for (var i = 0; i < sockets.Count; i++)
         {
             var end = new VhostUserPort(1);
-            var policy = compiler.Compile(new PortSettings(PortVlanMode.Untagged, 0, []), null);
-            var port = new PortState(Guid.NewGuid(), i == 0 ? policy : new PortPolicy([new("end", new OneWay()), .. policy.Compiled], policy.Vlans), end);
             var address = new MacAddress(0x5254_0000_0000 + (ulong)i);
+            var policy = compiler.Compile(
+                new PortSettings(isGuarded ? PortVlanMode.Access : PortVlanMode.Untagged, vlan, [], isGuarded ? SwitchBenchmark.Policy : null, address), null);
+            var port = new PortState(Guid.NewGuid(), i == 0 ? policy : new PortPolicy([new("end", new OneWay()), .. policy.Compiled], policy.Vlans), end);
             await reactor.InvokeAsync(() =>
             {
                 home.Add(port);
                 end.Start(port, forwarder);
-                home.Addresses.Learn(address, 0, port.Slot, forwarder.Now);
+                home.Addresses.Learn(address, (ushort)vlan, port.Slot, forwarder.Now);
             });
             ends.Add(await ConnectAsync(reactor, end, sockets[i]));
         }

@@ -19,7 +19,7 @@ internal sealed class SwitchBenchmark : IBenchmark
     private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(250);
 
     /// <summary>With an access VLAN: guards, twenty access rules and a meter.</summary>
-    private static readonly PortPolicySpecification s_policy = new()
+    public static PortPolicySpecification Policy { get; } = new()
     {
         SpoofGuard = true,
         DhcpGuard = true,
@@ -47,7 +47,7 @@ internal sealed class SwitchBenchmark : IBenchmark
         foreach (var bytes in new[] { 64, 1500 })
         {
             rows.Add(await GuestsAsync(bytes, "guest to guest", null));
-            rows.Add(await GuestsAsync(bytes, "guests, guards, 20 rules, meter", s_policy));
+            rows.Add(await GuestsAsync(bytes, "guests, guards, 20 rules, meter", Policy));
             foreach (var (what, vlan, stages) in new (string, int, StageSpecification[])[]
             {
                 ("learning, no VLAN", 0, []), ("learning, VLAN access", 7, []), ("and four idle stages", 7, [.. Enumerable.Repeat(new StageSpecification("PassThrough"), 4)]),
@@ -68,7 +68,75 @@ internal sealed class SwitchBenchmark : IBenchmark
             }
         }
 
+        rows.Add(Beside("64 B, 1,024 ports, each frame to another", ManyPorts(1024), "two ports", Forwarding(64, 0, [])));
+        rows.Add(Beside("64 B, minimum bandwidth without congestion", Forwarding(64, 0, [], weight: 5), "without", Forwarding(64, 0, [])));
         return rows;
+    }
+
+    private static Comparison Beside(string what, Func<int> one, string peer, Func<int> other)
+    {
+        List<double> vireo = [], beside = [];
+        Measure(one);
+        Measure(other);
+        for (var round = 0; round < Rounds; round++)
+        {
+            vireo.Add(Measure(one));
+            beside.Add(Measure(other));
+        }
+
+        return new Comparison(what, "Mpps", Tool.Median(vireo), peer, Tool.Median(beside), LessIsBetter: false);
+    }
+
+    private static Func<int> ManyPorts(int count)
+    {
+        var clock = TimeProvider.System;
+        var compiler = new PolicyCompiler(new StageCatalog(clock));
+        var forwarder = new Forwarder(clock);
+        var home = new SwitchState(Guid.NewGuid(), new MacTable(8192, 300, 0x1234567));
+        var ends = new InMemoryPort[count];
+        var memory = GC.GetTotalMemory(forceFullCollection: true);
+        const int ringFrames = 64;
+        const int ringBytes = 64;
+        for (var i = 0; i < count; i++)
+        {
+            ends[i] = new InMemoryPort(ringFrames, ringBytes);
+            var port = new PortState(Guid.NewGuid(), compiler.Compile(new PortSettings(PortVlanMode.Untagged, 0, []), null), ends[i]);
+            home.Add(port);
+            ends[i].Start(port, forwarder);
+        }
+
+        var each = ((GC.GetTotalMemory(forceFullCollection: true) - memory) / count) - (ringFrames * (ringBytes + sizeof(int) + sizeof(long)));
+        Console.Error.WriteLine($"{count} ports: {each} bytes for each, without its ring");
+        for (var i = 0; i < count; i++)
+        {
+            ends[i].Inject(Frame(64, to: (ulong)i, from: (ulong)i + 1));
+        }
+
+        foreach (var end in ends)
+        {
+            end.Drain();
+        }
+
+        var frames = Enumerable.Range(0, count).Select(i => Frame(64, to: (ulong)((i * 37) % count) + 1, from: 1)).ToArray();
+        var next = 0;
+        return () =>
+        {
+            var first = next;
+            for (var i = 0; i < Batch; i++)
+            {
+                forwarder.Ingress.Add(frames[(first + i) % count]);
+            }
+
+            ends[0].InjectBatch();
+            var arrived = 0;
+            for (var i = 0; i < Batch; i++)
+            {
+                arrived += ends[((first + i) * 37) % count].Drain();
+            }
+
+            next = (first + Batch) % count;
+            return arrived;
+        };
     }
 
     private static async Task<Comparison> GuestsAsync(int bytes, string what, PortPolicySpecification? policy)
@@ -90,13 +158,14 @@ internal sealed class SwitchBenchmark : IBenchmark
         return new Comparison($"{bytes} B, {what}", "Mpps", Tool.Median(vireo), "a ring", Tool.Median(ring), LessIsBetter: false);
     }
 
-    private static Func<int> Forwarding(int bytes, int vlan, StageSpecification[] stages)
+    private static Func<int> Forwarding(int bytes, int vlan, StageSpecification[] stages, int weight = 0)
     {
         var clock = TimeProvider.System;
         var compiler = new PolicyCompiler(new StageCatalog(clock));
         var forwarder = new Forwarder(clock);
         var home = new SwitchState(Guid.NewGuid(), new MacTable(8192, 300, 0x1234567));
-        var settings = new PortSettings(vlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access, vlan, stages);
+        var settings = new PortSettings(vlan == 0 ? PortVlanMode.Untagged : PortVlanMode.Access, vlan, stages, new PortPolicySpecification { MinimumBandwidthWeight = weight });
+        home.SetBandwidth(weight > 0 ? MinimumBandwidthMode.Weight : MinimumBandwidthMode.None, 0);
         var ends = new InMemoryPort[2];
         for (var i = 0; i < 2; i++)
         {

@@ -31,6 +31,7 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
         var rounds = arguments.Count > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 3;
         int[] sizes = [64, 1500];
         var vireo = sizes.ToDictionary(size => size, _ => new List<double>());
+        var guarded = sizes.ToDictionary(size => size, _ => new List<double>());
         var ovs = sizes.ToDictionary(size => size, _ => new List<double>());
         var pages = int.Parse(await File.ReadAllTextAsync($"{HugePages}/nr_hugepages"), CultureInfo.InvariantCulture);
         var free = int.Parse(await File.ReadAllTextAsync($"{HugePages}/free_hugepages"), CultureInfo.InvariantCulture);
@@ -39,12 +40,8 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
         {
             for (var round = 0; round < rounds; round++)
             {
-                await MeasureAsync(vireo, (children, _, sockets) =>
-                {
-                    children.Start(
-                        "taskset", ["-c", SwitchProcessor.ToString(CultureInfo.InvariantCulture), "dotnet", Environment.GetCommandLineArgs()[0], ServedPair.Verb, .. sockets], Console.Error.WriteLine);
-                    return Task.CompletedTask;
-                });
+                await MeasureAsync(vireo, Serve());
+                await MeasureAsync(guarded, Serve(ServedPair.WithPolicies));
                 await MeasureAsync(ovs, async (children, folder, sockets) => await OvsDpdk.StartAsync(children, folder, SwitchProcessor, sockets));
             }
         }
@@ -53,8 +50,21 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
             await File.WriteAllTextAsync($"{HugePages}/nr_hugepages", pages.ToString(CultureInfo.InvariantCulture));
         }
 
-        return [.. sizes.Select(size => new Comparison($"{size} B, guest to guest", "Mpps", Tool.Median(vireo[size]), "OVS-DPDK, NORMAL", Tool.Median(ovs[size]), LessIsBetter: false))];
+        return
+        [
+            .. sizes.Select(size => new Comparison($"{size} B, guest to guest", "Mpps", Tool.Median(vireo[size]), "OVS-DPDK, NORMAL", Tool.Median(ovs[size]), LessIsBetter: false)),
+            .. sizes.Select(size => new Comparison(
+                $"{size} B, VLAN, guards, 20 rules, meter", "Mpps", Tool.Median(guarded[size]), "OVS-DPDK, NORMAL", Tool.Median(ovs[size]), LessIsBetter: false)),
+        ];
     }
+
+    private static Func<Children, string, IReadOnlyList<string>, Task> Serve(params string[] options) => (children, _, sockets) =>
+    {
+        children.Start(
+            "taskset", ["-c", SwitchProcessor.ToString(CultureInfo.InvariantCulture), "dotnet", Environment.GetCommandLineArgs()[0], ServedPair.Verb, .. options, .. sockets],
+            Console.Error.WriteLine);
+        return Task.CompletedTask;
+    };
 
     private static async Task MeasureAsync(Dictionary<int, List<double>> figures, Func<Children, string, IReadOnlyList<string>, Task> connect)
     {

@@ -38,6 +38,7 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMNetworkAdapterVlanSetting))]
 [JsonSerializable(typeof(VMNetworkAdapterIsolationSetting))]
 [JsonSerializable(typeof(VMNetworkTrace))]
+[JsonSerializable(typeof(VMNetworkAdapterConnectionTestResult))]
 [JsonSerializable(typeof(VMNetworkAdapterAclSetting))]
 [JsonSerializable(typeof(VMNetworkAdapterExtendedAclSetting))]
 [JsonSerializable(typeof(VMHost))]

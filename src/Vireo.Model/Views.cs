@@ -38,6 +38,8 @@ public static class Views
             [new("VMName"), new("VMNetworkAdapterName", "AdapterName"), new("Mode", "OperationMode"), new("VlanList", "AccessVlanId"), new("AllowedVlanIdList"), new("PrimaryVlanId")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapterIsolationSetting"] =
             [new("VMName"), new("VMNetworkAdapterName", "AdapterName"), new("IsolationMode"), new("DefaultIsolationID"), new("AllowUntaggedTraffic")],
+        ["Microsoft.HyperV.PowerShell.VMNetworkAdapterConnectionTestResult"] =
+            [new("SequenceNumber"), new("SenderIPAddress"), new("ReceiverIPAddress"), new("RoundTripTime")],
         ["Microsoft.HyperV.PowerShell.VMNetworkTrace"] =
             [new("Time"), new("From"), new("Summary"), new("Length"), new("Decision"), new("Reason"), new("Rule"), new("To")],
         ["Microsoft.HyperV.PowerShell.VMNetworkAdapterAclSetting"] =

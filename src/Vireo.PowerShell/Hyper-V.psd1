@@ -103,6 +103,7 @@
     'Stop-VMTrace'
     'Suspend-VM'
     'Test-VHD'
+    'Test-VMNetworkAdapter'
     'Trace-VMNetwork'
     'Uninstall-VMSystemSwitchExtension'
     'Wait-VM'

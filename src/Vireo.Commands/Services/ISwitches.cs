@@ -118,6 +118,9 @@ public interface ISwitches
     /// <summary>Follows frames, and hands each that has come to its end to <paramref name="take"/>, until cancelled.</summary>
     Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellation);
 
+    /// <summary>Tests the way from or to an adapter.</summary>
+    Task<ProbeReport> ProbeAsync(Guid adapter, ProbeRequest request, CancellationToken cancellation);
+
     /// <summary>Starts the one trace that a host writes into files.</summary>
     /// <param name="request">What to follow.</param>
     /// <param name="path">First file, or null for one in the host's own folder.</param>

@@ -32,6 +32,9 @@ public interface ISwitchControl
     /// <summary>Follows frames, and hands each that has come to its end to <paramref name="take"/>, until cancelled.</summary>
     Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellationToken = default);
 
+    /// <summary>Tests the way from or to a port.</summary>
+    Task<ProbeReport> ProbeAsync(Guid port, ProbeRequest request, CancellationToken cancellationToken = default);
+
     /// <summary>Every trace that is under way.</summary>
     Task<IReadOnlyList<TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default);
 

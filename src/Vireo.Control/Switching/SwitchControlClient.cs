@@ -92,6 +92,10 @@ public sealed class SwitchControlClient(string socketPath) : ControlClient("swit
         SendForLinesAsync(HttpMethod.Post, "v1/trace", Body(request, SwitchJson.Default.TraceRequest), SwitchJson.Default.FrameReport, take, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<ProbeReport> ProbeAsync(Guid port, ProbeRequest request, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, $"v1/ports/{port:D}/probe", Body(request, SwitchJson.Default.ProbeRequest), SwitchJson.Default.ProbeReport, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/traces", null, SwitchJson.Default.IReadOnlyListTraceStatus, cancellationToken);
 

@@ -22,6 +22,8 @@ namespace Vireo.Control.Switching;
 [JsonSerializable(typeof(IReadOnlyList<ExtensionEvent>))]
 [JsonSerializable(typeof(IReadOnlyList<ExtensionDataItem>))]
 [JsonSerializable(typeof(TraceRequest))]
+[JsonSerializable(typeof(ProbeRequest))]
+[JsonSerializable(typeof(ProbeReport))]
 [JsonSerializable(typeof(FrameReport))]
 [JsonSerializable(typeof(IReadOnlyList<TraceStatus>))]
 [JsonSerializable(typeof(ControlError))]

@@ -69,6 +69,24 @@ public sealed record FrameReport(
     DateTimeOffset Time, Guid? SwitchId, Guid Port, string Summary, int Length, int VlanId, TraceDecision Decision, string? Reason, string? Rule,
     IReadOnlyList<Guid> Receivers, IReadOnlyList<TraceStep> Steps);
 
+/// <summary>A test of the way between two stations: an ICMP echo request, sent in the name of an adapter, or expected at one.</summary>
+/// <param name="SenderAddress">IPv4 or IPv6 address that it comes from.</param>
+/// <param name="ReceiverAddress">Address that it goes to.</param>
+/// <param name="Sequence">Number of the request, 0 to 65,535.</param>
+/// <param name="NextHop">Ethernet address that it is sent to; null is the station that the switch knows to have the receiver's address.</param>
+/// <param name="VlanId">It is sent with the tag of this VLAN; zero is without a tag.</param>
+/// <param name="PayloadBytes">Bytes behind the ICMP header.</param>
+/// <param name="IsReceiver">The port waits for a request of another instead of sending one.</param>
+/// <param name="WaitMilliseconds">How long to wait at most; zero is 2 seconds.</param>
+public sealed record ProbeRequest(
+    string SenderAddress, string ReceiverAddress, int Sequence, string? NextHop = null, int VlanId = 0, int PayloadBytes = 0, bool IsReceiver = false, int WaitMilliseconds = 0);
+
+/// <summary>What became of a test.</summary>
+/// <param name="Request">The request's way; null when none came.</param>
+/// <param name="Answer">The answer's way; null when none came.</param>
+/// <param name="Milliseconds">From the request to its answer; negative when there was none.</param>
+public sealed record ProbeReport(FrameReport? Request, FrameReport? Answer, double Milliseconds);
+
 /// <summary>What a trace has done so far.</summary>
 /// <param name="Id">Key.</param>
 /// <param name="Request">What was asked.</param>

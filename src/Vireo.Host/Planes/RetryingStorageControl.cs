@@ -131,6 +131,10 @@ public sealed class RetryingSwitchControl(Control.Switching.ISwitchControl inner
     public Task TraceAsync(Control.Switching.TraceRequest request, Action<Control.Switching.FrameReport> take, CancellationToken cancellationToken = default) =>
         inner.TraceAsync(request, take, cancellationToken);
 
+    /// <summary>Not repeated: a test tells of one request.</summary>
+    public Task<Control.Switching.ProbeReport> ProbeAsync(Guid port, Control.Switching.ProbeRequest request, CancellationToken cancellationToken = default) =>
+        inner.ProbeAsync(port, request, cancellationToken);
+
     /// <inheritdoc/>
     public Task<IReadOnlyList<Control.Switching.TraceStatus>> ListTracesAsync(CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.ListTracesAsync(cancellationToken), cancellationToken);

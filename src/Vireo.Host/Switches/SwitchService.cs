@@ -216,6 +216,9 @@ public sealed class SwitchService : ISwitches
     public Task TraceAsync(TraceRequest request, Action<FrameReport> take, CancellationToken cancellation) => _plane.TraceAsync(request, take, cancellation);
 
     /// <inheritdoc/>
+    public Task<ProbeReport> ProbeAsync(Guid adapter, ProbeRequest request, CancellationToken cancellation) => _plane.ProbeAsync(adapter, request, cancellation);
+
+    /// <inheritdoc/>
     public async Task<string?> StartTraceAsync(TraceRequest request, string? path, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);

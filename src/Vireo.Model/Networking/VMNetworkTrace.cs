@@ -51,6 +51,28 @@ public sealed class VMNetworkTraceStep
     public string Rule { get; set; } = "";
 }
 
+/// <summary>What a test of the way between two stations has found.</summary>
+public sealed class VMNetworkAdapterConnectionTestResult : VirtualizationObject
+{
+    /// <summary>Number of the request.</summary>
+    public int SequenceNumber { get; set; }
+
+    /// <summary>Address that the request comes from.</summary>
+    public string SenderIPAddress { get; set; } = "";
+
+    /// <summary>Address that it goes to.</summary>
+    public string ReceiverIPAddress { get; set; } = "";
+
+    /// <summary>From the request to its answer, in milliseconds; null when there was none.</summary>
+    public double? RoundTripTime { get; set; }
+
+    /// <summary>The request's way through the switch; null when none came.</summary>
+    public VMNetworkTrace? Request { get; set; }
+
+    /// <summary>The answer's way; null when none came.</summary>
+    public VMNetworkTrace? Answer { get; set; }
+}
+
 /// <summary>A frame's way through a switch.</summary>
 public sealed class VMNetworkTrace : VirtualizationObject
 {

@@ -84,6 +84,13 @@ internal sealed class AddressBook
         return index >= 0 && (int)(_entries[index].Until - now) >= 0 ? _entries[index].Port : -1;
     }
 
+    /// <summary>The station that has <paramref name="address"/>, or null.</summary>
+    public MacAddress? StationOf(UInt128 address, ushort vlan, uint now)
+    {
+        var index = Find(address, vlan);
+        return index >= 0 && (int)(_entries[index].Until - now) >= 0 ? new MacAddress(_entries[index].Station) : null;
+    }
+
     /// <summary>Frees every address of <paramref name="port"/>.</summary>
     public void Forget(ushort port)
     {

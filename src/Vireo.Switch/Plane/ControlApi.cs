@@ -43,6 +43,8 @@ internal static partial class ControlApi
                 return await plane.GetPortAsync(asked.Id);
             },
             SwitchJson.Default.PortStatus));
+        application.MapPost("/v1/ports/{id}/probe", Answer(
+            async context => await plane.ProbeAsync(Id(context), await ReadAsync(context, SwitchJson.Default.ProbeRequest), context.RequestAborted), SwitchJson.Default.ProbeReport));
         application.MapPost("/v1/trace", Guard(context => FollowAsync(context, plane.Traces)));
         application.MapGet("/v1/traces", Answer(_ => Task.FromResult(plane.Traces.List()), SwitchJson.Default.IReadOnlyListTraceStatus));
         application.MapPut("/v1/traces/{id}", Answer(async context => await plane.Traces.CaptureAsync(Id(context), await ReadAsync(context, SwitchJson.Default.TraceRequest))));

@@ -27,6 +27,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private static readonly TimeSpan s_metersStoredEvery = TimeSpan.FromSeconds(5);
 
     private readonly HostPaths _paths;
+    private readonly TimeProvider _clock;
     private readonly Random _random;
     private readonly ILogger _log;
     private readonly NatServices _nat;
@@ -46,6 +47,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
     {
         _paths = paths;
+        _clock = clock;
         _random = random;
         _log = log;
         _nat = new NatServices(Path.Combine(paths.State, "nat"), Path.Combine(paths.Run, "n"), clock, log);

@@ -19,13 +19,13 @@ internal sealed class TraceSession
     private long _lost;
 
     /// <summary>A session for a valid request.</summary>
-    public TraceSession(Guid id, TraceRequest request, TraceFilter filter)
+    public TraceSession(Guid id, TraceRequest request, TraceFilter filter, int frameBytes = 0)
     {
         Id = id;
         Request = request;
         Filter = filter;
         _ports = request.Ports is null ? null : [.. request.Ports];
-        CaptureBytes = request.Capture is null ? 0 : request.Capture.FrameBytes == 0 ? CaptureBytesDefault : request.Capture.FrameBytes;
+        CaptureBytes = request.Capture is null ? frameBytes : request.Capture.FrameBytes == 0 ? CaptureBytesDefault : request.Capture.FrameBytes;
     }
 
     /// <summary>Key.</summary>

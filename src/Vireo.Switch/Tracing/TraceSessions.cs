@@ -30,7 +30,11 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
 
     /// <summary>Starts a session whose frames the caller reads. It must be ended by <see cref="EndAsync"/>.</summary>
     /// <exception cref="Control.ControlException">It is refused.</exception>
-    public Task<TraceSession> FollowAsync(TraceRequest request) => StartAsync(Guid.NewGuid(), request with { Capture = null });
+    public Task<TraceSession> FollowAsync(TraceRequest request) => StartAsync(Guid.NewGuid(), request with { Capture = null }, 0);
+
+    /// <summary>The same, with the first bytes of every frame.</summary>
+    /// <exception cref="Control.ControlException">It is refused.</exception>
+    public Task<TraceSession> FollowAsync(TraceRequest request, int frameBytes) => StartAsync(Guid.NewGuid(), request with { Capture = null }, frameBytes);
 
     /// <summary>Starts a session that writes files; one that is there already stays as it is.</summary>
     /// <exception cref="Control.ControlException">It is refused.</exception>
@@ -41,7 +45,7 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
             throw Refusals.Invalid("A trace that goes on by itself needs files to write to.", null);
         }
 
-        await StartAsync(id, request);
+        await StartAsync(id, request, 0);
     }
 
     /// <summary>Ends a session; one that is not there has ended.</summary>
@@ -79,7 +83,7 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
         }
     }
 
-    private async Task<TraceSession> StartAsync(Guid id, TraceRequest request)
+    private async Task<TraceSession> StartAsync(Guid id, TraceRequest request, int frameBytes)
     {
         if (!TraceFilter.TryParse(request.Filter, out var filter, out var fault))
         {
@@ -102,7 +106,7 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
                 throw Refusals.Invalid($"{SessionsMax} traces run already; end one of them first.", null);
             }
 
-            var session = new TraceSession(id, request, filter);
+            var session = new TraceSession(id, request, filter, frameBytes);
             var files = request.Capture is null ? null : Open(request.Capture);
             lock (_live)
             {

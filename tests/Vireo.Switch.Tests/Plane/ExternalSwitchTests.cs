@@ -255,6 +255,40 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         Assert.Contains("AclDenied", File.ReadAllText(folder["ping.txt"]), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("10.77.0.2", "10.77.0.1")]
+    [InlineData("fd77::2", "fd77::1")]
+    [Requirement("SW-15")]
+    public async Task A_test_of_the_way_is_answered_by_a_real_kernel_or_says_where_it_ends(string here, string there)
+    {
+        _host.Run("ip", "-6", "address", "add", "fd77::2/64", "dev", "vmgmt0", "nodad");
+        _remote.Run("ip", "-6", "address", "add", "fd77::1/64", "dev", "cable1", "nodad");
+        await Wait.UntilAsync("the way to work", () => _host.Pings(there, 1));
+        var answered = await _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(here, there, 7, PayloadBytes: 56, WaitMilliseconds: 60_000));
+        Assert.True(answered.Milliseconds >= 0);
+        Assert.Equal([_external.Id], answered.Request!.Receivers);
+        Assert.Equal([_adapter.Id], answered.Answer!.Receivers);
+
+        var expected = _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(there, here, 1, IsReceiver: true, WaitMilliseconds: 60_000));
+        await Wait.UntilAsync("the test to come", () =>
+        {
+            Assert.True(_remote.Pings(here, 5));
+            return expected.IsCompleted;
+        });
+        Assert.Equal(_external.Id, (await expected).Request!.Port);
+
+        // Nobody there; and a rule that forbids it.
+        var lost = await _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(here, there, 8, NextHop: "02155D0000FE", WaitMilliseconds: 50));
+        Assert.Null(lost.Answer);
+        await RefusedAsync("ObjectNotFound", "next hop", _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(here, here.Contains(':', StringComparison.Ordinal) ? "fd99::1" : "192.0.2.1", 8)));
+        await RefusedAsync("InvalidParameter", "two IPv4", _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest("10.0.0.1", "fd00::1", 8)));
+        await RefusedAsync("InvalidParameter", "65535", _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(here, there, 70_000)));
+        await _plane.Client.PutPortAsync(_adapter with { Policy = new PortPolicySpecification { Acls = [new(PortAclAction.Deny, PortAclDirection.Outbound, null, there)] } });
+        var denied = await _plane.Client.ProbeAsync(_adapter.Id, new ProbeRequest(here, there, 9, WaitMilliseconds: 60_000));
+        Assert.Equal((TraceDecision.Dropped, "AclDenied", $"Deny Outbound local ANY remote {there}"), (denied.Request!.Decision, denied.Request.Reason, denied.Request.Rule));
+        Assert.Null(denied.Answer);
+    }
+
     [Fact]
     public async Task Refusals_name_the_fault_and_change_nothing()
     {
