@@ -104,6 +104,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         MountService? mounts = null;
         builder.Services.AddSingleton<IMachines>(_ => machines!);
         builder.Services.AddSingleton<ICheckpoints>(_ => machines!);
+        builder.Services.AddSingleton<IGuestFiles>(_ => machines!);
         builder.Services.AddSingleton<ISwitches>(_ => switches!);
         builder.Services.AddSingleton<IMounts>(_ => mounts!);
 

@@ -20,6 +20,8 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(DvdDrive))]
 [JsonSerializable(typeof(Drive))]
 [JsonSerializable(typeof(VMDriveController))]
+[JsonSerializable(typeof(VMScsiController))]
+[JsonSerializable(typeof(VMIdeController))]
 [JsonSerializable(typeof(VMComponentObject))]
 [JsonSerializable(typeof(VirtualHardDisk))]
 [JsonSerializable(typeof(VirtualFloppyDisk))]

@@ -51,6 +51,8 @@ public static class Views
         ],
         ["Microsoft.HyperV.PowerShell.HardDiskDrive"] =
             [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DiskNumber"), new("Path")],
+        ["Microsoft.HyperV.PowerShell.VMScsiController"] = [new("VMName"), new("ControllerNumber"), new("Drives")],
+        ["Microsoft.HyperV.PowerShell.VMIdeController"] = [new("VMName"), new("ControllerNumber"), new("Drives")],
         ["Microsoft.HyperV.PowerShell.DvdDrive"] =
             [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DvdMediaType"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMHost"] =

@@ -19,4 +19,7 @@ public interface ICheckpoints
 
     /// <summary>Forgets checkpoints, those taken after them too when asked; their disks are merged in the background.</summary>
     Task RemoveAsync(Guid id, IReadOnlyCollection<Guid> checkpoints, bool withChildren, CancellationToken cancellation);
+
+    /// <summary>Throws the memory of a checkpoint away; its disks stay.</summary>
+    Task RemoveStateAsync(Guid id, Guid checkpoint, CancellationToken cancellation);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Vireo.Commands.Support;
 using Vireo.Machines;
 using Vireo.Machines.GuestAgents;
 using Vireo.Machines.States;
@@ -6,9 +7,16 @@ using Vireo.Machines.States;
 namespace Vireo.Host.Machines;
 
 /// <summary>
-/// Keeps the addresses that a guest reports. It asks while the heartbeat is there: often until the first address, seldom afterwards.
+/// Keeps the addresses that a guest reports, and sets its clock after it stood still. It asks while the heartbeat is there: often until the first
+/// address, seldom afterwards.
 /// </summary>
-internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action changed) : IAsyncDisposable
+/// <param name="machine">The machine.</param>
+/// <param name="time">Clock.</param>
+/// <param name="isEnabled">Whether an integration service is switched on.</param>
+/// <param name="changed">Called when the addresses change.</param>
+/// <param name="clockFailed">Called when the guest refuses to have its clock set.</param>
+internal sealed class GuestWatch(
+    IMachine machine, TimeProvider time, Func<IntegrationService, bool> isEnabled, Action changed, Action<MachineException> clockFailed) : IAsyncDisposable
 {
     private static readonly TimeSpan s_often = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_seldom = TimeSpan.FromSeconds(15);
@@ -16,6 +24,7 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
     private CancellationTokenSource? _stop;
     private Task _watching = Task.CompletedTask;
     private volatile IReadOnlyDictionary<string, string[]> _addresses = NoAddresses;
+    private volatile bool _isClockOff;
 
     /// <summary>Nothing reported.</summary>
     public static IReadOnlyDictionary<string, string[]> NoAddresses { get; } = new Dictionary<string, string[]>(StringComparer.Ordinal);
@@ -32,6 +41,9 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
             _addresses = NoAddresses;
         }
     }
+
+    /// <summary>The guest stood still: its clock is set as soon as it answers.</summary>
+    public void SetClock() => _isClockOff = true;
 
     /// <summary>Begins or ends asking, as the machine's status says.</summary>
     public void Update(Vireo.Machines.States.MachineStatus status)
@@ -92,7 +104,13 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
     {
         try
         {
-            var interfaces = await machine.GuestAgent.GetInterfacesAsync(stop);
+            if (_isClockOff)
+            {
+                _isClockOff = false;
+                await SetClockAsync(stop);
+            }
+
+            var interfaces = !isEnabled(IntegrationServices.KeyValuePairExchange) ? [] : await machine.GuestAgent.GetInterfacesAsync(stop);
             var next = ByAdapter(interfaces);
             lock (_change)
             {
@@ -113,6 +131,21 @@ internal sealed class GuestWatch(IMachine machine, TimeProvider time, Action cha
         {
             // The heartbeat says whether the agent is there; what it said last still holds.
             return false;
+        }
+    }
+
+    private async Task SetClockAsync(CancellationToken stop)
+    {
+        if (isEnabled(IntegrationServices.TimeSynchronization))
+        {
+            try
+            {
+                await machine.GuestAgent.SetTimeAsync(time.GetUtcNow(), stop);
+            }
+            catch (MachineException refused)
+            {
+                clockFailed(refused);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ using Vireo.Machines.Configuration;
 namespace Vireo.Host.Machines;
 
 /// <summary>The machines of this host.</summary>
-internal sealed class MachineService : IMachines, ICheckpoints, IAsyncDisposable
+internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAsyncDisposable
 {
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<Guid, MachineUnit> _units = new();
@@ -240,6 +240,17 @@ internal sealed class MachineService : IMachines, ICheckpoints, IAsyncDisposable
             cancellation);
         _events.Write("CheckpointRemoved", $"{count} checkpoint(s) of '{Unit(id).Configuration.Name}' were removed.", id);
     }
+
+    /// <inheritdoc/>
+    public Task RemoveStateAsync(Guid id, Guid checkpoint, CancellationToken cancellation) => Unit(id).RemoveCheckpointStateAsync(checkpoint, cancellation);
+
+    /// <inheritdoc/>
+    public Task CopyToGuestAsync(Guid id, string source, string destination, bool createPath, bool force, Action<string, int> progress, CancellationToken cancellation) =>
+        Unit(id).CopyFileAsync(copy => copy.ToGuestAsync(source, destination, createPath, force, progress, cancellation));
+
+    /// <inheritdoc/>
+    public Task CopyFromGuestAsync(Guid id, string source, string destination, bool createPath, bool force, Action<string, int> progress, CancellationToken cancellation) =>
+        Unit(id).CopyFileAsync(copy => copy.FromGuestAsync(source, destination, createPath, force, progress, cancellation));
 
     /// <summary>The last lines a machine wrote to a serial port.</summary>
     public IReadOnlyList<string> Console(Guid id, int port, int lines) => Unit(id).Console(port, lines);

@@ -1,4 +1,5 @@
 using Vireo.Commands.Framework;
+using Vireo.Commands.Support;
 using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Store;
 using Vireo.Machines;
@@ -42,7 +43,9 @@ internal sealed class MachineUnit : IAsyncDisposable
         _keeper = new ConfigurationKeeper(configuration, machine, services);
         _checkpoints = new CheckpointKeeper(_keeper, machine, services);
         _cleaner = new DiskCleaner(_keeper, machine, _checkpoints, services, (action, stop) => ExclusiveAsync("clean up", action, stop), NotifyChanged);
-        _watch = new GuestWatch(machine, services.Time, NotifyChanged);
+        _watch = new GuestWatch(
+            machine, services.Time, IsEnabled, NotifyChanged,
+            refused => services.Events.Write("ClockNotSet", $"The guest of '{Name}' did not let its clock be set after it stood still: {refused.Message}", configuration.Id));
         machine.EnableHeartbeat(HeartbeatEnabled(configuration));
         _follow = FollowAsync(machine.Subscribe(_end.Token));
         _watch.Update(_machine.Status);
@@ -127,6 +130,11 @@ internal sealed class MachineUnit : IAsyncDisposable
             progress("Connecting network adapters", 40);
             var adapters = await _services.Connector.ConnectAdaptersAsync(Configuration, cancellation);
             CrashPoint.Hit("host.start.connected");
+            if (Configuration.HasSavedState)
+            {
+                _watch.SetClock();
+            }
+
             progress(Configuration.HasSavedState ? "Reading the saved state" : "Starting", 60);
             await _machine.StartAsync(
                 new MachineStart
@@ -182,9 +190,9 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public async Task ShutDownAsync(bool force, Action<string, int> progress, CancellationToken cancellation)
     {
-        if (Configuration.DisabledIntegrationServices.Contains("Shutdown", StringComparer.OrdinalIgnoreCase))
+        if (!IsEnabled(IntegrationServices.Shutdown))
         {
-            throw Commands.Support.Errors.State($"The shutdown service of the virtual machine '{Name}' is switched off; use -TurnOff, or shut the guest down from inside.", Name);
+            throw Errors.State($"The shutdown service of the virtual machine '{Name}' is switched off; use -TurnOff, or shut the guest down from inside.", Name);
         }
 
         progress("Waiting for the guest to shut down", -1);
@@ -203,7 +211,11 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public Task PauseAsync(CancellationToken cancellation) => ExclusiveAsync("pause", () => _machine.PauseAsync(cancellation), cancellation);
 
-    public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", () => _machine.ResumeAsync(cancellation), cancellation);
+    public Task ResumeAsync(CancellationToken cancellation) => ExclusiveAsync("resume", async () =>
+    {
+        _watch.SetClock();
+        await _machine.ResumeAsync(cancellation);
+    }, cancellation);
 
     public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", async () =>
     {
@@ -252,11 +264,31 @@ internal sealed class MachineUnit : IAsyncDisposable
         return Configuration;
     }
 
+    /// <summary>Copies files between host and guest.</summary>
+    public Task CopyFileAsync(Func<GuestFileCopy, Task> copy)
+    {
+        if (!IsEnabled(IntegrationServices.GuestServiceInterface))
+        {
+            throw Errors.State($"The guest service interface of the virtual machine '{Name}' is switched off; use Enable-VMIntegrationService -Name 'Guest Service Interface'.", Name);
+        }
+
+        if (!Status().IsActive)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is {Status().State}; files are copied while it runs.", Name);
+        }
+
+        return TranslateAsync("copy a file", () => copy(new GuestFileCopy(_machine.GuestAgent, Name)));
+    }
+
     /// <summary>Takes a checkpoint.</summary>
     public async Task<CheckpointConfiguration> CheckpointAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
     {
         CheckpointConfiguration? taken = null;
-        await WithDisksAsync("take a checkpoint", async () => taken = await _checkpoints.TakeAsync(name, progress, cancellation), cancellation);
+        await WithDisksAsync("take a checkpoint", async () =>
+        {
+            _watch.SetClock();
+            taken = await _checkpoints.TakeAsync(name, progress, cancellation);
+        }, cancellation);
         return taken!;
     }
 
@@ -296,6 +328,13 @@ internal sealed class MachineUnit : IAsyncDisposable
         return Task.CompletedTask;
     }, cancellation);
 
+    /// <summary>Throws the memory of a checkpoint away.</summary>
+    public Task RemoveCheckpointStateAsync(Guid id, CancellationToken cancellation) => ExclusiveAsync("remove a saved state", () =>
+    {
+        _checkpoints.RemoveState(id);
+        return Task.CompletedTask;
+    }, cancellation);
+
     /// <summary>Ends the life of the machine in this host; it must be off. Its disks hold then what they hold now, without checkpoints.</summary>
     public async Task RemoveAsync(Action remove, CancellationToken cancellation)
     {
@@ -307,7 +346,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             RequireOff();
             if (CheckpointTree.Next(Configuration) is { } left)
             {
-                throw Commands.Support.Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be merged into '{left.Into}'; the events say why.", Name);
+                throw Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be merged into '{left.Into}'; the events say why.", Name);
             }
 
             await CloseDevicesAsync();
@@ -319,7 +358,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             if (_machine.Status.ProcessId is not null)
             {
-                throw Commands.Support.Errors.State($"The virtual machine '{Name}' is {Status().State}; turn it off to remove it.", Name);
+                throw Errors.State($"The virtual machine '{Name}' is {Status().State}; turn it off to remove it.", Name);
             }
         }
     }
@@ -348,8 +387,9 @@ internal sealed class MachineUnit : IAsyncDisposable
         _end.Dispose();
     }
 
-    private static bool HeartbeatEnabled(VirtualMachineConfiguration configuration) =>
-        !configuration.DisabledIntegrationServices.Contains("Heartbeat", StringComparer.OrdinalIgnoreCase);
+    private static bool HeartbeatEnabled(VirtualMachineConfiguration configuration) => IntegrationServices.Heartbeat.IsEnabled(configuration);
+
+    private bool IsEnabled(IntegrationService service) => service.IsEnabled(Configuration);
 
     private static TimeSpan Positive(TimeSpan span) => span < TimeSpan.Zero ? TimeSpan.Zero : span;
 
@@ -425,7 +465,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             if (_removed)
             {
-                throw Commands.Support.Errors.MachineGone(Configuration.Id);
+                throw Errors.MachineGone(Configuration.Id);
             }
 
             await TranslateAsync(operation, action);

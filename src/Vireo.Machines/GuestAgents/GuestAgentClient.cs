@@ -90,10 +90,19 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
     /// <inheritdoc/>
     public async Task<byte[]> ReadFileAsync(string path, int maximumBytes = 16 << 20, CancellationToken cancellationToken = default)
     {
+        using var content = new MemoryStream();
+        await ReadFileAsync(path, content, maximumBytes, null, cancellationToken).ConfigureAwait(false);
+        return content.ToArray();
+    }
+
+    /// <inheritdoc/>
+    public async Task ReadFileAsync(string path, Stream content, long maximumBytes, IProgress<long>? progress, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(content);
         var handle = await OpenFileAsync(path, "r", cancellationToken).ConfigureAwait(false);
         try
         {
-            using var content = new MemoryStream();
+            var total = 0L;
             while (true)
             {
                 var (chunk, endOfFile) = await AskAsync(
@@ -101,15 +110,17 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
                     new JsonObject { ["handle"] = handle, ["count"] = FileChunkBytes },
                     answer => GuestAnswers.FileRead(answer, FileChunkBytes),
                     cancellationToken).ConfigureAwait(false);
-                if (content.Length + chunk.Length > maximumBytes)
+                total += chunk.Length;
+                if (total > maximumBytes)
                 {
                     throw Failed($"The guest's file '{path}' has more than {maximumBytes} bytes.");
                 }
 
-                content.Write(chunk);
+                await content.WriteAsync(chunk, cancellationToken).ConfigureAwait(false);
+                progress?.Report(total);
                 if (endOfFile)
                 {
-                    return content.ToArray();
+                    return;
                 }
 
                 if (chunk.Length == 0)
@@ -120,35 +131,89 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
         }
         finally
         {
-            await CloseFileAsync(handle, cancellationToken).ConfigureAwait(false);
+            await CloseFileAsync(handle, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
     /// <inheritdoc/>
     public async Task WriteFileAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default)
     {
+        using var stream = new MemoryStream(content.ToArray());
+        await WriteFileAsync(path, stream, null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task WriteFileAsync(string path, Stream content, IProgress<long>? progress, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(content);
         var handle = await OpenFileAsync(path, "w", cancellationToken).ConfigureAwait(false);
         try
         {
-            while (!content.IsEmpty)
+            var buffer = new byte[FileChunkBytes];
+            var total = 0L;
+            for (int length; (length = await content.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
             {
-                var chunk = content[..Math.Min(content.Length, FileChunkBytes)];
-                var written = await AskAsync(
-                    "guest-file-write",
-                    new JsonObject { ["handle"] = handle, ["buf-b64"] = Convert.ToBase64String(chunk.Span) },
-                    answer => GuestAnswers.Number(answer, "count"),
-                    cancellationToken).ConfigureAwait(false);
-                if (written <= 0 || written > chunk.Length)
+                for (var chunk = buffer.AsMemory(0, length); !chunk.IsEmpty;)
                 {
-                    throw Failed($"The guest's agent wrote {written} of {chunk.Length} bytes to '{path}'.");
+                    var written = await AskAsync(
+                        "guest-file-write",
+                        new JsonObject { ["handle"] = handle, ["buf-b64"] = Convert.ToBase64String(chunk.Span) },
+                        answer => GuestAnswers.Number(answer, "count"),
+                        cancellationToken).ConfigureAwait(false);
+                    if (written <= 0 || written > chunk.Length)
+                    {
+                        throw Failed($"The guest's agent wrote {written} of {chunk.Length} bytes to '{path}'.");
+                    }
+
+                    chunk = chunk[(int)written..];
                 }
 
-                content = content[(int)written..];
+                total += length;
+                progress?.Report(total);
             }
         }
         finally
         {
-            await CloseFileAsync(handle, cancellationToken).ConfigureAwait(false);
+            await CloseFileAsync(handle, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> HasFileAsync(string path, CancellationToken cancellationToken = default)
+    {
+        // An agent that is asked to open what is not there answers with an error; one that is not there itself is another matter.
+        if (!await PingAsync(s_patience, cancellationToken).ConfigureAwait(false))
+        {
+            throw Failed("The guest's agent does not answer.");
+        }
+
+        try
+        {
+            await CloseFileAsync(await OpenFileAsync(path, "r", cancellationToken).ConfigureAwait(false), CancellationToken.None).ConfigureAwait(false);
+            return true;
+        }
+        catch (MachineException exception) when (exception.Kind == MachineErrorKind.GuestAgent)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task SetTimeAsync(DateTimeOffset now, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await AskAsync("guest-set-time", new JsonObject { ["time"] = (now - DateTimeOffset.UnixEpoch).Ticks * 100 }, s_patience, 0, cancellationToken).ConfigureAwait(false);
+        }
+        catch (MachineException refused) when (refused.Kind == MachineErrorKind.GuestAgent)
+        {
+            // The agent wants hwclock(8), which small systems lack; setting the clock needs no more than date(1).
+            var seconds = now.ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
+            var result = await ExecuteAsync(new GuestCommand("/bin/date", "-s", $"@{seconds}"), cancellationToken).ConfigureAwait(false);
+            if (result.ExitCode != 0)
+            {
+                throw Failed($"{refused.Message} Neither did date: {System.Text.Encoding.UTF8.GetString(result.Error).Trim()}", refused);
+            }
         }
     }
 

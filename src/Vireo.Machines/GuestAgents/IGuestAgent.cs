@@ -27,6 +27,18 @@ public interface IGuestAgent
     /// <summary>Writes a file of the guest, replacing it.</summary>
     Task WriteFileAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken = default);
 
+    /// <summary>Writes what <paramref name="content"/> holds to a file of the guest, replacing it; tells how many bytes are there.</summary>
+    Task WriteFileAsync(string path, Stream content, IProgress<long>? progress, CancellationToken cancellationToken = default);
+
+    /// <summary>Reads a file of the guest into <paramref name="content"/>; tells how many bytes came.</summary>
+    Task ReadFileAsync(string path, Stream content, long maximumBytes, IProgress<long>? progress, CancellationToken cancellationToken = default);
+
+    /// <summary>Whether the guest has a file that can be read.</summary>
+    Task<bool> HasFileAsync(string path, CancellationToken cancellationToken = default);
+
+    /// <summary>Sets the guest's clock.</summary>
+    Task SetTimeAsync(DateTimeOffset now, CancellationToken cancellationToken = default);
+
     /// <summary>Asks the guest's system to shut down. Returns when the request is sent: agents do not answer it.</summary>
     Task RequestShutdownAsync(GuestShutdownMode mode = GuestShutdownMode.PowerDown, CancellationToken cancellationToken = default);
 

@@ -123,3 +123,13 @@ public enum VirtualMachineSubType
     Generation1 = 1,
     Generation2 = 2,
 }
+
+/// <summary>Where a file that is copied lies.</summary>
+public enum CopyFileSourceType
+{
+    /// <summary>On the host.</summary>
+    Host,
+
+    /// <summary>In the guest.</summary>
+    Guest,
+}

@@ -64,4 +64,13 @@ public class VMDriveController : VMComponentObject
 
     /// <summary>Bus.</summary>
     public ControllerType ControllerType { get; set; }
+
+    /// <summary>Drives on it, by location.</summary>
+    public Drive[] Drives { get; set; } = [];
 }
+
+/// <summary>A virtual SCSI controller.</summary>
+public sealed class VMScsiController : VMDriveController;
+
+/// <summary>An emulated IDE controller.</summary>
+public sealed class VMIdeController : VMDriveController;

@@ -91,6 +91,15 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         DeleteRemoved();
     }
 
+    /// <summary>Throws the memory of a checkpoint away.</summary>
+    public void RemoveState(Guid id)
+    {
+        Require(id);
+        keeper.Store(Current with { Checkpoints = Current.Checkpoints with { All = [.. Current.Checkpoints.All.Select(one => one.Id == id ? one with { HasState = false } : one)] } });
+        CrashPoint.Hit("host.checkpoint.forgotten");
+        AtomicFile.Delete(CheckpointFiles.State(Current, id));
+    }
+
     /// <summary>A checkpoint that must be there.</summary>
     public CheckpointConfiguration Require(Guid id) => CheckpointTree.Find(Current, id)
         ?? throw new CommandException("ObjectNotFound", ErrorCategory.ObjectNotFound, $"The virtual machine '{Current.Name}' has no checkpoint {id}; it may have been removed meanwhile.", Current.Name);
@@ -279,9 +288,8 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
             return false;
         }
 
-        const string Service = "VSS";
         string? reason = null;
-        if (Current.DisabledIntegrationServices.Contains(Service, StringComparer.OrdinalIgnoreCase))
+        if (!IntegrationServices.Vss.IsEnabled(Current))
         {
             reason = "its freeze service is switched off";
         }
