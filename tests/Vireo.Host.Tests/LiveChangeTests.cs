@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Vireo.Control.Storage;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests;
@@ -53,6 +54,28 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
 
         Assert.Equal("first", await ReadDiscAsync());
         Assert.Equal(2, await CountNodesAsync());
+    }
+
+    [Fact]
+    [Requirement("CP-2")]
+    [Requirement("VM-10")]
+    public async Task A_disk_that_the_plane_moved_under_the_guest_is_the_machines_after_the_next_start()
+    {
+        var plane = new StorageControlClient(guest["run/storage.sock"]);
+        var disk = Assert.Single(await plane.ListDisksAsync(), disk => disk.Attachment.Path == guest["guest.vhdx"]).Attachment;
+        await plane.SnapshotAsync(disk.Id, new TakeSnapshot(guest["moved.avhdx"]));
+        await guest.Shell.CheckAsync("echo moved > /root/moved; sync");
+        Assert.Equal([guest["moved.avhdx"]], await PathsAsync());
+        Assert.Equal("moved", (await guest.Shell.CheckAsync("cat /root/moved")).Trim());
+
+        // And back.
+        await plane.StartMergeAsync(disk.Id, new StartMerge(guest["moved.avhdx"]));
+        await Wait.UntilAsync("the merge to end", async () => (await plane.GetCopyAsync(disk.Id, CopyKind.Merge)).Phase == CopyPhase.Completed, TimeSpan.FromSeconds(120));
+        Assert.Equal([guest["guest.vhdx"]], await PathsAsync());
+        Assert.Equal("moved", (await guest.Shell.CheckAsync("cat /root/moved")).Trim());
+
+        async Task<IEnumerable<string?>> PathsAsync() =>
+            (await guest.InHostAsync("Get-VMHardDiskDrive", new { VMName = Guest })).Select(drive => (string?)drive["Path"]).Where(path => path?.Contains("vhdx", StringComparison.Ordinal) == true);
     }
 
     [FactNeeds(Need.HostDevices)]

@@ -64,6 +64,8 @@ internal sealed class ConfigurationKeeper
     /// <summary>After the process of the host began: makes the planes serve what the running machine has, and finishes what was cut short.</summary>
     public async Task FinishAsync(RunningMachine running, CancellationToken cancellation)
     {
+        await AdoptMovedAsync(running, cancellation);
+        running = _machine.Running ?? running;
         await _services.Connector.ReopenDrivesAsync(running, cancellation);
         var adapters = _current.NetworkAdapters.Where(adapter => running.Configuration.NetworkAdapters.Any(present => present.Id == adapter.Id)).ToList();
         foreach (var adapter in adapters)
@@ -78,6 +80,28 @@ internal sealed class ConfigurationKeeper
             // A start that was cut short may not have come to the cables.
             await _machine.SetAdapterAsync(adapter, cancellation);
         }
+    }
+
+    // The guest writes to the image that the plane serves: that one is the machine's, whatever was written down here.
+    private async Task AdoptMovedAsync(RunningMachine running, CancellationToken cancellation)
+    {
+        var moved = await _services.Connector.FindMovedAsync(running, cancellation);
+        if (moved.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var drive in running.Configuration.Drives.Where(drive => moved.ContainsKey(drive.Id)))
+        {
+            var path = moved[drive.Id];
+
+            // A change that is still to be made to the drive stays.
+            Store(_current with { Drives = [.. _current.Drives.Select(other => other.Id == drive.Id && other.Path == drive.Path ? other with { Path = path } : other)] });
+            _services.Events.Write("DiskMoved", $"The disk '{drive.Path}' of '{_current.Name}' is '{path}' now: the storage plane serves that to the running guest.", _current.Id);
+        }
+
+        // Killed before this, the next start finds the same again.
+        _machine.MoveDrives(moved);
     }
 
     /// <summary>A guest that was asked for a disk and gave it away only after nobody waited any more has none: neither does its configuration.</summary>

@@ -46,6 +46,27 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     }
 
     /// <summary>
+    /// Hard disks of a running machine that the storage plane serves from another image than the machine knows: somebody took a snapshot, merged or
+    /// moved them by the plane's own interface. By drive, the image that counts now.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<Guid, string>> FindMovedAsync(RunningMachine running, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(running);
+        var served = (await storage.ListDisksAsync(cancellation)).ToDictionary(disk => disk.Attachment.Id, disk => disk.Attachment);
+        var moved = new Dictionary<Guid, string>();
+        foreach (var drive in running.Configuration.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }))
+        {
+            if (served.TryGetValue(drive.Id, out var attachment) && attachment.Path != drive.Path
+                && running.Plan.Drives.Any(connection => connection.DriveId == drive.Id && connection.SocketPath == attachment.SocketPath))
+            {
+                moved.Add(drive.Id, attachment.Path);
+            }
+        }
+
+        return moved;
+    }
+
+    /// <summary>
     /// Makes the storage plane serve what a running machine has, the way it was served when the machine got it, and nothing for its drives
     /// that are empty.
     /// </summary>

@@ -187,6 +187,58 @@ public sealed class IncrementalBackupTests
         disk.Verify();
     }
 
+    [Theory]
+    [InlineData("changes.generation.made", false)]
+    [InlineData("changes.checkpoint.recorded", true)]
+    [InlineData("changes.generation.dropped", true)]
+    public async Task KilledInAChangeOfCheckpoints_ForgetsNoWrite_AndLeavesNothingOver(string crashPoint, bool isThere)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk);
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            await disk.CreateAsync(plane);
+            await plane.Client.InsertLayerAsync(s_disk, new LayerSpecification("backup", "changes", Settings: new Dictionary<string, string> { ["folder"] = folder["changes"] }));
+            await plane.Client.AddCheckpointAsync(s_disk, "backup", "one");
+            disk.WriteBeside(3);
+            if (crashPoint == "changes.generation.dropped")
+            {
+                await plane.Client.AddCheckpointAsync(s_disk, "backup", "two");
+            }
+
+            plane.Kill();
+        }
+
+        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
+        {
+            disk.WriteBeside(5);
+            await Assert.ThrowsAnyAsync<ControlException>(() => crashPoint == "changes.generation.dropped"
+                ? plane.Client.RemoveCheckpointAsync(s_disk, "backup", "one")
+                : plane.Client.AddCheckpointAsync(s_disk, "backup", "two"));
+            plane.WaitForExit();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Empty((await next.Client.GetHealthAsync()).Failures);
+        var report = (await next.Client.GetLayerAsync(s_disk, "backup")).Report;
+        Assert.Equal(isThere, report.ContainsKey("changedBytes:two"));
+        Assert.Equal(crashPoint != "changes.generation.dropped", report.ContainsKey("changedBytes:one"));
+        if (!isThere)
+        {
+            await next.Client.AddCheckpointAsync(s_disk, "backup", "two");
+        }
+
+        disk.WriteBeside(7);
+        var since = crashPoint == "changes.generation.dropped" ? "two" : "one";
+        Assert.True(Slots(since).IsSupersetOf(since == "one" ? new long[] { 3, 5, 7 } : [5, 7]), string.Join(" ", Slots(since)));
+        Assert.Contains(7, Slots("two"));
+        Assert.DoesNotContain(3, Slots("two"));
+        Assert.Equal(crashPoint == "changes.generation.dropped" ? 1 : 2, Directory.GetFiles(folder["changes"], "*.bits").Length);
+        Assert.All([3, 5, 7], disk.VerifyBeside);
+
+        HashSet<long> Slots(string checkpoint) => [.. Changed(disk.Uri, checkpoint).SelectMany(extent => new[] { extent.Offset >> 20, (extent.Offset + extent.Length - 1) >> 20 })];
+    }
+
     private static List<(long Offset, long Length)> Changed(string uri, string checkpoint)
     {
         using var map = JsonDocument.Parse(Peer.Run("nbdinfo", "--json", $"--map=qemu:dirty-bitmap:{checkpoint}", uri));
