@@ -15,6 +15,11 @@ public sealed class StopVMTrace : Command
     {
         var done = await context.Service<ISwitches>().StopTraceAsync(context.Cancellation)
             ?? throw Errors.State("No trace is under way; begin one with Start-VMTrace.", null);
+        if (done.Fault is not null)
+        {
+            context.WriteWarning(done.Fault);
+        }
+
         if (done.Lost > 0)
         {
             context.WriteWarning($"{done.Lost} of {done.Frames + done.Lost} frames came faster than they could be written, and are missing in the trace.");

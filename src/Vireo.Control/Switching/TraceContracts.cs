@@ -92,4 +92,5 @@ public sealed record ProbeReport(FrameReport? Request, FrameReport? Answer, doub
 /// <param name="Request">What was asked.</param>
 /// <param name="Frames">Frames followed.</param>
 /// <param name="Lost">Frames that were not written because they came faster than they could be.</param>
-public sealed record TraceStatus(Guid Id, TraceRequest Request, long Frames, long Lost);
+/// <param name="Fault">Why nothing is written any more, in a sentence; null while all is well.</param>
+public sealed record TraceStatus(Guid Id, TraceRequest Request, long Frames, long Lost, string? Fault = null);

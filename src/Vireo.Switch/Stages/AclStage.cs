@@ -44,15 +44,15 @@ internal sealed class AclStage : IStage, IExplainingStage
         foreach (var index in batch.Live)
         {
             ref var frame = ref batch[index];
-            if (Transport.HidesHeader(frame.Headers)
-                || (Transport.TryReadAddresses(batch, index, out var source, out var destination) && Transport.IsDisguised(frame.Headers.Network, source, destination)))
+            var isNetwork = Transport.TryReadAddresses(batch, index, out var source, out var destination);
+            if (Transport.HidesHeader(frame.Headers) || (isNetwork && Transport.IsDisguised(frame.Headers.Network, source, destination)))
             {
                 // Its receiver may read addresses in it that we do not.
                 batch.Drop(index, DropReason.Malformed);
                 continue;
             }
 
-            ref var found = ref Find(batch, index, direction);
+            ref var found = ref Find(batch, index, direction, isNetwork, source, destination);
             if (found.Rule is { } rule)
             {
                 Count(rule, frame.Length);
@@ -70,10 +70,13 @@ internal sealed class AclStage : IStage, IExplainingStage
         }
     }
 
-    public string? Explain(FrameBatch batch, int index, StageDirection direction) =>
-        batch[index].Verdict == s_denied && Find(batch, index, direction).Rule?.Asked is { } rule
+    public string? Explain(FrameBatch batch, int index, StageDirection direction)
+    {
+        var isNetwork = Transport.TryReadAddresses(batch, index, out var source, out var destination);
+        return batch[index].Verdict == s_denied && Find(batch, index, direction, isNetwork, source, destination).Rule?.Asked is { } rule
             ? $"{rule.Action} {rule.Direction} local {rule.Local ?? "ANY"} remote {rule.Remote ?? "ANY"}"
             : null;
+    }
 
     private static void Count(AclRule rule, int bytes)
     {
@@ -81,12 +84,11 @@ internal sealed class AclStage : IStage, IExplainingStage
         rule.Counter.Bytes += bytes;
     }
 
-    private ref Remembered Find(FrameBatch batch, int index, StageDirection direction)
+    private ref Remembered Find(FrameBatch batch, int index, StageDirection direction, bool isNetwork, UInt128 source, UInt128 destination)
     {
         var head = batch.Head(index);
         var destinationMac = MacAddress.Read(head).Value;
         var sourceMac = MacAddress.Read(head[6..]).Value;
-        var isNetwork = Transport.TryReadAddresses(batch, index, out var source, out var destination);
 
         // Who is behind the port sends what comes in here, and gets what goes out.
         var key = direction == StageDirection.Ingress

@@ -67,8 +67,8 @@ internal sealed class CaptureFiles(CaptureRequest request, Func<Guid, string> na
     private void Next()
     {
         Dispose();
-        _capture = new PcapngWriter(new FileStream(NameOf(_number, ".pcapng"), FileMode.Create, FileAccess.Write, FileShare.Read));
-        _text = request.Text ? new StreamWriter(NameOf(_number, ".txt"), append: false, new UTF8Encoding(false)) : null;
+        _capture = new PcapngWriter(Create(NameOf(_number, ".pcapng")));
+        _text = request.Text ? new StreamWriter(Create(NameOf(_number, ".txt")), new UTF8Encoding(false)) : null;
         if (_number >= _files)
         {
             File.Delete(NameOf(_number - _files, ".pcapng"));
@@ -76,6 +76,19 @@ internal sealed class CaptureFiles(CaptureRequest request, Func<Guid, string> na
         }
 
         _number++;
+    }
+
+    /// <summary>A file that is new, so that nobody's link is followed, and for its owner only, because it holds what guests said.</summary>
+    private static FileStream Create(string path)
+    {
+        File.Delete(path);
+        return new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            Share = FileShare.Read,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
     }
 
     private string NameOf(int number, string extension)

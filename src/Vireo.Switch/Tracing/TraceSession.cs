@@ -17,6 +17,7 @@ internal sealed class TraceSession
     private readonly HashSet<Guid>? _ports;
     private long _frames;
     private long _lost;
+    private volatile string? _fault;
 
     /// <summary>A session for a valid request.</summary>
     public TraceSession(Guid id, TraceRequest request, TraceFilter filter, int frameBytes = 0)
@@ -44,7 +45,14 @@ internal sealed class TraceSession
     public ChannelReader<FrameTrace> Traces => _queue.Reader;
 
     /// <summary>So far.</summary>
-    public TraceStatus Status => new(Id, Request, Volatile.Read(ref _frames), Volatile.Read(ref _lost));
+    public TraceStatus Status => new(Id, Request, Volatile.Read(ref _frames), Volatile.Read(ref _lost), _fault);
+
+    /// <summary>Writing has failed for good: nothing more is taken.</summary>
+    public void Fail(string fault)
+    {
+        _fault = fault;
+        Complete();
+    }
 
     /// <summary>A frame has come to its end.</summary>
     public void Offer(FrameTrace trace)

@@ -110,7 +110,7 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
             var files = request.Capture is null ? null : Open(request.Capture);
             lock (_live)
             {
-                _live.Add(id, new Live(session, files, files is null ? Task.CompletedTask : Task.Run(() => files.RunAsync(session))));
+                _live.Add(id, new Live(session, files, files is null ? Task.CompletedTask : Task.Run(() => WriteAsync(session, files))));
             }
 
             await PublishAsync();
@@ -145,6 +145,18 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
         {
             files.Dispose();
             throw Refusals.Failed($"The capture '{request.Path}' could not be made. {exception.Message}", request.Path, exception);
+        }
+    }
+
+    private static async Task WriteAsync(TraceSession session, CaptureFiles files)
+    {
+        try
+        {
+            await files.RunAsync(session);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            session.Fail($"The capture '{session.Request.Capture!.Path}' could not be written any more. {exception.Message}");
         }
     }
 

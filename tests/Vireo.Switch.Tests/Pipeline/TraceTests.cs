@@ -143,6 +143,7 @@ public sealed class TraceTests
         string[] fields = ["frame.interface_name", "frame.packet_flags_direction", "frame.comment", "vlan.id"];
         var seen = Peer.Run("tshark", ["-r", request.Path, "-T", "fields", .. fields.SelectMany(field => new[] { "-e", field })]);
         var lines = seen.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(request.Path));
         Assert.Equal("guest\t0x00000001\tguest in: delivered to uplink\t", lines[0].PadRight(0));
         Assert.Equal("uplink\t0x00000002\tuplink out: delivered, from guest\t7", lines[1]);
         Assert.Contains("dropped: MacSpoofed at SpoofGuard of guest", lines[2], StringComparison.Ordinal);

@@ -253,6 +253,18 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         Assert.Contains(lines, line => line.StartsWith("cable0\tcable0 in: dropped: AclDenied at Acl of vmgmt0", StringComparison.Ordinal));
         Assert.Contains("vmgmt0\tvmgmt0 out: delivered, from cable0", lines);
         Assert.Contains("AclDenied", File.ReadAllText(folder["ping.txt"]), StringComparison.Ordinal);
+
+        // One that cannot go on says so and ends as any other.
+        Directory.CreateDirectory(folder["gone"]);
+        await _plane.Client.PutTraceAsync(id, new TraceRequest("icmp", Capture: new CaptureRequest(folder["gone/ping.pcapng"], FileBytes: 4096)));
+        Directory.Delete(folder["gone"], recursive: true);
+        await Wait.UntilAsync("the trace to fail", async () =>
+        {
+            Assert.True(_remote.Pings("10.77.0.2", 5));
+            return (await _plane.Client.ListTracesAsync()).Single().Fault?.Contains("gone", StringComparison.Ordinal) == true;
+        });
+        await _plane.Client.RemoveTraceAsync(id);
+        Assert.Empty(await _plane.Client.ListTracesAsync());
     }
 
     [Theory]
