@@ -1,5 +1,6 @@
 using Vireo.Platform;
 using Vireo.Platform.Memory;
+using Vireo.Testing;
 using Vireo.Testing.Vhost;
 using Vireo.Vhost.Tests.Support;
 
@@ -34,6 +35,30 @@ public sealed class MemoryTests
         queue.Add(new MockBuffer(place, 3, false));
         queue.Kick();
         Assert.True(queue.WaitError());
+    }
+
+    [Fact]
+    [Requirement("IO-3")]
+    public async Task ARegionThatIsToldForEachPairOfQueuesIsOneAndEndsWithTheFirstThatTakesItBack()
+    {
+        await using var fixture = await EchoFixture.CreateAsync();
+        using var frontEnd = fixture.Connect();
+        const ulong place = 1UL << 32;
+        var region = fixture.Memory.Add(place, 1 << 16);
+        Assert.True(frontEnd.ChangeRegion(region, add: true));
+        Assert.True(frontEnd.ChangeRegion(region, add: true));
+        Assert.True(frontEnd.ChangeRegion(region, add: false));
+
+        // Another may take its place before the second pair has taken it back.
+        var next = region with { UserAddress = region.UserAddress + (1UL << 40) };
+        Assert.True(frontEnd.ChangeRegion(next, add: true));
+        Assert.True(frontEnd.ChangeRegion(region, add: false));
+        Assert.True(frontEnd.ChangeRegion(next, add: true));
+        Assert.False(frontEnd.ChangeRegion(region, add: false));
+        Assert.True(frontEnd.ChangeRegion(next, add: false));
+        Assert.True(frontEnd.ChangeRegion(next, add: false));
+        Assert.False(frontEnd.ChangeRegion(next, add: false));
+        fixture.Memory.Remove(region);
     }
 
     [Fact]

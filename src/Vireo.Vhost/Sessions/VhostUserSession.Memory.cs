@@ -11,6 +11,12 @@ internal sealed partial class VhostUserSession
     /// <summary>VHOST_MEMORY_BASELINE_NREGIONS: as many as a SET_MEM_TABLE message can hold.</summary>
     private const int TableRegionsMax = 8;
 
+    /// <summary>
+    /// How often each region was told, without its file offset. QEMU has a device for each pair of a network adapter's queues behind one
+    /// connection and, before version 8, tells and takes back every region once for each of them.
+    /// </summary>
+    private readonly Dictionary<MemoryRegionDescription, int> _told = [];
+
     private GuestMemory _memory = GuestMemory.Empty;
     private InflightMemory? _inflight;
     private DirtyLog? _log;
@@ -49,6 +55,7 @@ internal sealed partial class VhostUserSession
         }
 
         // The old mappings end with the requests that use them.
+        _told.Clear();
         var old = _memory.Regions;
         ExchangeMemory(memory, header.Request, acknowledge, old);
         acknowledge = false;
@@ -67,6 +74,18 @@ internal sealed partial class VhostUserSession
             return "it must come with one descriptor";
         }
 
+        var told = description with { FileOffset = 0 };
+        if (_told.Count >= GuestMemory.RegionsMax * 2 && !_told.ContainsKey(told))
+        {
+            return "more memory regions were told than taken back";
+        }
+
+        if (_told.TryGetValue(told, out var times) && _memory.Regions.Any(known => known.Description == description))
+        {
+            _told[told] = times + 1;
+            return null;
+        }
+
         var region = GuestMemoryRegion.TryMap(description, _descriptors[0], _options.RequireSealedMemory, out reason);
         if (region is null)
         {
@@ -78,6 +97,8 @@ internal sealed partial class VhostUserSession
             region.Dispose();
             return reason;
         }
+
+        _told[told] = times + 1;
 
         // Nothing that is in use goes away, so running requests need not be waited for.
         _memory = memory;
@@ -98,9 +119,21 @@ internal sealed partial class VhostUserSession
 
         // "identified by its guest address, user address and size. The mmap offset is ignored."
         var gone = _memory.Regions.Where(region => region.Description with { FileOffset = description.FileOffset } == description).ToArray();
+        var told = description with { FileOffset = 0 };
+        var times = _told.GetValueOrDefault(told);
+        if (times > 1)
+        {
+            _told[told] = times - 1;
+        }
+        else
+        {
+            _told.Remove(told);
+        }
+
         if (gone.Length != 1)
         {
-            return $"there is no such memory region at 0x{description.GuestAddress:x}";
+            // The first one that takes a region back ends it, because another may be in its place at once; the others agree.
+            return times > 0 ? null : $"there is no such memory region at 0x{description.GuestAddress:x}";
         }
 
         if (!GuestMemory.TryCreate(_memory.Regions.Except(gone), out var memory, out reason))

@@ -15,6 +15,7 @@ public sealed class GuestTrafficTests
     [Requirement("SW-4")]
     [Requirement("SW-6")]
     [Requirement("VM-10")]
+    [Requirement("IO-3")]
     public async Task Guests_ping_each_other_unless_their_vlans_differ_and_again_after_the_plane_was_killed()
     {
         using var folder = new TempFolder();
@@ -23,7 +24,7 @@ public sealed class GuestTrafficTests
         var lan = new SwitchSpecification(Guid.NewGuid(), "Private", SwitchKind.Private);
         await plane.Client.PutSwitchAsync(lan);
         var portA = Port(plane, lan, "02155D00000A");
-        var portB = Port(plane, lan, "02155D00000B");
+        var portB = Port(plane, lan, "02155D00000B") with { QueuePairs = 2 };
         await plane.Client.PutPortAsync(portA);
         await plane.Client.PutPortAsync(portB);
         GuestDisk.Build(folder["disk.raw"], generation: 1);
@@ -33,13 +34,16 @@ public sealed class GuestTrafficTests
         await a.Shell.CheckAsync("ip address add 10.88.0.1/24 dev eth0");
         await b.Shell.CheckAsync("ip address add 10.88.0.2/24 dev eth0");
         await PingsAsync(a, expected: true);
+
+        // One of them has two processors and a pair of queues for each.
+        Assert.Equal("2", (await b.Shell.CheckAsync("ls /sys/class/net/eth0/queues | grep -c rx")).Trim());
         Assert.All(await plane.Client.ListPortsAsync(), port => Assert.True(port.Connected));
 
         // Checksums and segmentation as the guests' kernels negotiated them.
         await b.Shell.CheckAsync("mkdir -p /tmp/web; seq 300000 >/tmp/web/numbers; busybox httpd -p 8000 -h /tmp/web");
         await a.Shell.CheckAsync("busybox wget -q -O /tmp/numbers http://10.88.0.2:8000/numbers; seq 300000 | cmp - /tmp/numbers");
         await b.Shell.CheckAsync("iperf3 --server --daemon --one-off");
-        Assert.Contains("receiver", await a.Shell.CheckAsync("iperf3 --client 10.88.0.2 --bytes 4M", TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
+        Assert.Contains("receiver", await a.Shell.CheckAsync("iperf3 --client 10.88.0.2 --parallel 4 --bytes 4M", TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
 
         await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
         await PingsAsync(a, expected: false);
@@ -113,12 +117,13 @@ public sealed class GuestTrafficTests
     private static PlainGuestOptions Options(string disk, PortSpecification port) => new(Generation: 1)
     {
         MemoryMegabytes = 192,
+        Processors = port.QueuePairs,
         Arguments =
         [
             "-drive", $"file={disk},format=raw,if=virtio,snapshot=on",
             "-chardev", $"socket,id=net0,path={port.SocketPath},reconnect=1",
-            "-netdev", "vhost-user,id=net0,chardev=net0",
-            "-device", $"virtio-net-pci,netdev=net0,vectors=0,mac={string.Join(':', port.MacAddress.Chunk(2).Select(pair => new string(pair)))}",
+            "-netdev", $"vhost-user,id=net0,chardev=net0,queues={port.QueuePairs}",
+            "-device", $"virtio-net-pci,netdev=net0,vectors=0,mq={(port.QueuePairs > 1 ? "on" : "off")},mac={string.Join(':', port.MacAddress.Chunk(2).Select(pair => new string(pair)))}",
         ],
     };
 
