@@ -45,6 +45,7 @@ public sealed class ControllerTests(HostFixture host) : IClassFixture<HostFixtur
         await host.Client.ObjectsAsync("Save-VM", new { Name = "stateless" });
         var checkpoint = Assert.Single(await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "stateless", Passthru = true }));
         Assert.Equal("Saved", (string?)checkpoint["State"]);
+        Assert.Equal("InvalidState", (string?)(await host.Client.ErrorAsync("Set-VM", new { Name = "stateless", SnapshotFileLocation = host["elsewhere"] }))["errorId"]);
         await host.Client.ObjectsAsync("Remove-VMSavedState", new { VMSnapshot = checkpoint });
         Assert.Equal("Off", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMSnapshot", new { VMName = "stateless" }))["State"]);
 

@@ -102,6 +102,11 @@ public sealed class SetVM : NamedMachineCommand
             throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its processors or its startup memory.", c.Name);
         }
 
+        if (SnapshotFileLocation is not null && SnapshotFileLocation != c.SnapshotFileLocation && c.Checkpoints.All.Count > 0)
+        {
+            throw Errors.State($"The virtual machine '{c.Name}' has checkpoints in '{c.SnapshotFileLocation}'; remove them to keep new ones elsewhere.", c.Name);
+        }
+
         var changed = c with
         {
             Name = NewVMName ?? c.Name,
