@@ -24,6 +24,7 @@ public sealed class SystemImageFile : IImageFile
     private bool _canShare = true;
     private bool _canTryRead = true;
     private bool _canTryWrite = true;
+    private DataRun? _lastData;
 
     private SystemImageFile(NativeFile file, bool isReadOnly, long lengthBytes)
     {
@@ -269,6 +270,7 @@ public sealed class SystemImageFile : IImageFile
     public BlockStatus SetLength(long lengthBytes)
     {
         var status = Translate(_file.SetLength(lengthBytes));
+        Volatile.Write(ref _lastData, null);
         if (status == BlockStatus.Ok)
         {
             Volatile.Write(ref _lengthBytes, lengthBytes);
@@ -305,6 +307,7 @@ public sealed class SystemImageFile : IImageFile
     public BlockStatus Discard(long offsetBytes, long lengthBytes)
     {
         var result = _file.Punch(offsetBytes, lengthBytes);
+        Volatile.Write(ref _lastData, null);
         return IsMissing(result) ? Zero(offsetBytes, lengthBytes) : Translate(result);
     }
 
@@ -312,12 +315,31 @@ public sealed class SystemImageFile : IImageFile
     public BlockStatus Zero(long offsetBytes, long lengthBytes)
     {
         var result = _file.Zero(offsetBytes, lengthBytes);
+        Volatile.Write(ref _lastData, null);
         return IsMissing(result) ? WriteZeros(offsetBytes, lengthBytes) : Translate(result);
     }
 
     /// <inheritdoc/>
-    public long MeasureRun(long offsetBytes, long lengthBytes, out bool isHole) =>
-        Math.Min(lengthBytes, _file.FindRunEnd(offsetBytes, out isHole) - offsetBytes);
+    /// <remarks>
+    /// File systems in memory look at each page of a run to find its end. Of the data found last the end is remembered, so that whoever goes through a
+    /// file piece by piece does not pay for all of the rest with each; that they have become a hole meanwhile does no harm.
+    /// </remarks>
+    public long MeasureRun(long offsetBytes, long lengthBytes, out bool isHole)
+    {
+        if (Volatile.Read(ref _lastData) is { } data && offsetBytes >= data.Start && offsetBytes < data.End)
+        {
+            isHole = false;
+            return Math.Min(lengthBytes, data.End - offsetBytes);
+        }
+
+        var end = _file.FindRunEnd(offsetBytes, out isHole);
+        if (!isHole)
+        {
+            Volatile.Write(ref _lastData, new DataRun(offsetBytes, end));
+        }
+
+        return Math.Min(lengthBytes, end - offsetBytes);
+    }
 
     /// <summary>
     /// Copies a range of another file without taking it through this program, where the storage can: by sharing it, else by having the system
@@ -513,4 +535,6 @@ public sealed class SystemImageFile : IImageFile
             length = seen;
         }
     }
+
+    private sealed record DataRun(long Start, long End);
 }

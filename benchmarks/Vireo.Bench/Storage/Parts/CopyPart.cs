@@ -23,6 +23,7 @@ internal sealed class CopyPart : IStoragePart
         await bench.ImagesAsync(folder);
         using var plane = await StoragePlane.StartAsync(Path.Combine(folder, "host"));
         var (raw, vhdx, copy) = (Path.Combine(folder, "image.raw"), Path.Combine(folder, "ours.vhdx"), Path.Combine(folder, "copy"));
+        var mirror = copy + ".vhdx";
         foreach (var (what, source, target) in new[]
         {
             ("raw to VHDX", raw, new CreateImage(copy, ImageFormat.Vhdx, ImageType.Dynamic, 0)), ("VHDX to raw", vhdx, new CreateImage(copy, ImageFormat.Raw, ImageType.Fixed, 0)),
@@ -54,7 +55,7 @@ internal sealed class CopyPart : IStoragePart
             {
                 var rate = await RateAsync(null, async () =>
                 {
-                    await plane.Client.StartMirrorAsync(disk.Id, new StartMirror(copy));
+                    await plane.Client.StartMirrorAsync(disk.Id, new StartMirror(mirror));
                     while ((await plane.Client.GetCopyAsync(disk.Id, CopyKind.Mirror)).Phase == CopyPhase.Copying)
                     {
                         await Task.Delay(1);
