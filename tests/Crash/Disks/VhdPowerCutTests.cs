@@ -13,18 +13,41 @@ namespace Vireo.Crash.Tests.Disks;
 public sealed class VhdPowerCutTests(ITestOutputHelper output)
 {
     private const int Megabytes = 6;
+    private const int ManyCuts = 10_000;
 
     [Theory]
     [Requirement("VD-2")]
     [InlineData(false, 40)]
     [InlineData(true, 40)]
-    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(bool hasParent, int cutsPerHundred)
+    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(bool hasParent, int cutsPerHundred) =>
+        await CutAsync(hasParent, cutsPerHundred, Random.Shared.Next());
+
+    [Fact]
+    [Requirement("VD-2")]
+    [Trait("Category", "Long")]
+    public async Task ManyPowerCuts_LeaveWholeImages()
     {
-        var seed = Random.Shared.Next();
-        output.WriteLine($"seed {seed}");
+        // Each guest works and is cut on one processor.
+        var cuts = 0;
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, Environment.ProcessorCount),
+            async (worker, _) =>
+            {
+                for (var round = worker; Volatile.Read(ref cuts) < ManyCuts; round++)
+                {
+                    Interlocked.Add(ref cuts, await CutAsync(hasParent: round % 2 == 0, cutsPerHundred: 100, Random.Shared.Next()));
+                }
+            });
+        output.WriteLine($"{cuts} power cuts");
+    }
+
+    private async Task<int> CutAsync(bool hasParent, int cutsPerHundred, int seed)
+    {
+        output.WriteLine($"seed {seed} ({(hasParent ? "with" : "without")} a parent)");
         var random = new Random(seed);
         var run = await RunGuestAsync(random, hasParent);
         var cuts = new PowerCut(run.Disk);
+        var done = 0;
         for (var count = 0; count <= run.Disk.History.Count; count++)
         {
             if (random.Next(100) >= cutsPerHundred)
@@ -32,6 +55,7 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
                 continue;
             }
 
+            done++;
             var when = $"seed {seed}, cut before change {count} of {run.Disk.History.Count}";
             var left = cuts.Cut(count, random);
             var model = run.ModelAt(count);
@@ -46,6 +70,8 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
             var again = new PowerCut(second).Cut(random.Next(second.History.Count + 1), random);
             model.Possible.CheckPossible(await ReadAllAsync(again, run.Parent, isReadOnly: false, when), when + ", cut again");
         }
+
+        return done;
     }
 
     [Theory]
