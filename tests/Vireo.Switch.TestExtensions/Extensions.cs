@@ -110,7 +110,7 @@ public sealed class ManyFaced : FilterExtension
     private static readonly DropReason s_unwanted = DropReason.Register("Unwanted");
     private static readonly List<byte[]> s_hoard = [];
 
-    protected override DropReason Filter(in MutableFrame frame)
+    protected override DropReason Filter(MutableFrame frame)
     {
         switch (frame.View.EtherType)
         {
@@ -144,7 +144,7 @@ public sealed class ByNumber : ForwardingExtension
 {
     private static readonly DropReason s_refused = DropReason.Register("ByNumberRefused");
 
-    protected override void Forward(in MutableFrame frame, ref Destinations destinations)
+    protected override void Forward(MutableFrame frame, ref Destinations destinations)
     {
         var number = frame.View.Head[14];
         switch (number)
@@ -184,7 +184,9 @@ public sealed class Clinging : CaptureExtension
 {
     private readonly ManualResetEventSlim _never = new();
 
-    protected override void OnStart() => new Thread(_never.Wait) { IsBackground = true }.Start();
+    protected override void OnStart() => new Thread(Cling) { IsBackground = true }.Start();
+
+    private void Cling() => _never.Wait();
 
     protected override void Capture(in FrameView frame)
     {

@@ -8,7 +8,7 @@ public abstract class FilterExtension : SwitchExtension
 
     /// <summary>Judges a frame. It is valid until the method returns.</summary>
     /// <returns><see cref="DropReason.None"/> to let it pass; otherwise why not, which is counted at the port.</returns>
-    protected abstract DropReason Filter(in MutableFrame frame);
+    protected abstract DropReason Filter(MutableFrame frame);
 
     /// <inheritdoc/>
     internal sealed override void Process(FrameBatch batch, SwitchPort port, StageDirection direction)

@@ -12,7 +12,7 @@ public abstract class ForwardingExtension : SwitchExtension
     /// <summary>Says where a frame from <see cref="FrameView.Port"/> goes; a frame for which nothing is said is dropped.</summary>
     /// <param name="frame">Valid until the method returns. Changes hold for every receiver.</param>
     /// <param name="destinations">Takes the decision.</param>
-    protected abstract void Forward(in MutableFrame frame, ref Destinations destinations);
+    protected abstract void Forward(MutableFrame frame, ref Destinations destinations);
 
     /// <summary>Asks for one frame.</summary>
     internal void Ask(FrameBatch batch, int index, SwitchPort source, ref Destinations destinations) =>

@@ -41,4 +41,13 @@ public readonly ref struct MutableFrame
         _batch[_index].Headers = default;
         return bytes;
     }
+
+    /// <summary>Finds the headers again after a change, for who looks at them in the same call; whoever comes next gets them read anew in any case.</summary>
+    /// <returns>False when the bytes are no frame any more.</returns>
+    public bool ReadAnew()
+    {
+        var isFrame = FrameParser.TryParse(_batch.Bytes(_index), HeaderDepth.Network, out var headers);
+        _batch[_index].Headers = headers;
+        return isFrame;
+    }
 }

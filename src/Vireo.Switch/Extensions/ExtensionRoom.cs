@@ -22,7 +22,7 @@ internal sealed class ExtensionRoom : IDisposable
     private readonly Func<Task> _onWatch;
     private readonly ITimer _timer;
     private readonly Dictionary<Guid, ExtensionPackage> _packages = [];
-    private readonly List<(WeakReference Context, ExtensionManifest Manifest, int Collections)> _unloading = [];
+    private readonly List<(WeakReference Context, ExtensionManifest Manifest, int Collections, long Since)> _unloading = [];
     private volatile ExtensionInstance[] _instances = [];
     private int _isWatching;
 
@@ -135,8 +135,9 @@ internal sealed class ExtensionRoom : IDisposable
     public void LookAfterMemory()
     {
         const int collectionsEnough = 3;
+        var longEnough = TimeSpan.FromSeconds(30);
         _unloading.RemoveAll(one => !one.Context.IsAlive);
-        foreach (var one in _unloading.Where(one => GC.CollectionCount(2) - one.Collections >= collectionsEnough).ToList())
+        foreach (var one in _unloading.Where(one => GC.CollectionCount(2) - one.Collections >= collectionsEnough && _clock.GetElapsedTime(one.Since) >= longEnough).ToList())
         {
             _unloading.Remove(one);
             Note("ExtensionNotUnloaded", null, one.Manifest, $"The extension '{one.Manifest.Name}' {one.Manifest.Version} stays in memory: it has left threads or handlers behind. Restart the switch plane to be rid of it.");
@@ -161,7 +162,7 @@ internal sealed class ExtensionRoom : IDisposable
     {
         if (context is not null)
         {
-            _unloading.Add((context, manifest, GC.CollectionCount(2)));
+            _unloading.Add((context, manifest, GC.CollectionCount(2), _clock.GetTimestamp()));
             _timer.Change(s_watch, s_watch);
         }
     }

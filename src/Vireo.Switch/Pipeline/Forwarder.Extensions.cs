@@ -61,6 +61,7 @@ internal sealed partial class Forwarder
             return;
         }
 
+        Reparse(batch, seat.Code.Needs, source.Dropped);
         if (!seat.Instance.TryEnter(batch, out var start, out var allocated))
         {
             batch.Compact(source.Dropped);

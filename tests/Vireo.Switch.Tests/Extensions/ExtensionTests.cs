@@ -223,13 +223,13 @@ public sealed class ExtensionTests : IAsyncDisposable
     [Requirement("SW-10")]
     public async Task An_extension_that_hoards_memory_is_cut_off()
     {
-        await using var network = new ExtendedSwitch(limits: new ExtensionLimits { MemoryBytes = GC.GetTotalMemory(false) + (256 << 20) });
+        await using var network = new ExtendedSwitch(limits: new ExtensionLimits { MemoryBytes = GC.GetTotalMemory(forceFullCollection: true) + (64 << 20) });
         var counting = network.Install("CountingCapture", "Capture");
         var filter = network.Install("ManyFaced", "Filter");
         await network.EnableAsync(counting, filter);
         var (a, _) = await network.AddPortAsync();
         var (b, _) = await network.AddPortAsync();
-        for (var i = 0; i < 100 && network.Chain.Running.All(one => one.Status == InstanceStatus.Running); i++)
+        for (var i = 0; i < 400 && network.Chain.Running.All(one => one.Status == InstanceStatus.Running); i++)
         {
             a.Inject(Ethernet(MacAddress.Broadcast, Station(1), 0x9006));
             network.Room.LookAfterMemory();
@@ -255,10 +255,16 @@ public sealed class ExtensionTests : IAsyncDisposable
             return _switch.Room.Unloading == 0;
         });
         await RunOnceAsync("Clinging");
-        for (var i = 0; i < 4; i++)
+        await Wait.UntilAsync("what was loaded to be described to leave memory", () =>
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
+            return _switch.Room.Unloading == 1;
+        });
+        _switch.Network.Clock.Advance(TimeSpan.FromSeconds(31));
+        for (var i = 0; i < 3; i++)
+        {
+            GC.Collect();
             _switch.Room.LookAfterMemory();
         }
 
