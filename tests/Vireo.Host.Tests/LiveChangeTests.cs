@@ -14,14 +14,20 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
     private const string Guest = RunningGuest.Name;
 
     [Theory]
-    [InlineData("host.change.stored")]
+    [Trait("Category", "Long")]
     [InlineData("machine.medium.removed")]
     [InlineData("machine.medium.changed")]
     [InlineData("live.medium.ejected")]
-    [InlineData("live.medium.opened")]
     [InlineData("machine.medium.reached")]
-    [InlineData("machine.medium.removed:2")]
     [InlineData("machine.medium.changed:2")]
+    [Requirement("VM-5")]
+    [Requirement("VM-10")]
+    public Task A_change_of_the_disk_in_a_DVD_drive_is_finished_at_every_step(string point) => A_change_of_the_disk_in_a_DVD_drive_is_finished(point);
+
+    [Theory]
+    [InlineData("host.change.stored")]
+    [InlineData("live.medium.opened")]
+    [InlineData("machine.medium.removed:2")]
     [Requirement("VM-5")]
     [Requirement("VM-10")]
     public async Task A_change_of_the_disk_in_a_DVD_drive_is_finished(string point)
@@ -95,9 +101,15 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("host.change.stored")]
-    [InlineData("live.drive.opened")]
     [InlineData("machine.drive.reached")]
+    [Requirement("VM-5")]
+    [Requirement("VM-10")]
+    public Task Adding_a_disk_is_finished_at_every_step(string point) => Adding_a_disk_is_finished(point);
+
+    [Theory]
+    [InlineData("live.drive.opened")]
     [InlineData("machine.drive.plugged")]
     [Requirement("VM-5")]
     [Requirement("VM-10")]
@@ -116,9 +128,15 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("host.change.stored")]
-    [InlineData("machine.drive.unplugged")]
     [InlineData("live.drive.removed")]
+    [Requirement("VM-5")]
+    [Requirement("VM-10")]
+    public Task Removing_a_disk_is_finished_at_every_step(string point) => Removing_a_disk_is_finished(point);
+
+    [Theory]
+    [InlineData("machine.drive.unplugged")]
     [Requirement("VM-5")]
     [Requirement("VM-10")]
     public async Task Removing_a_disk_is_finished(string point)
@@ -153,7 +171,12 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
     }
 
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData("host.change.stored")]
+    [Requirement("VM-10")]
+    public Task Connecting_an_adapter_is_finished_at_every_step(string point) => Connecting_an_adapter_is_finished(point);
+
+    [Theory]
     [InlineData("live.port.put")]
     [InlineData("machine.link.set:2")] // The first is the host's own, at its start.
     [Requirement("VM-10")]

@@ -75,6 +75,53 @@ public sealed class SwitchExtensionTests(HostFixture host) : IClassFixture<HostF
         }
     }
 
+    [Fact]
+    [Requirement("SW-9")]
+    public async Task An_extension_may_refuse_the_start_of_a_machine()
+    {
+        var folder = host["doorkeeper"];
+        Directory.CreateDirectory(folder);
+        const string assembly = "Vireo.Switch.TestExtensions.dll";
+        File.Copy(Path.Combine(AppContext.BaseDirectory.Replace("Vireo.Host.Tests", "Vireo.Switch.TestExtensions", StringComparison.Ordinal), assembly), Path.Combine(folder, assembly));
+        await File.WriteAllTextAsync(Path.Combine(folder, "extension.json"), $$"""
+            {
+              "id": "{{Guid.NewGuid():D}}", "name": "doorkeeper", "vendor": "Tests", "version": "1.0.0", "kind": "Capture", "sdk": "1.0",
+              "assembly": "{{assembly}}", "type": "Vireo.Switch.TestExtensions.CountingCapture"
+            }
+            """);
+        await host.Client.ObjectsAsync("Install-VMSystemSwitchExtension", new { Path = new[] { folder } });
+        await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "kept", SwitchType = "Private" });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "visitor", SwitchName = "kept", NoVHD = true, MemoryStartupBytes = 64 << 20 });
+        try
+        {
+            await host.Client.ObjectsAsync("Enable-VMSwitchExtension", new { Name = "doorkeeper", VMSwitchName = "kept" });
+            var settings = Assert.Single(await host.Client.ObjectsAsync("Get-VMSystemSwitchExtensionSwitchFeature", new { ExtensionName = "doorkeeper" }));
+            With(settings, "MachineStarted");
+            await host.Client.ObjectsAsync("Add-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept", VMSwitchExtensionFeature = new[] { settings } });
+            var error = await host.Client.ErrorAsync("Start-VM", new { Name = "visitor" });
+            Assert.Contains("does not allow the virtual machine to start: its settings say so.", (string?)error["message"], StringComparison.Ordinal);
+            Assert.Equal("Off", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }))["State"]);
+
+            // That it ended cannot be refused.
+            var present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
+            await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "MachineStopped") } });
+            await host.Client.ObjectsAsync("Start-VM", new { Name = "visitor" });
+            await host.Client.ObjectsAsync("Stop-VM", new { Name = "visitor", TurnOff = true });
+            Assert.Equal("Off", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }))["State"]);
+        }
+        finally
+        {
+            await host.Client.ObjectsAsync("Remove-VM", new { Name = "visitor", Force = true });
+            await host.Client.ObjectsAsync("Remove-VMSwitch", new { Name = "kept", Force = true });
+        }
+    }
+
+    private static JsonObject With(JsonObject feature, string refused)
+    {
+        feature["SettingData"]!["Refuses"] = refused;
+        return feature;
+    }
+
     private async Task RefusedAsync(string command, object parameters, string errorId, string message)
     {
         var error = await host.Client.ErrorAsync(command, parameters);

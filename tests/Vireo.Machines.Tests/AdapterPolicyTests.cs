@@ -41,5 +41,11 @@ public sealed class AdapterPolicyTests
         AllowTeaming = true,
         Acls = [new("Deny", "Both", null, "10.0.0.0/8")],
         ExtendedAcls = [new(true, "Inbound", 8, null, null, "80", null, "TCP", true, 0)],
+        MinimumBandwidthWeight = 9,
+        MinimumBandwidthAbsolute = 10,
+        IsolationMode = "Vlan",
+        DefaultIsolationId = 11,
+        AllowUntaggedTraffic = true,
+        ExtensionFeatures = [new(Guid.Empty, Guid.Empty, "{}")],
     };
 }

@@ -99,6 +99,12 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
             connections.Add(await ConnectAdapterAsync(adapter, cancellation));
         }
 
+        // Extensions of the switches may refuse the machine, once they know all of its ports.
+        foreach (var adapter in machine.NetworkAdapters)
+        {
+            await switches.NotifyPortAsync(adapter.Id, PortNoticeKind.MachineStarting, cancellation);
+        }
+
         return connections;
     }
 
@@ -128,7 +134,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         ArgumentNullException.ThrowIfNull(machine);
         ControlException? first = null;
         foreach (var close in machine.Drives.Select(drive => (Func<Task>)(() => storage.CloseDiskAsync(drive.Id, cancellation)))
-            .Concat(machine.NetworkAdapters.Select(adapter => (Func<Task>)(() => switches.RemovePortAsync(adapter.Id, cancellation)))))
+            .Concat(machine.NetworkAdapters.Select(adapter => (Func<Task>)(() => DisconnectAsync(adapter.Id, cancellation)))))
         {
             try
             {
@@ -144,5 +150,11 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         {
             throw new ControlException(first.Error, first);
         }
+    }
+
+    private async Task DisconnectAsync(Guid adapter, CancellationToken cancellation)
+    {
+        await switches.NotifyPortAsync(adapter, PortNoticeKind.MachineStopped, cancellation);
+        await switches.RemovePortAsync(adapter, cancellation);
     }
 }

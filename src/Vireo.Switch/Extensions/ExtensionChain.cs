@@ -213,7 +213,8 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
             return false;
         }
 
-        foreach (var instance in Running)
+        // What has happened cannot be refused.
+        foreach (var instance in kind is StateChangeKind.MachineStopped or StateChangeKind.MachineMigrated ? [] : Running)
         {
             if (await instance.CallAsync(code => code.OnChanging(new StateChange(kind, seat.Views[instance]))) is { } reason)
             {

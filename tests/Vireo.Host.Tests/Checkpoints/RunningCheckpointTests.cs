@@ -132,12 +132,12 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
     [Trait("Category", "Long")]
     [InlineData("host.apply.intended", false)]
     [InlineData("host.apply.disks", false)]
+    [InlineData("host.apply.files", false)]
     [Requirement("CP-1")]
     [Requirement("VM-10")]
     public Task A_host_that_dies_while_it_applies_a_checkpoint_has_applied_it_or_not_at_every_step(string point, bool applied) => A_host_that_dies_while_it_applies_a_checkpoint_has_applied_it_or_not(point, applied);
 
     [Theory]
-    [InlineData("host.apply.files", false)]
     [InlineData("host.apply.applied", true)]
     [Requirement("CP-1")]
     [Requirement("VM-10")]

@@ -1,8 +1,5 @@
 using System.Runtime.CompilerServices;
-using Vireo.Control;
-using Vireo.Control.Switching;
 using Vireo.Switch.Extensions;
-using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;
@@ -153,13 +150,15 @@ public sealed class ExtensionTests : IAsyncDisposable
         await Refuse("MachineMigrating");
         var refusal = await Assert.ThrowsAsync<ControlException>(() => _switch.Chain.NotifyAsync(port.Id, StateChangeKind.MachineMigrating, "the virtual machine to migrate"));
         Assert.Contains("does not allow the virtual machine to migrate: its settings say so.", refusal.Message, StringComparison.Ordinal);
+        await Refuse("MachineStopped");
+        Assert.True(await _switch.Chain.NotifyAsync(port.Id, StateChangeKind.MachineStopped, "the virtual machine to end"));
         await Refuse("PortCreated");
         await Assert.ThrowsAsync<ControlException>(() => _switch.AddPortAsync());
         Assert.Single(_switch.Network.Switch.Ports);
         _switch.Network.Switch.Remove(port);
         await _switch.Chain.LeaveAsync(port);
         var changes = (await _switch.DataAsync(counting)).GetProperty("Changes").EnumerateArray().Select(one => one.GetString());
-        Assert.Equal(["PortCreated", "AdapterConnected", "MachineStarted", "PortRemoved"], changes);
+        Assert.Equal(["PortCreated", "AdapterConnected", "MachineStarted", "MachineStopped", "PortRemoved"], changes);
     }
 
     [Fact]
