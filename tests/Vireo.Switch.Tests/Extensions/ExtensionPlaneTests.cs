@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Vireo.Control;
+using Vireo.Control.Switching;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
 

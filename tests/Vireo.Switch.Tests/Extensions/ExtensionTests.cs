@@ -1,5 +1,8 @@
 using System.Runtime.CompilerServices;
+using Vireo.Control;
+using Vireo.Control.Switching;
 using Vireo.Switch.Extensions;
+using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;

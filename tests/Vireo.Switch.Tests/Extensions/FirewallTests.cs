@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
+using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;

@@ -1,3 +1,5 @@
+using Vireo.Platform.Events;
+using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;
