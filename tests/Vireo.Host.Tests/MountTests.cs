@@ -57,7 +57,8 @@ public sealed class MountTests : IAsyncLifetime
         // A partition table, and a file system in its partition.
         Peer.Run("sh", "-c", $"echo 'start=2048, type=83' | sfdisk --quiet --no-reread {device} && partx --update {device}");
         var partition = device + "p1";
-        var folder = Directory.CreateDirectory(_root["at"]).FullName;
+        using var point = new SharedMountPoint(_root["at"]);
+        var folder = point.Path;
         Peer.Run("mkfs.ext4", "-q", partition);
         Peer.Run("mount", partition, folder);
         try
@@ -74,6 +75,7 @@ public sealed class MountTests : IAsyncLifetime
         finally
         {
             Peer.Run("umount", folder);
+            point.Dispose();
         }
 
         await _client.ObjectsAsync("Dismount-VHD", new { DiskNumber = (uint)mounted["DiskNumber"]! });
@@ -95,7 +97,8 @@ public sealed class MountTests : IAsyncLifetime
         var disk = _root["data.vhd"];
         await _client.ObjectsAsync("New-VHD", new { Path = disk, SizeBytes = Size });
         var device = await MountAsync(disk);
-        var folder = Directory.CreateDirectory(_root["at"]).FullName;
+        using var point = new SharedMountPoint(_root["at"]);
+        var folder = point.Path;
         Peer.Run("mkfs.ext4", "-q", device);
         Peer.Run("mount", device, folder);
         try
@@ -121,6 +124,7 @@ public sealed class MountTests : IAsyncLifetime
         finally
         {
             Peer.Run("umount", folder);
+            point.Dispose();
         }
 
         await _client.ObjectsAsync("Dismount-VHD", new { Path = disk });

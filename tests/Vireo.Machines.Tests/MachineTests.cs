@@ -121,9 +121,18 @@ public sealed class MachineTests
         Assert.Equal("hello", await line.ReadLineAsync());
         Assert.Equal(MachineState.Running, test.Machine.Status.State);
         Assert.False((await test.NextAsync<MachineWasReset>()).ByGuest);
+
+        // SeaBIOS may reset once more on its way: what counts is the reset after the guest was there.
+        reset = test.Machine.Status.StartedAt;
         await line.SendAsync('r');
-        Assert.True((await test.NextAsync<MachineWasReset>()).ByGuest);
-        Assert.True(test.Machine.Status.StartedAt > reset, "So is one that restarted itself.");
+        var own = await test.NextAsync<MachineWasReset>();
+        while (own.Time <= reset)
+        {
+            own = await test.NextAsync<MachineWasReset>();
+        }
+
+        Assert.True(own.ByGuest);
+        Assert.True(test.Machine.Status.StartedAt > reset, "A guest that restarted itself is as old as that.");
         Assert.Equal("hello", await line.ReadLineAsync());
     }
 
