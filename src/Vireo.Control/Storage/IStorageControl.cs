@@ -18,6 +18,12 @@ public interface IStorageControl
     /// <summary>Works on an image that nobody has open; cancelling leaves it as it was, or whole. What is reported may come from another thread.</summary>
     Task<ImageWorkResult> WorkOnImageAsync(ImageWork work, IProgress<ImageProgress>? progress, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Ends the work on an image that nobody has open, whoever asked for it, and returns when it has ended: the image is as it was, or the work
+    /// is done. Where nothing is under way it has ended already.
+    /// </summary>
+    Task EndImageWorkAsync(string path, CancellationToken cancellationToken = default);
+
     /// <summary>Says where the parents of differencing images are; the plane remembers it, and looks there from now on.</summary>
     Task SetParentFoldersAsync(ParentFolders folders, CancellationToken cancellationToken = default);
 

@@ -74,6 +74,10 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
         SendAsync(HttpMethod.Get, "v1/parents", null, StorageJson.Default.ParentFolders, cancellationToken);
 
     /// <inheritdoc/>
+    public Task EndImageWorkAsync(string path, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Post, "v1/images/work/end", Body(new ImagePath(path), StorageJson.Default.ImagePath), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>
         SendAsync(
             HttpMethod.Post, "v1/images/inspect", Body(new ImagePath(path), StorageJson.Default.ImagePath), StorageJson.Default.ImageInfo, cancellationToken);

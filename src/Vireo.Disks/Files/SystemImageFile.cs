@@ -69,6 +69,11 @@ public sealed class SystemImageFile : IImageFile
             if (takeLock)
             {
                 ImageLock.Take(file, exclusive: !readOnly);
+                if (!file.HasName())
+                {
+                    // Whoever had the lock before has removed the file: what is written into it now would be lost.
+                    throw Refused(path, Errno.NoEntry);
+                }
             }
 
             return new SystemImageFile(file, readOnly, length);

@@ -45,6 +45,14 @@ public static class ImageMerge
             await target.DisposeAsync().ConfigureAwait(false);
             target = null;
             CrashPoint.Hit("merge.copied");
+
+            // From the parent upwards: what is left when this is cut short has no parent any more, and cannot be taken for the disk. Still locked:
+            // nobody may begin to write into a file that is about to go.
+            for (var i = paths.Count - 2; i >= 0; i--)
+            {
+                AtomicFile.Delete(paths[i]);
+                CrashPoint.Hit("merge.removed");
+            }
         }
         finally
         {
@@ -57,13 +65,6 @@ public static class ImageMerge
             {
                 await target.DisposeAsync().ConfigureAwait(false);
             }
-        }
-
-        // From the parent upwards: what is left when this is cut short has no parent any more, and cannot be taken for the disk.
-        for (var i = paths.Count - 2; i >= 0; i--)
-        {
-            AtomicFile.Delete(paths[i]);
-            CrashPoint.Hit("merge.removed");
         }
 
         return new MergeResult(paths[^1], copied);

@@ -61,23 +61,8 @@ internal sealed class GuestFileCopy(IGuestAgent agent, string machine)
             throw Errors.NotFound($"The folder '{folder}' does not exist; use -CreateFullPath to make it.", folder);
         }
 
-        var partial = Path.Combine(folder, $".{Path.GetFileName(destination)}.{Guid.NewGuid():N}.tmp");
-        try
-        {
-            await using (var content = new FileStream(partial, FileMode.CreateNew, FileAccess.Write))
-            {
-                await agent.ReadFileAsync(source, content, MaximumBytes, new Told(bytes => progress($"{bytes >> 20} MB", -1)), cancellation);
-                content.Flush(flushToDisk: true);
-            }
-
-            File.Move(partial, destination, overwrite: true);
-            AtomicFile.SyncFolder(folder);
-        }
-        catch
-        {
-            File.Delete(partial);
-            throw;
-        }
+        await AtomicFile.WriteAsync(
+            destination, content => agent.ReadFileAsync(source, content, MaximumBytes, new Told(bytes => progress($"{bytes >> 20} MB", -1)), cancellation));
     }
 
     private static FileStream OpenSource(string source)

@@ -286,8 +286,15 @@ internal sealed class MachineUnit : IAsyncDisposable
         CheckpointConfiguration? taken = null;
         await WithDisksAsync("take a checkpoint", async () =>
         {
-            _watch.SetClock();
-            taken = await _checkpoints.TakeAsync(name, progress, cancellation);
+            try
+            {
+                taken = await _checkpoints.TakeAsync(name, progress, cancellation);
+            }
+            finally
+            {
+                // It stood still, also when this failed half-way.
+                _watch.SetClock();
+            }
         }, cancellation);
         return taken!;
     }
@@ -346,7 +353,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             RequireOff();
             if (CheckpointTree.Next(Configuration) is { } left)
             {
-                throw Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be merged into '{left.Into}'; the events say why.", Name);
+                throw Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be {(left.Into is null ? "removed" : $"merged into '{left.Into}'")}; the events say why.", Name);
             }
 
             await CloseDevicesAsync();

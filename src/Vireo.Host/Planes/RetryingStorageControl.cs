@@ -34,6 +34,10 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
         patience.RunAsync(() => inner.WorkOnImageAsync(work, progress, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
+    public Task EndImageWorkAsync(string path, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.EndImageWorkAsync(path, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public Task SetParentFoldersAsync(ParentFolders folders, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.SetParentFoldersAsync(folders, cancellationToken), cancellationToken);
 

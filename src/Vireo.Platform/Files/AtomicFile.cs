@@ -15,55 +15,39 @@ public static partial class AtomicFile
     /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Directory.CreateDirectory(folder);
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
-        try
+        using var replacement = new Replacement(path);
+        using (var stream = replacement.Create())
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
-            CrashPoint.Hit("file.written");
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
+            stream.Write(content);
         }
 
-        CrashPoint.Hit("file.renamed");
-        SyncFolder(folder);
+        CrashPoint.Hit("file.written");
+        replacement.Commit();
     }
 
     /// <summary>Makes <paramref name="path"/> a copy of <paramref name="source"/>, sharing its storage where the file system can.</summary>
     /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
     public static void Copy(string source, string path)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Directory.CreateDirectory(folder);
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
-        try
-        {
-            File.Copy(source, temporary);
-            using (var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
-            {
-                stream.Flush(flushToDisk: true);
-            }
+        using var replacement = new Replacement(path);
+        File.Copy(source, replacement.Temporary);
+        CrashPoint.Hit("file.copied");
+        replacement.Commit();
+    }
 
-            CrashPoint.Hit("file.copied");
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
+    /// <summary>Writes a file whose content comes bit by bit: it has its name when <paramref name="write"/> has returned and all is durable.</summary>
+    /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
+    public static async Task WriteAsync(string path, Func<Stream, Task> write)
+    {
+        using var replacement = new Replacement(path);
+        var stream = replacement.Create();
+        await using (stream.ConfigureAwait(false))
         {
-            File.Delete(temporary);
-            throw;
+            await write(stream).ConfigureAwait(false);
         }
 
-        SyncFolder(folder);
+        CrashPoint.Hit("file.written");
+        replacement.Commit();
     }
 
     /// <summary>
@@ -140,4 +124,40 @@ public static partial class AtomicFile
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int descriptor);
+
+    /// <summary>A file beside the one it will replace; without <see cref="Commit"/> it goes away.</summary>
+    private sealed class Replacement : IDisposable
+    {
+        private readonly string _path;
+        private readonly string _folder;
+
+        public Replacement(string path)
+        {
+            _path = path;
+            _folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            Directory.CreateDirectory(_folder);
+            Temporary = Path.Combine(_folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}.tmp");
+        }
+
+        /// <summary>Where it is until then.</summary>
+        public string Temporary { get; }
+
+        public FileStream Create() => new(Temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+
+        /// <summary>Makes it durable under its final name.</summary>
+        public void Commit()
+        {
+            using (var stream = new FileStream(Temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
+            {
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(Temporary, _path, overwrite: true);
+            CrashPoint.Hit("file.renamed");
+            SyncFolder(_folder);
+        }
+
+        // After the rename there is nothing of that name.
+        public void Dispose() => File.Delete(Temporary);
+    }
 }

@@ -91,6 +91,18 @@ public sealed unsafe partial class NativeFile : IDisposable
             : (0, 0);
     }
 
+    /// <summary>Whether the file still has a name; one that was removed while it was open has none (statx(2), stx_nlink).</summary>
+    public bool HasName()
+    {
+        const uint linkCount = 0x4;
+        const int emptyPath = 0x1000;
+        const int linksIndex = 0x10 / sizeof(uint);
+        var answer = stackalloc uint[64];
+
+        // SAFETY: the kernel writes at most the 256 bytes of the local.
+        return Status(_descriptor, "", emptyPath, linkCount, answer) != 0 || (answer[0] & linkCount) == 0 || answer[linksIndex] != 0;
+    }
+
     /// <summary>Makes a new file that only its owner may use; null and the error number (<see cref="Errno.Exists"/> when it is there) otherwise.</summary>
     public static NativeFile? TryCreate(string path, out int error) =>
         TryOpen(path, FlagReadWrite | FlagCloseOnExec | FlagCreate | FlagExclusive, out error);

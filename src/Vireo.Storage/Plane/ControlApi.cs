@@ -57,6 +57,12 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             var work = await ReadAsync(context, StorageJson.Default.ImageWork).ConfigureAwait(false);
             await images.WorkAsync(work, context).ConfigureAwait(false);
         }));
+        routes.MapPost("/v1/images/work/end", Handle(async context =>
+        {
+            var path = await ReadAsync(context, StorageJson.Default.ImagePath).ConfigureAwait(false);
+            await images.EndWorkAsync(path.Path).ConfigureAwait(false);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
         routes.MapGet("/v1/parents", Handle(context => Answer(context, disks.ParentFolders, StorageJson.Default.ParentFolders)));
         routes.MapPut("/v1/parents", Handle(async context =>
         {

@@ -9,6 +9,8 @@ namespace Vireo.Storage.Plane;
 /// <summary>Makes and inspects images that need not be open.</summary>
 internal sealed class ImageService(DiskRegistry disks)
 {
+    private readonly WorkRegister _works = new();
+
     /// <summary>Makes an image, complete or not at all.</summary>
     /// <exception cref="ControlException">A parameter is wrong, the file exists, there is no space, the parent cannot be used.</exception>
     public void Create(CreateImage request)
@@ -57,8 +59,10 @@ internal sealed class ImageService(DiskRegistry disks)
             }
         }
 
+        using var entry = _works.Enter(work.Path, work.OtherPath);
+
         // A client that goes away shows in the connection only when somebody looks: a write that fails is the other sign.
-        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, entry.Ended);
         context.Response.ContentType = "application/x-ndjson";
         using var reporter = new WorkReporter(context.Response.Body, gone);
         ImageWorkRecord last;
@@ -67,6 +71,10 @@ internal sealed class ImageService(DiskRegistry disks)
             // Away from the thread that serves requests: the work waits for storage all the time.
             var result = await Task.Run(() => RunAsync(work, reporter, gone.Token), gone.Token).ConfigureAwait(false);
             last = new ImageWorkRecord(Result: result);
+        }
+        catch (OperationCanceledException) when (entry.Ended.IsCancellationRequested)
+        {
+            last = new ImageWorkRecord(Error: new ControlError("OperationStopped", "OperationStopped", $"The work on '{work.Path}' was ended by somebody else.", work.Path));
         }
         catch (OperationCanceledException) when (gone.IsCancellationRequested)
         {
@@ -87,6 +95,9 @@ internal sealed class ImageService(DiskRegistry disks)
 
         await reporter.EndAsync(last, context.RequestAborted).ConfigureAwait(false);
     }
+
+    /// <summary>Ends the work that has to do with an image, and returns when it has ended.</summary>
+    public Task EndWorkAsync(string path) => _works.EndAsync(path);
 
     private async Task<ImageWorkResult> RunAsync(ImageWork work, IProgress<CopyProgress> progress, CancellationToken cancellationToken)
     {

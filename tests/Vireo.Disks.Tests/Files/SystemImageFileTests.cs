@@ -10,6 +10,22 @@ public sealed class SystemImageFileTests
 {
     private const int FileBytes = 4 << 20;
 
+    [Fact]
+    public async Task AFileThatIsRemovedWhileItsLockIsAwaited_IsNotOpened()
+    {
+        using var folder = new TempFolder();
+        for (var round = 0; round < 20; round++)
+        {
+            await File.WriteAllBytesAsync(folder["f"], new byte[512]);
+            var owner = SystemImageFile.Open(folder["f"], readOnly: false);
+            var next = Task.Run(() => Assert.Throws<ImageException>(() => SystemImageFile.Open(folder["f"], readOnly: false).Dispose()));
+            await Task.Delay(round);
+            File.Delete(folder["f"]);
+            owner.Dispose();
+            Assert.Contains((await next).Kind, new[] { ImageErrorKind.NotFound, ImageErrorKind.InUse });
+        }
+    }
+
     [Theory]
     [InlineData(true, false, true)]
     [InlineData(true, false, false)]

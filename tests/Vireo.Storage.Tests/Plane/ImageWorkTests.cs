@@ -85,6 +85,28 @@ public sealed class ImageWorkTests
 
     [Fact]
     [Requirement("VD-8")]
+    public async Task WorkThatSomebodyElseEnds_HasEndedWhenTheCallReturns()
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var source = folder["source.vhdx"];
+        await plane.Client.CreateImageAsync(new CreateImage(source, ImageFormat.Vhdx, ImageType.Dynamic, 1 << 30));
+        Peer.Run("qemu-io", "-f", "vhdx", "-c", "write -P 7 0 512M", source);
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var target = new CreateImage(folder["ended.vhd"], ImageFormat.Vhd, ImageType.Dynamic, 0);
+        var work = plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Convert, source, target), new Reports(_ => begun.TrySetResult()));
+        await begun.Task.WaitAsync(TimeSpan.FromMinutes(1));
+
+        await plane.Client.EndImageWorkAsync(source);
+        await plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Resize, source, SizeBytes: 2L << 30), null);
+        Assert.Equal("OperationStopped", (await Assert.ThrowsAsync<ControlException>(() => work)).Error.ErrorId);
+        Assert.False(File.Exists(target.Path));
+        await plane.Client.EndImageWorkAsync(source);
+        Assert.Equal(0, plane.Stop());
+    }
+
+    [Fact]
+    [Requirement("VD-8")]
     public async Task WorkOnAnOpenImage_IsRefused()
     {
         using var folder = new TempFolder();

@@ -86,6 +86,11 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
     /// <summary>Forgets checkpoints; their disks are cleaned up by somebody else.</summary>
     public void Remove(IReadOnlySet<Guid> ids)
     {
+        if (ids.Count == 0)
+        {
+            return;
+        }
+
         keeper.Store(CheckpointTree.Removed(Current, ids));
         CrashPoint.Hit("host.checkpoint.removed");
         DeleteRemoved();
@@ -111,6 +116,11 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         if (Current.Checkpoints.Work is null && Current.Checkpoints.Disks.All(disk => !disk.IsMerging))
         {
             return;
+        }
+
+        foreach (var disk in Current.Checkpoints.Disks.Where(disk => disk.IsMerging))
+        {
+            await EndMergeAsync(disk, cancellation);
         }
 
         var disks = await services.Storage.ListDisksAsync(cancellation);
@@ -148,6 +158,24 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
 
             keeper.Store(CheckpointTree.Forgotten(Current));
         }
+    }
+
+    // Until the plane has ended a merge nobody knows what became of the image: a host that died, or whose connection broke, left it going on.
+    private async Task EndMergeAsync(CheckpointDisk disk, CancellationToken cancellation)
+    {
+        if (machine.Running is not null && CheckpointTree.DriveOn(Current, disk.Path) is { } drive)
+        {
+            try
+            {
+                await services.Storage.CancelCopyAsync(drive.Id, CopyKind.Merge, cancellation);
+            }
+            catch (ControlException gone) when (gone.Error.ErrorId == "ObjectNotFound")
+            {
+                // The plane serves no such disk: nothing is merged under it.
+            }
+        }
+
+        await services.Storage.EndImageWorkAsync(disk.Path, cancellation);
     }
 
     // The plane removes the image last: it is gone, or no drive stands on it any more.

@@ -95,7 +95,7 @@ internal sealed class DiskCleaner(
         {
             lock (_state)
             {
-                _stop!.Dispose();
+                // Not disposed: somebody may be cancelling it at this moment, and there is no timer in it.
                 _stop = null;
             }
 
@@ -145,16 +145,7 @@ internal sealed class DiskCleaner(
             return;
         }
 
-        string? failure = null;
-        if (live is { } id)
-        {
-            failure = await FollowAsync(id, stop);
-        }
-        else
-        {
-            await services.Storage.WorkOnImageAsync(new ImageWork(ImageOperation.Merge, step.Path, OtherPath: step.Into), null, stop);
-        }
-
+        var failure = live is { } id ? await FollowAsync(id, stop) : await MergeOfflineAsync(step, stop);
         CrashPoint.Hit("host.merge.merged");
         await exclusively(() => checkpoints.SettleAsync(CancellationToken.None), stop);
         if (CheckpointTree.Next(keeper.Current) == step)
@@ -163,7 +154,21 @@ internal sealed class DiskCleaner(
         }
     }
 
-    // Returns why it failed, or null: whether it is done is seen by the disks.
+    // Both return why it failed, or null: whether it is done is seen by the disks. The answer of a plane that died may be lost, and when it is
+    // asked once more nothing is left to merge.
+    private async Task<string?> MergeOfflineAsync(CleanupStep step, CancellationToken stop)
+    {
+        try
+        {
+            await services.Storage.WorkOnImageAsync(new ImageWork(ImageOperation.Merge, step.Path, OtherPath: step.Into), null, stop);
+            return null;
+        }
+        catch (ControlException refused) when (refused is not PlaneUnreachableException)
+        {
+            return refused.Message;
+        }
+    }
+
     private async Task<string?> FollowAsync(Guid drive, CancellationToken stop)
     {
         try
