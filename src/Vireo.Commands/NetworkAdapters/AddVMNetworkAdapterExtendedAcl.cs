@@ -14,36 +14,8 @@ namespace Vireo.Commands.NetworkAdapters;
 [CommandError("ResourceExists", ErrorCategory.ResourceExists, "the adapter has a rule of that weight and direction already")]
 [Example("Add-VMNetworkAdapterExtendedAcl web1 -Action Allow -Direction Inbound -LocalPort 80 -Protocol TCP -Weight 10", "Lets everybody ask web1 for pages.")]
 [Example("Add-VMNetworkAdapterExtendedAcl web1 -Action Deny -Direction Inbound -Weight 1", "Keeps everything out that no rule of a greater weight lets in.")]
-public sealed class AddVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
+public sealed class AddVMNetworkAdapterExtendedAcl : ChangeAdapterPolicyCommand
 {
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
-
     /// <summary>What the rule does.</summary>
     [Parameter(ParameterSetName = "VMName", Position = 1, Mandatory = true)]
     [Parameter(ParameterSetName = "VMObject", Position = 1, Mandatory = true)]
@@ -119,18 +91,6 @@ public sealed class AddVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
     [Parameter(ParameterSetName = "ManagementOS")]
     public int? IdleSessionTimeout { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the setting to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    private protected override bool ReportsMissingAsObjectNotFound => true;
-
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
@@ -139,7 +99,7 @@ public sealed class AddVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
             LocalIPAddress is null ? null : AdapterPolicyRules.Network(LocalIPAddress), RemoteIPAddress is null ? null : AdapterPolicyRules.Network(RemoteIPAddress),
             AdapterPolicyRules.Port(LocalPort), AdapterPolicyRules.Port(RemotePort), AdapterPolicyRules.Protocol(Protocol), Stateful == true, IdleSessionTimeout ?? 0);
         var host = context.Service<IHostSettings>().Facts.Name;
-        var changed = await ChangePoliciesAsync(context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName), "Add-VMNetworkAdapterExtendedAcl", target =>
+        var changed = await ChangePoliciesAsync(context, Targets(context), "Add-VMNetworkAdapterExtendedAcl", target =>
         {
             AdapterPolicyRules.Require(rule, target.Policy, target.FullName);
             return target with { Policy = target.Policy with { ExtendedAcls = [.. target.Policy.ExtendedAcls, rule] } };

@@ -10,55 +10,11 @@ namespace Vireo.Commands.NetworkAdapters;
 [OutputType(typeof(VMNetworkAdapterAclSetting))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, or there is no such adapter")]
 [Example("Get-VMNetworkAdapterAcl web1", "Shows the rules of web1, the bytes its meters have counted and the frames its rules have dropped.")]
-public sealed class GetVMNetworkAdapterAcl : AdapterPolicyCommand
+public sealed class GetVMNetworkAdapterAcl : GetAdapterPolicyCommand
 {
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <inheritdoc/>
-    public override async Task RunAsync(CommandContext context)
+    private protected override async ValueTask<IEnumerable<object>> ShowAsync(AdapterTarget target, string host, CommandContext context)
     {
-        var host = context.Service<IHostSettings>().Facts.Name;
-        foreach (var target in Targets(
-            context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName is null && VM is null ? ["*"] : VMName, VM) : [], ManagementOS,
-            VMNetworkAdapterName))
-        {
-            var counts = target.Policy.Acls.Count == 0 ? [] : await context.Service<ISwitches>().AclCountsAsync(target.Id, context.Cancellation);
-            foreach (var rule in target.Policy.Acls)
-            {
-                context.WriteObject(AdapterPolicyMapper.Acl(target, rule, counts, host));
-            }
-        }
+        var counts = target.Policy.Acls.Count == 0 ? [] : await context.Service<ISwitches>().AclCountsAsync(target.Id, context.Cancellation);
+        return target.Policy.Acls.Select(rule => AdapterPolicyMapper.Acl(target, rule, counts, host));
     }
 }

@@ -11,40 +11,12 @@ namespace Vireo.Commands.NetworkAdapters;
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "there is no such adapter or rule")]
 [Example("Get-VMNetworkAdapterExtendedAcl web1 | Remove-VMNetworkAdapterExtendedAcl", "Removes all extended rules of web1.")]
-public sealed class RemoveVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
+public sealed class RemoveVMNetworkAdapterExtendedAcl : ChangeAdapterPolicyCommand
 {
     /// <summary>Rules, as Get-VMNetworkAdapterExtendedAcl writes them.</summary>
     [Parameter(ParameterSetName = "InputObjectParameter", Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public VMNetworkAdapterExtendedAclSetting[]? InputObject { get; set; }
-
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
 
     /// <summary>Direction of the rule.</summary>
     [Parameter(ParameterSetName = "VMName", Mandatory = true)]
@@ -60,18 +32,6 @@ public sealed class RemoveVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
     [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
     public int? Weight { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the setting to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    private protected override bool ReportsMissingAsObjectNotFound => true;
-
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
@@ -85,7 +45,7 @@ public sealed class RemoveVMNetworkAdapterExtendedAcl : AdapterPolicyCommand
             return;
         }
 
-        await RemoveAsync(context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName), Direction!.Value, Weight!.Value);
+        await RemoveAsync(context, Targets(context), Direction!.Value, Weight!.Value);
     }
 
     private async Task RemoveAsync(CommandContext context, IEnumerable<AdapterTarget> targets, VMNetworkAdapterExtendedAclDirection direction, int weight)

@@ -14,36 +14,8 @@ namespace Vireo.Commands.NetworkAdapters;
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "virtual subnets, or a stack for several tenants, are asked for")]
 [Example("Set-VMNetworkAdapterIsolation web1 -IsolationMode Vlan -DefaultIsolationID 12 -AllowUntaggedTraffic $true", "Puts web1 into VLAN 12, which its guest does not see.")]
 [Example("Set-VMNetworkAdapterIsolation web1 -IsolationMode None", "Takes the isolation away.")]
-public sealed class SetVMNetworkAdapterIsolation : AdapterPolicyCommand
+public sealed class SetVMNetworkAdapterIsolation : ChangeAdapterPolicyCommand
 {
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
-
     /// <summary>By what the adapter is kept apart.</summary>
     [Parameter]
     public VMNetworkAdapterIsolationMode? IsolationMode { get; set; }
@@ -60,18 +32,6 @@ public sealed class SetVMNetworkAdapterIsolation : AdapterPolicyCommand
     [Parameter]
     public OnOffState? MultiTenantStack { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the setting to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    private protected override bool ReportsMissingAsObjectNotFound => true;
-
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
@@ -87,7 +47,7 @@ public sealed class SetVMNetworkAdapterIsolation : AdapterPolicyCommand
 
         var host = context.Service<IHostSettings>().Facts.Name;
         var changed = await ChangePoliciesAsync(
-            context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName),
+            context, Targets(context),
             "Set-VMNetworkAdapterIsolation", Apply);
         foreach (var target in Passthru ? changed : [])
         {

@@ -15,37 +15,9 @@ namespace Vireo.Commands.NetworkAdapters;
 [Example("Set-VMNetworkAdapterVlan router1 -Trunk -AllowedVlanIdList 1-100 -NativeVlanId 10", "Gives router1 the VLANs 1 to 100, tagged but for 10.")]
 [Example("Set-VMNetworkAdapterVlan web1 -Isolated -PrimaryVlanId 2 -SecondaryVlanId 4", "Lets web1 talk to the promiscuous adapters of VLAN 2 only.")]
 [Example("Set-VMNetworkAdapterVlan web1 -Untagged", "Takes web1 out of its VLAN.")]
-public sealed class SetVMNetworkAdapterVlan : AdapterPolicyCommand
+public sealed class SetVMNetworkAdapterVlan : ChangeAdapterPolicyCommand
 {
     private const int VlanMaximum = 4094;
-
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
 
     /// <summary>The guest sends untagged frames, which belong to one VLAN.</summary>
     [Parameter]
@@ -108,25 +80,13 @@ public sealed class SetVMNetworkAdapterVlan : AdapterPolicyCommand
     [ValidateNotNullOrEmpty]
     public string? SecondaryVlanIdList { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the setting to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    private protected override bool ReportsMissingAsObjectNotFound => true;
-
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
         var (vlan, set) = Read();
         var host = context.Service<IHostSettings>().Facts.Name;
         var changed = await ChangePoliciesAsync(
-            context, Targets(context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName, VM) : [], ManagementOS, VMNetworkAdapterName), "Set-VMNetworkAdapterVlan",
+            context, Targets(context), "Set-VMNetworkAdapterVlan",
             target => target.Policy.IsolationMode is null or "None"
                 ? target with { AccessVlanId = vlan, Policy = set(target.Policy) }
                 : throw Errors.Invalid($"The adapter '{target.FullName}' is isolated by its VLAN; take that away with Set-VMNetworkAdapterIsolation -IsolationMode None first.", target.Name));

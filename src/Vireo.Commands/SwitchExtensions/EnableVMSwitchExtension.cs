@@ -1,6 +1,5 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
-using Vireo.Commands.Support;
 
 namespace Vireo.Commands.SwitchExtensions;
 
@@ -11,38 +10,7 @@ namespace Vireo.Commands.SwitchExtensions;
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the switch has another forwarding extension, or the extension does not start")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the switch plane cannot do it")]
 [Example("Enable-VMSwitchExtension sFlow inside", "Enables the extension sFlow on the switch inside.")]
-public sealed class EnableVMSwitchExtension : ExtensionCommand
+public sealed class EnableVMSwitchExtension : SwitchExtensionCommand
 {
-    /// <summary>Names of extensions; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ExtensionName", Position = 0, Mandatory = true)]
-    [Parameter(ParameterSetName = "ExtensionNameSwitchName", Position = 0, Mandatory = true)]
-    [Parameter(ParameterSetName = "ExtensionNameSwitchObject", Position = 0, Mandatory = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? Name { get; set; }
-
-    /// <summary>Names of switches; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ExtensionNameSwitchName", Position = 1, Mandatory = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMSwitchName { get; set; }
-
-    /// <summary>Switches, as Get-VMSwitch writes them.</summary>
-    [Parameter(ParameterSetName = "ExtensionNameSwitchObject", Position = 1, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMSwitch[]? VMSwitch { get; set; }
-
-    /// <summary>Extensions of switches, as Get-VMSwitchExtension writes them.</summary>
-    [Parameter(ParameterSetName = "ExtensionObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMSwitchExtension[]? VMSwitchExtension { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "ExtensionName")]
-    [Parameter(ParameterSetName = "ExtensionNameSwitchName")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context) => SwitchOnAsync(context, Name, VMSwitchName, VMSwitch, VMSwitchExtension, true);
+    private protected override bool Enables => true;
 }

@@ -9,82 +9,15 @@ namespace Vireo.Commands.SwitchExtensions;
 [OutputType(typeof(VMSwitchExtensionPortFeature))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, or there is no such adapter")]
 [Example("Get-VMSwitchExtensionPortFeature web1", "Shows what extensions are told about the adapters of web1.")]
-public sealed class GetVMSwitchExtensionPortFeature : ExtensionCommand
+public sealed class GetVMSwitchExtensionPortFeature : GetExtensionPortCommand
 {
-    /// <summary>Only of these extensions, as Get-VMSwitchExtension writes them.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public VMSwitchExtension[]? Extension { get; set; }
-
-    /// <summary>Only of extensions with these names; wildcards are allowed.</summary>
-    [Parameter]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? ExtensionName { get; set; }
-
-    /// <summary>The port of the uplink.</summary>
-    [Parameter(ParameterSetName = "ExternalPort", Mandatory = true)]
-    public Switch ExternalPort { get; set; }
-
-    /// <summary>Only settings or data with these ids.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public Guid[]? FeatureId { get; set; }
-
-    /// <summary>Only settings or data with these names; wildcards are allowed.</summary>
-    [Parameter]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? FeatureName { get; set; }
-
-    /// <summary>Name of the switch; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ExternalPort")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? SwitchName { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
-
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "ExternalPort")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [Parameter(ParameterSetName = "VMName")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
         var mapper = await ExtensionMapper.CreateAsync(context);
-        foreach (var target in Ports(context, VMNetworkAdapter, VMName, VM, ManagementOS, ExternalPort, SwitchName, VMNetworkAdapterName))
+        foreach (var target in Ports(context))
         {
-            foreach (var one in target.Features.Where(one => mapper.IsAmong(one.ExtensionId, Extension, ExtensionName) && IsAmong(one.FeatureId, mapper.FeatureName(one.ExtensionId, one.FeatureId), FeatureId, FeatureName)))
+            foreach (var one in target.Features.Where(one => IsWanted(mapper, one.ExtensionId, one.FeatureId, mapper.FeatureName(one.ExtensionId, one.FeatureId))))
             {
                 context.WriteObject(mapper.Feature(target, one));
             }
