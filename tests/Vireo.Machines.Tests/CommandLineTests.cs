@@ -34,6 +34,73 @@ public sealed class CommandLineTests
         Assert.Equal(File.ReadAllText(golden), text);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [Requirement("VM-5")]
+    public void A_guest_without_drivers_gets_devices_that_every_guest_knows_until_one_setting_changes(int generation)
+    {
+        var (configuration, plan) = Describe(generation, AcceleratorKind.Kvm);
+        var emulated = configuration with { DeviceModel = DeviceModel.Emulated, GuestFamily = GuestFamily.Windows };
+        var served = plan with
+        {
+            Drives = [.. plan.Drives.Select(drive => drive with { Transport = DriveTransport.Nbd, Queues = 1 })],
+            Adapters = [plan.Adapters[0] with { QemuSocketPath = "/run/vireo/m/web1/n2222222" }],
+        };
+        var text = MachineCommandLine.Build(emulated, served).ToString();
+        Assert.DoesNotContain("virtio-blk", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("virtio-net", text, StringComparison.Ordinal);
+        Assert.Contains($"-netdev dgram,id=net-{s_adapter:N},local.type=unix,local.path=/run/vireo/m/web1/n2222222,remote.type=unix,remote.path=/run/vireo/p/web1", text, StringComparison.Ordinal);
+        Assert.Contains($"-device {(generation == 1 ? "e1000" : "e1000e")},id=adapter-{s_adapter:N},netdev=net-{s_adapter:N},", text, StringComparison.Ordinal);
+
+        // A disk that is slow to come back stops the guest instead of failing, on this bus too.
+        Assert.Contains($"-device ide-hd,id=drive-{s_scsi:N},bus={(generation == 1 ? "ahci.0" : "ide.2")},drive=", text, StringComparison.Ordinal);
+        Assert.Contains("werror=stop,rerror=stop", text, StringComparison.Ordinal);
+        Assert.Equal(generation == 1, text.Contains("ich9-ahci,id=ahci", StringComparison.Ordinal));
+
+        // The clock and the hypervisor as Windows expects them.
+        Assert.Contains("-rtc base=localtime,", text, StringComparison.Ordinal);
+        Assert.Contains("-cpu host,vmx=off,svm=off,hv-relaxed=on,hv-vapic=on,hv-spinlocks=8191,hv-vpindex=on,", text, StringComparison.Ordinal);
+
+        var synthetic = MachineCommandLine.Build(configuration, plan).ToString();
+        Assert.Contains("virtio-net-pci", synthetic, StringComparison.Ordinal);
+        Assert.DoesNotContain("hv-", synthetic, StringComparison.Ordinal);
+        Assert.Contains("-rtc base=utc,", synthetic, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("VM-5")]
+    public void Enlightenments_belong_to_KVM_and_a_legacy_adapter_boots_from_the_network()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        configuration = configuration with
+        {
+            GuestFamily = GuestFamily.Windows,
+            BiosStartupOrder = ["LegacyNetworkAdapter", "IDE"],
+            NetworkAdapters = [configuration.NetworkAdapters[0] with { IsLegacy = true }],
+        };
+        plan = plan with { Adapters = [plan.Adapters[0] with { QemuSocketPath = "/run/vireo/m/web1/n2222222" }] };
+        var text = MachineCommandLine.Build(configuration, plan).ToString();
+        Assert.DoesNotContain("hv-", text, StringComparison.Ordinal);
+        Assert.Contains("-device e1000,", text, StringComparison.Ordinal);
+        Assert.Contains("mac=00:15:5d:00:00:01,bootindex=1", text, StringComparison.Ordinal);
+        Assert.Contains("virtio-blk-pci", text, StringComparison.Ordinal);
+
+        // A port of the other kind cannot serve it.
+        Assert.Contains(
+            MachineValidator.Validate(configuration, plan with { Adapters = [plan.Adapters[0] with { QemuSocketPath = null }] }), problem => problem.Contains("wrong kind", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Requirement("VM-11")]
+    public void More_disks_than_an_emulated_controller_holds_are_refused()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        var many = Enumerable.Range(0, 7).Select(place => configuration.Drives[2] with { Id = Guid.NewGuid(), ControllerLocation = place, Path = null });
+        Assert.Contains(
+            MachineValidator.Validate(configuration with { DeviceModel = DeviceModel.Emulated, Drives = [.. many] }, plan), problem => problem.Contains("at most 6 drives", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_name_cannot_add_an_option()
     {

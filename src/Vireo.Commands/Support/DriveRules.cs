@@ -10,6 +10,7 @@ public static class DriveRules
     private const int IdeControllers = 2;
     private const int IdeLocations = 2;
     private const int ScsiLocations = 64;
+    private const int EmulatedLocations = 6;
 
     /// <summary>Every problem with the places of a machine's drives.</summary>
     public static IEnumerable<string> Problems(VirtualMachineConfiguration c)
@@ -28,6 +29,11 @@ public static class DriveRules
             {
                 yield return $"{Name(drive.Bus)} controllers have locations 0 to {Locations(drive.Bus) - 1}; {drive.ControllerLocation} is none of them.";
             }
+        }
+
+        if (c.DeviceModel == DeviceModel.Emulated && c.Drives.Count(drive => drive.Bus == DriveBus.Scsi) > EmulatedLocations)
+        {
+            yield return $"Emulated SCSI controllers have room for {EmulatedLocations} drives together; give the virtual machine synthetic devices when its guest has the drivers (Set-VM -DeviceModel Synthetic).";
         }
 
         foreach (var place in c.Drives.GroupBy(drive => (drive.Bus, drive.ControllerNumber, drive.ControllerLocation)).Where(place => place.Count() > 1))

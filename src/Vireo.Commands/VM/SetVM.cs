@@ -13,6 +13,7 @@ namespace Vireo.Commands.VM;
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a value cannot be used")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine must be off for the change")]
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "the setting is not available in this version")]
+[Example("Set-VM old1 -DeviceModel Synthetic", "Gives old1, whose guest has the drivers now, virtio disks and adapters.")]
 [Example("Set-VM web1 -ProcessorCount 2 -Notes 'front end'", "Gives web1 two processors and a note.")]
 public sealed class SetVM : NamedMachineCommand
 {
@@ -24,6 +25,16 @@ public sealed class SetVM : NamedMachineCommand
     /// <summary>Free text.</summary>
     [Parameter]
     public string? Notes { get; set; }
+
+    /// <summary>
+    /// Devices of SCSI disks and network adapters. <c>Emulated</c> is for a guest without virtio drivers; once it has them, <c>Synthetic</c> is faster.
+    /// </summary>
+    [Parameter]
+    public VMDeviceModel? DeviceModel { get; set; }
+
+    /// <summary>Kind of operating system: <c>Windows</c> keeps the clock in local time and gets Hyper-V's enlightenments where the host has KVM.</summary>
+    [Parameter]
+    public VMGuestFamily? GuestFamily { get; set; }
 
     /// <summary>Number of virtual processors.</summary>
     [Parameter]
@@ -102,6 +113,11 @@ public sealed class SetVM : NamedMachineCommand
             throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its processors or its startup memory.", c.Name);
         }
 
+        if (!status.IsOff && (DeviceModel is not null || GuestFamily is not null))
+        {
+            throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its devices.", c.Name);
+        }
+
         if (SnapshotFileLocation is not null && SnapshotFileLocation != c.SnapshotFileLocation && c.Checkpoints.All.Count > 0)
         {
             throw Errors.State($"The virtual machine '{c.Name}' has checkpoints in '{c.SnapshotFileLocation}'; remove them to keep new ones elsewhere.", c.Name);
@@ -111,6 +127,8 @@ public sealed class SetVM : NamedMachineCommand
         {
             Name = NewVMName ?? c.Name,
             Notes = Notes ?? c.Notes,
+            DeviceModel = DeviceModel is { } model ? Enum.Parse<DeviceModel>(model.ToString()) : c.DeviceModel,
+            GuestFamily = GuestFamily is { } family ? Enum.Parse<GuestFamily>(family.ToString()) : c.GuestFamily,
             Processor = ProcessorCount is { } count ? c.Processor with { Count = checked((int)Math.Clamp(count, int.MinValue, int.MaxValue)) } : c.Processor,
             Memory = c.Memory with
             {

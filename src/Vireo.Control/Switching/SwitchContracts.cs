@@ -52,6 +52,9 @@ public enum PortKind
 
     /// <summary>A network interface that is there already, by a packet socket; VLANs leave and enter it tagged, as with an uplink.</summary>
     Packet,
+
+    /// <summary>An adapter that QEMU emulates: frames as datagrams between a socket of the plane and one of QEMU.</summary>
+    Datagram,
 }
 
 /// <summary>How a port treats VLAN tags.</summary>
@@ -79,7 +82,7 @@ public sealed record StageSpecification(string Name, IReadOnlyDictionary<string,
 /// <param name="Id">Key of the port: the adapter's id.</param>
 /// <param name="SwitchId">The switch; null is a port whose cable goes nowhere: the guest stays attached, its frames are dropped and counted.</param>
 /// <param name="Kind">What stands behind it.</param>
-/// <param name="SocketPath">vhost-user socket the plane listens on, or connects to.</param>
+/// <param name="SocketPath">vhost-user socket the plane listens on, or connects to; the plane's end of a datagram port.</param>
 /// <param name="InterfaceName">Tap name.</param>
 /// <param name="MacAddress">Address of the adapter, twelve hexadecimal digits.</param>
 /// <param name="VlanMode">VLAN treatment.</param>
@@ -89,11 +92,13 @@ public sealed record StageSpecification(string Name, IReadOnlyDictionary<string,
 /// <param name="Stages">Further stages, from the port towards the switch.</param>
 /// <param name="Policy">What else holds at the port; null is nothing.</param>
 /// <param name="SocketConnects">The plane connects to the socket, again and again while nobody listens there, instead of listening itself.</param>
+/// <param name="PeerSocketPath">QEMU's end of a datagram port.</param>
 /// <param name="AllowUnsealedMemory">Whoever is behind the socket may share memory that can be taken away again; taking it away ends the plane.</param>
 public sealed record PortSpecification(
     Guid Id, Guid? SwitchId, PortKind Kind, string? SocketPath, string? InterfaceName, string MacAddress,
     PortVlanMode VlanMode = PortVlanMode.Untagged, int AccessVlanId = 0, int QueuePairs = 1, int? SocketGroup = null,
-    IReadOnlyList<StageSpecification>? Stages = null, PortPolicySpecification? Policy = null, bool SocketConnects = false, bool AllowUnsealedMemory = false);
+    IReadOnlyList<StageSpecification>? Stages = null, PortPolicySpecification? Policy = null, bool SocketConnects = false, bool AllowUnsealedMemory = false,
+    string? PeerSocketPath = null);
 
 /// <summary>Counters of a port since it was made.</summary>
 /// <param name="Dropped">Frames that the switch refused or had no room for, by reason.</param>

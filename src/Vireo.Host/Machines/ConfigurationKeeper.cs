@@ -70,7 +70,7 @@ internal sealed class ConfigurationKeeper
         var adapters = _current.NetworkAdapters.Where(adapter => running.Configuration.NetworkAdapters.Any(present => present.Id == adapter.Id)).ToList();
         foreach (var adapter in adapters)
         {
-            await _services.Connector.ConnectAdapterAsync(adapter, cancellation);
+            await _services.Connector.ConnectAdapterAsync(_current, adapter, cancellation);
         }
 
         await ForgetReleasedAsync(cancellation);

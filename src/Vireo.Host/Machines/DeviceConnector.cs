@@ -36,7 +36,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     {
         ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(drive);
-        var synthetic = MachineValidator.IsPciDisk(drive);
+        var synthetic = MachineValidator.IsPciDisk(machine, drive);
         var transport = synthetic ? disks : DriveTransport.Nbd;
         var connection = new DriveConnection(
             drive.Id, transport, paths.DiskSocket(drive.Id), synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1, ReadOnly: drive.Kind == DriveKind.Dvd,
@@ -96,7 +96,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         var connections = new List<AdapterConnection>();
         foreach (var adapter in machine.NetworkAdapters)
         {
-            connections.Add(await ConnectAdapterAsync(adapter, cancellation));
+            connections.Add(await ConnectAdapterAsync(machine, adapter, cancellation));
         }
 
         // Extensions of the switches may refuse the machine, once they know all of its ports.
@@ -109,17 +109,19 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     }
 
     /// <summary>Makes or changes the port of one adapter. An adapter without a switch has a port too, so that its cable can be plugged in later.</summary>
-    public async Task<AdapterConnection> ConnectAdapterAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellation)
+    public async Task<AdapterConnection> ConnectAdapterAsync(VirtualMachineConfiguration machine, NetworkAdapterConfiguration adapter, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(adapter);
         var socket = paths.PortSocket(adapter.Id);
+        var qemuSocket = MachineValidator.IsEmulated(machine, adapter) ? Path.Combine(paths.MachineRun(machine.Id), AdapterConnection.QemuSocketName(adapter.Id)) : null;
         await switches.PutPortAsync(
             new PortSpecification(
-                adapter.Id, adapter.SwitchId, PortKind.VhostUser, socket, null, adapter.MacAddress,
+                adapter.Id, adapter.SwitchId, qemuSocket is null ? PortKind.VhostUser : PortKind.Datagram, socket, null, adapter.MacAddress,
                 PortPolicies.VlanMode(adapter.Policy, adapter.AccessVlanId), adapter.AccessVlanId, QueuePairs: 1, socketGroup,
-                Policy: PortPolicies.Of(adapter.Policy, isGuest: true)),
+                Policy: PortPolicies.Of(adapter.Policy, isGuest: true), PeerSocketPath: qemuSocket),
             cancellation);
-        return new AdapterConnection(adapter.Id, socket, adapter.MacAddress);
+        return new AdapterConnection(adapter.Id, socket, adapter.MacAddress, QemuSocketPath: qemuSocket);
     }
 
     private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) => storage.OpenDiskAsync(

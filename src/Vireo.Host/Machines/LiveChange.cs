@@ -43,15 +43,15 @@ internal sealed class LiveChange(IMachine machine, DeviceConnector connector)
             cancellation.ThrowIfCancellationRequested();
             if (present.NetworkAdapters.FirstOrDefault(candidate => candidate.Id == adapter.Id) is { } old && old != adapter)
             {
-                await ConnectAsync(adapter, cancellation);
+                await ConnectAsync(wanted, adapter, cancellation);
             }
         }
     }
 
     /// <summary>Puts the cable of one adapter where it belongs.</summary>
-    public async Task ConnectAsync(NetworkAdapterConfiguration adapter, CancellationToken cancellation)
+    public async Task ConnectAsync(VirtualMachineConfiguration wanted, NetworkAdapterConfiguration adapter, CancellationToken cancellation)
     {
-        await connector.ConnectAdapterAsync(adapter, cancellation);
+        await connector.ConnectAdapterAsync(wanted, adapter, cancellation);
         CrashPoint.Hit("live.port.put");
         await machine.SetAdapterAsync(adapter, CancellationToken.None);
     }

@@ -109,7 +109,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         foreach (var port in await _switching.ListPortsAsync(cancellation))
         {
             var id = port.Port.Id;
-            if (port.Port.Kind == PortKind.VhostUser && !adapters.Contains(id) && port.Port.SocketPath == _services.Paths.PortSocket(id)
+            if (port.Port.Kind is PortKind.VhostUser or PortKind.Datagram && !adapters.Contains(id) && port.Port.SocketPath == _services.Paths.PortSocket(id)
                 && !IsStarting(machine => machine.NetworkAdapters.Any(adapter => adapter.Id == id)))
             {
                 await _switching.RemovePortAsync(id, cancellation);

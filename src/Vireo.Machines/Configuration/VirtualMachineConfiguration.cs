@@ -36,6 +36,12 @@ public sealed record VirtualMachineConfiguration
     /// <summary>Free text.</summary>
     public string Notes { get; init; } = "";
 
+    /// <summary>Devices for SCSI disks and network adapters; <see cref="DeviceModel.Emulated"/> until the guest has drivers for the others.</summary>
+    public DeviceModel DeviceModel { get; init; }
+
+    /// <summary>Kind of operating system.</summary>
+    public GuestFamily GuestFamily { get; init; }
+
     /// <summary>Memory.</summary>
     public MemoryConfiguration Memory { get; init; } = new();
 

@@ -10,6 +10,9 @@ internal static class DeviceNames
     public const string Agent = "agent";
     public const string AgentPort = "agent-port";
 
+    /// <summary>AHCI controller of a generation 1 machine whose devices are emulated.</summary>
+    public const string DiskController = "ahci";
+
     /// <summary>Device of a drive.</summary>
     public static string Drive(Guid id) => $"drive-{id:N}";
 

@@ -62,7 +62,10 @@ internal static class DeviceOptions
     }
 
     /// <summary>Network adapter and what is behind it.</summary>
-    public static IEnumerable<QemuOption> Adapter(AdapterConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex)
+    public static IEnumerable<QemuOption> Adapter(AdapterConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex) =>
+        connection.QemuSocketPath is { } own ? EmulatedAdapter(connection, own, generation, slots, bootIndex) : VirtioAdapter(connection, generation, slots, accelerator, bootIndex);
+
+    private static IEnumerable<QemuOption> VirtioAdapter(AdapterConnection connection, int generation, DeviceSlots slots, AcceleratorKind accelerator, long? bootIndex)
     {
         var device = DeviceNames.Adapter(connection.AdapterId);
         var option = new QemuOption("-device", "virtio-net-pci").With("id", device);
@@ -82,6 +85,27 @@ internal static class DeviceOptions
 
         // The firmware of generation 2 has its own network stack; generation 1 boots from the network by legacy adapters only.
         yield return WithoutMessageInterrupts(option, accelerator).With("romfile", "").WithOptional("bootindex", bootIndex);
+    }
+
+    /// <summary>
+    /// An Intel adapter (82540EM, 82574L), which every guest has a driver for. Its frames are datagrams: a switch plane that is gone loses some, and one that
+    /// comes back at the same path gets the next.
+    /// </summary>
+    private static IEnumerable<QemuOption> EmulatedAdapter(AdapterConnection connection, string ownSocket, int generation, DeviceSlots slots, long? bootIndex)
+    {
+        var device = DeviceNames.Adapter(connection.AdapterId);
+        var option = new QemuOption("-device", generation == 1 ? "e1000" : "e1000e").With("id", device);
+        if (connection.SocketPath is { } path)
+        {
+            yield return new QemuOption("-netdev", "dgram", "type").With("id", DeviceNames.Net(connection.AdapterId))
+                .With("local.type", "unix").With("local.path", ownSocket).With("remote.type", "unix").With("remote.path", path);
+            option.With("netdev", DeviceNames.Net(connection.AdapterId));
+        }
+
+        slots.Place(generation, device, option).With("mac", FormatMac(connection.MacAddress));
+
+        // Its read-only memory holds what boots from the network; whoever does not boot from it is spared the wait.
+        yield return (bootIndex is null ? option.With("romfile", "") : option).WithOptional("bootindex", bootIndex);
     }
 
     /// <summary>52:54:00:12:34:56 from twelve digits.</summary>

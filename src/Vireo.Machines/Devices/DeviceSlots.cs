@@ -74,15 +74,20 @@ public sealed record DeviceSlots
         : option.With("bus", Port(Places[device])).With("addr", "0x0");
 
     /// <summary>The root ports, 8 functions to a slot of the root complex.</summary>
-    internal IEnumerable<QemuOption> RootPorts()
+    /// <param name="withPorts">Devices that have I/O ports. The others need none, and there is not enough of them for every root port.</param>
+    internal IEnumerable<QemuOption> RootPorts(IReadOnlyList<string> withPorts)
     {
         const int FirstPortSlot = 8;
         for (var port = 0; port < Ports; port++)
         {
             var option = new QemuOption("-device", "pcie-root-port")
                 .With("id", Port(port)).With("chassis", port + 1).With("bus", "pcie.0")
-                .With("addr", string.Create(CultureInfo.InvariantCulture, $"0x{FirstPortSlot + (port / 8):x}.0x{port % 8:x}"))
-                .With("io-reserve", 0);
+                .With("addr", string.Create(CultureInfo.InvariantCulture, $"0x{FirstPortSlot + (port / 8):x}.0x{port % 8:x}"));
+            if (!withPorts.Any(device => Places[device] == port))
+            {
+                option.With("io-reserve", 0);
+            }
+
             yield return port % 8 == 0 ? option.With("multifunction", true) : option;
         }
     }

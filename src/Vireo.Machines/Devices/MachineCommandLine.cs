@@ -27,7 +27,12 @@ public sealed class MachineCommandLine
         AddProcessorsAndMemory();
         AddControl();
         AddBaseDevices();
-        _options.AddRange(Slots.RootPorts());
+        _options.AddRange(Slots.RootPorts([.. plan.Adapters.Where(adapter => adapter.QemuSocketPath is not null).Select(adapter => DeviceNames.Adapter(adapter.AdapterId))]));
+        if (NeedsDiskController(configuration))
+        {
+            _options.Add(Slots.Place(1, DeviceNames.DiskController, new QemuOption("-device", "ich9-ahci").With("id", DeviceNames.DiskController)));
+        }
+
         foreach (var drive in configuration.Drives)
         {
             AddDrive(drive);
@@ -84,7 +89,12 @@ public sealed class MachineCommandLine
 
     private static IEnumerable<string> PciDevices(VirtualMachineConfiguration configuration) =>
         configuration.NetworkAdapters.Select(adapter => DeviceNames.Adapter(adapter.Id))
-            .Concat(configuration.Drives.Where(MachineValidator.IsPciDisk).Select(drive => DeviceNames.Drive(drive.Id)));
+            .Concat(configuration.Drives.Where(drive => MachineValidator.IsPciDisk(configuration, drive)).Select(drive => DeviceNames.Drive(drive.Id)))
+            .Concat(NeedsDiskController(configuration) ? [DeviceNames.DiskController] : []);
+
+    /// <summary>The PC of generation 1 has no AHCI controller of its own.</summary>
+    private static bool NeedsDiskController(VirtualMachineConfiguration configuration) =>
+        configuration is { Generation: 1, DeviceModel: DeviceModel.Emulated } && configuration.Drives.Any(drive => drive.Bus == DriveBus.Scsi);
 
     private QemuOption Add(string flag, string? leading = null)
     {
@@ -111,7 +121,7 @@ public sealed class MachineCommandLine
         }
 
         Add("-sandbox", "on").With("obsolete", "deny").With("elevateprivileges", "deny").With("spawn", "deny").With("resourcecontrol", "deny");
-        Add("-rtc").With("base", "utc").With("driftfix", "slew");
+        Add("-rtc").With("base", _configuration.GuestFamily == GuestFamily.Windows ? "localtime" : "utc").With("driftfix", "slew");
         var powerManagement = _configuration.Generation == 1 ? "PIIX4_PM" : "ICH9-LPC";
 
         // The guest cannot put a virtual machine to sleep; Hyper-V's guests cannot either.
@@ -149,6 +159,7 @@ public sealed class MachineCommandLine
     {
         var processor = _configuration.Processor;
         AddProcessorModel(processor);
+        AddEnlightenments();
         Add("-smp").With("cpus", processor.Count).With("sockets", 1).With("cores", processor.Count).With("threads", 1);
         var bytes = _configuration.Memory.StartupBytes;
         Add("-m").With("size", string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}M"));
@@ -176,6 +187,14 @@ public sealed class MachineCommandLine
         else
         {
             Add("-cpu", "host").With("vmx", false).With("svm", false);
+        }
+    }
+
+    private void AddEnlightenments()
+    {
+        if (_configuration.GuestFamily == GuestFamily.Windows && _plan.Accelerator == AcceleratorKind.Kvm)
+        {
+            Enlightenments.AddTo(_options.Last(option => option.Flag == "-cpu"));
         }
     }
 
@@ -225,7 +244,7 @@ public sealed class MachineCommandLine
             _options.Add(connection.Transport == DriveTransport.VhostUserBlock
                 ? DeviceOptions.DriveSocket(connection)
                 : DeviceOptions.NbdNode(connection, drive.Kind == DriveKind.Dvd || connection.ReadOnly));
-            if (MachineValidator.IsPciDisk(drive))
+            if (MachineValidator.IsPciDisk(_configuration, drive))
             {
                 _options.Add(DeviceOptions.PciDisk(connection, _configuration.Generation, Slots, _plan.Accelerator, bootIndex));
                 return;
@@ -233,15 +252,16 @@ public sealed class MachineCommandLine
         }
 
         var device = Add("-device", drive.Kind == DriveKind.Dvd ? "ide-cd" : "ide-hd").With("id", DeviceNames.Drive(drive.Id));
-        if (_configuration.Generation == 1)
+        if (drive.Bus == DriveBus.Ide)
         {
             device.With("bus", $"ide.{drive.ControllerNumber}").With("unit", drive.ControllerLocation);
         }
         else
         {
-            // The AHCI controller of q35: every guest has its driver, also an installer.
-            var position = _configuration.Drives.Where(candidate => candidate.Kind == DriveKind.Dvd).TakeWhile(candidate => candidate.Id != drive.Id).Count();
-            device.With("bus", $"ide.{position}");
+            // AHCI, for q35 its own controller: every guest has its driver, also an installer.
+            var position = _configuration.Drives.Where(candidate => candidate.Bus == DriveBus.Scsi && !MachineValidator.IsPciDisk(_configuration, candidate))
+                .TakeWhile(candidate => candidate.Id != drive.Id).Count();
+            device.With("bus", $"{(_configuration.Generation == 1 ? DeviceNames.DiskController : "ide")}.{position}");
         }
 
         if (connection is not null)

@@ -31,7 +31,12 @@ public sealed record DriveConnection(
 /// <param name="SocketPath">vhost-user socket of the port; it must be listening when the machine starts. Null: no cable, and none can be plugged in while it runs.</param>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>
 /// <param name="QueuePairs">Receive and transmit queue pairs.</param>
-public sealed record AdapterConnection(Guid AdapterId, string? SocketPath, string MacAddress, int QueuePairs = 1);
+/// <param name="QemuSocketPath">QEMU's end: the adapter is one that QEMU emulates, and <paramref name="SocketPath"/> takes its frames as datagrams. Null: a virtio adapter.</param>
+public sealed record AdapterConnection(Guid AdapterId, string? SocketPath, string MacAddress, int QueuePairs = 1, string? QemuSocketPath = null)
+{
+    /// <summary>Name of QEMU's end in a run folder; eight characters, because socket paths are short.</summary>
+    public static string QemuSocketName(Guid adapterId) => $"n{adapterId.ToString("N")[..7]}";
+}
 
 /// <summary>UEFI firmware of a generation 2 machine.</summary>
 /// <param name="CodePath">The program, shared by all machines, read-only.</param>

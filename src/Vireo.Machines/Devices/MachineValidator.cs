@@ -10,7 +10,8 @@ public static class MachineValidator
     /// <summary>Unix socket paths hold 107 bytes and a terminator (unix(7)); the longest name in a run folder has eight.</summary>
     private const int MaximumRunFolderBytes = 107 - 9;
 
-    private const int MaximumDvdDrives = 6;
+    /// <summary>Places of an AHCI controller.</summary>
+    private const int MaximumAhciDrives = 6;
 
     /// <summary>All problems, each a sentence; empty when the machine can be started.</summary>
     public static IReadOnlyList<string> Validate(VirtualMachineConfiguration configuration, MachineRuntimePlan plan)
@@ -78,32 +79,37 @@ public static class MachineValidator
             }
             else
             {
-                Require(problems, connection.Transport == DriveTransport.Nbd || IsPciDisk(drive), $"The disk of the drive at {place} is served as {connection.Transport}; it has to be {DriveTransport.Nbd}.");
+                Require(problems, connection.Transport == DriveTransport.Nbd || IsPciDisk(configuration, drive), $"The disk of the drive at {place} is served as {connection.Transport}; it has to be {DriveTransport.Nbd}.");
                 Require(problems, File.Exists(connection.SocketPath), $"The disk of the drive at {place} ('{drive.Path}') is not served: its socket '{connection.SocketPath}' is missing.");
             }
         }
 
         Require(
             problems,
-            configuration.Generation == 1 || configuration.Drives.Count(drive => drive.Kind == DriveKind.Dvd) <= MaximumDvdDrives,
-            $"A generation 2 machine has at most {MaximumDvdDrives} DVD drives.");
+            configuration.Generation == 1 || configuration.Drives.Count(drive => drive.Kind == DriveKind.Dvd) <= MaximumAhciDrives,
+            $"A generation 2 machine has at most {MaximumAhciDrives} DVD drives.");
+        Require(
+            problems,
+            configuration.DeviceModel == DeviceModel.Synthetic || configuration.Drives.Count(drive => drive.Bus == DriveBus.Scsi) <= MaximumAhciDrives,
+            $"A machine with emulated devices has at most {MaximumAhciDrives} drives on its SCSI controllers; give it synthetic ones when its guest has the drivers (Set-VM -DeviceModel Synthetic).");
     }
 
     private static void CheckAdapters(VirtualMachineConfiguration configuration, MachineRuntimePlan plan, List<string> problems)
     {
         foreach (var adapter in configuration.NetworkAdapters)
         {
-            // QEMU's vhost-user back end serves virtio adapters only, and the switch plane speaks nothing else to guests.
-            Require(
-                problems,
-                !adapter.IsLegacy,
-                $"The legacy network adapter '{adapter.Name}' cannot be started yet: remove it or add a network adapter that is not legacy.");
+            Require(problems, configuration.Generation == 1 || !adapter.IsLegacy, $"The legacy network adapter '{adapter.Name}' cannot exist: generation 2 machines have none.");
             var connection = plan.Adapters.FirstOrDefault(candidate => candidate.AdapterId == adapter.Id);
             if (connection is null)
             {
                 problems.Add($"The network adapter '{adapter.Name}' has no port.");
                 continue;
             }
+
+            Require(
+                problems,
+                IsEmulated(configuration, adapter) == connection.QemuSocketPath is not null,
+                $"The port of the network adapter '{adapter.Name}' is of the wrong kind: an adapter that is emulated exchanges datagrams, another one shares memory.");
 
             Require(
                 problems,
@@ -117,10 +123,19 @@ public static class MachineValidator
     }
 
     /// <summary>Whether a drive is a device of its own on the PCI bus, which comes and goes while the machine runs and may be served by either transport.</summary>
-    public static bool IsPciDisk(DriveConfiguration drive)
+    public static bool IsPciDisk(VirtualMachineConfiguration machine, DriveConfiguration drive)
     {
+        ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(drive);
-        return drive is { Bus: DriveBus.Scsi, Kind: DriveKind.HardDisk };
+        return machine.DeviceModel == DeviceModel.Synthetic && drive is { Bus: DriveBus.Scsi, Kind: DriveKind.HardDisk };
+    }
+
+    /// <summary>Whether QEMU emulates an adapter, so that the guest needs no driver of ours.</summary>
+    public static bool IsEmulated(VirtualMachineConfiguration machine, NetworkAdapterConfiguration adapter)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(adapter);
+        return adapter.IsLegacy || machine.DeviceModel == DeviceModel.Emulated;
     }
 
     private static string Describe(DriveConfiguration drive) => $"{(drive.Bus == DriveBus.Ide ? "IDE" : "SCSI")} {drive.ControllerNumber}:{drive.ControllerLocation}";

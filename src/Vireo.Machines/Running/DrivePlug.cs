@@ -21,9 +21,9 @@ internal sealed class DrivePlug(MachineProcess process, TimeProvider time)
     /// <summary>Adds a hard disk on the SCSI bus.</summary>
     public async Task AddAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellationToken)
     {
-        if (!MachineValidator.IsPciDisk(drive))
+        if (!MachineValidator.IsPciDisk(process.Record.Configuration, drive))
         {
-            throw new MachineException(MachineErrorKind.NotSupported, "Only hard disks on a SCSI controller can be added while the virtual machine runs.");
+            throw new MachineException(MachineErrorKind.NotSupported, "Only hard disks on a synthetic SCSI controller can be added while the virtual machine runs.");
         }
 
         var record = process.Record;
@@ -69,7 +69,7 @@ internal sealed class DrivePlug(MachineProcess process, TimeProvider time)
     {
         var drive = process.Record.Configuration.Drives.FirstOrDefault(candidate => candidate.Id == driveId)
             ?? throw new MachineException(MachineErrorKind.NotSupported, $"The running virtual machine has no drive {driveId}.");
-        if (!MachineValidator.IsPciDisk(drive))
+        if (!MachineValidator.IsPciDisk(process.Record.Configuration, drive))
         {
             throw new MachineException(MachineErrorKind.NotSupported, "Only hard disks on a SCSI controller can be removed while the virtual machine runs.");
         }
@@ -83,7 +83,7 @@ internal sealed class DrivePlug(MachineProcess process, TimeProvider time)
     public async Task<IReadOnlyList<DriveConfiguration>> ForgetReleasedAsync(CancellationToken cancellationToken)
     {
         var devices = await ListDevicesAsync(cancellationToken).ConfigureAwait(false);
-        var released = process.Record.Configuration.Drives.Where(drive => MachineValidator.IsPciDisk(drive) && !devices.Contains(DeviceNames.Drive(drive.Id))).ToList();
+        var released = process.Record.Configuration.Drives.Where(drive => MachineValidator.IsPciDisk(process.Record.Configuration, drive) && !devices.Contains(DeviceNames.Drive(drive.Id))).ToList();
         foreach (var drive in released)
         {
             await ForgetAsync(drive.Id).ConfigureAwait(false);

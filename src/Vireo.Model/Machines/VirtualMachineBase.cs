@@ -12,6 +12,12 @@ public class VirtualMachineBase : VirtualizationObject
     /// <summary>1 or 2.</summary>
     public int Generation { get; set; }
 
+    /// <summary>Devices of its SCSI disks and network adapters.</summary>
+    public VMDeviceModel DeviceModel { get; set; }
+
+    /// <summary>Kind of operating system it is for.</summary>
+    public VMGuestFamily GuestFamily { get; set; }
+
     /// <summary>Version of the configuration.</summary>
     public string Version { get; set; } = "";
 

@@ -1,6 +1,7 @@
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Platform.Net;
+using Vireo.Platform.Sockets;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
@@ -28,6 +29,7 @@ internal sealed class LivePort(PortSpecification specification)
         {
             PortKind.Tap => await OpenTapAsync(reactor, forwarder, policy),
             PortKind.Packet => await OpenPacketAsync(reactor, forwarder, policy),
+            PortKind.Datagram => await OpenDatagramAsync(reactor, forwarder, policy),
             _ => await OpenGuestAsync(reactor, forwarder, policy, observer),
         };
         Fault = null;
@@ -91,6 +93,14 @@ internal sealed class LivePort(PortSpecification specification)
             await end.ListenAsync(reactor, Specification.SocketPath!, options);
         }
 
+        return state;
+    }
+
+    private async Task<PortState> OpenDatagramAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    {
+        var end = new DatagramPort(reactor, UnixDatagramSocket.Bind(Specification.SocketPath!, Specification.PeerSocketPath!, Specification.SocketGroup));
+        var state = new PortState(Specification.Id, policy, end);
+        await reactor.InvokeAsync(() => end.Start(state, forwarder));
         return state;
     }
 

@@ -80,6 +80,9 @@ internal static class SpecificationRules
             case PortKind.VhostUser when Encoding.UTF8.GetByteCount(asked.SocketPath) > SocketPathBytesMax:
                 faults.Add($"The socket path '{asked.SocketPath}' is longer than the {SocketPathBytesMax} bytes that are possible; use a shorter root folder.");
                 break;
+            case PortKind.Datagram when !IsSocketPath(asked.SocketPath) || !IsSocketPath(asked.PeerSocketPath) || asked.SocketPath == asked.PeerSocketPath:
+                faults.Add($"The port {asked.Id:D} needs the absolute paths of its socket and of QEMU's, two different ones of at most {SocketPathBytesMax} bytes.");
+                break;
             case PortKind.Tap or PortKind.Packet when !NetworkInterfaces.IsPossibleName(asked.InterfaceName):
                 faults.Add($"'{asked.InterfaceName}' is not a possible name of a network interface; use 1 to 15 letters and digits.");
                 break;
@@ -93,4 +96,6 @@ internal static class SpecificationRules
         faults.AddRange(compiler.Validate(PortSettings.Of(asked)));
         return faults;
     }
+
+    private static bool IsSocketPath(string? path) => path is not null && Path.IsPathRooted(path) && Encoding.UTF8.GetByteCount(path) <= SocketPathBytesMax;
 }

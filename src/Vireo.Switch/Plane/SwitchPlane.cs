@@ -183,7 +183,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
             _ports.TryGetValue(asked.Id, out var live);
             var isSame = live is { State.BackEnd.IsLost: false } && AreSame(live.Specification, asked);
-            if (isSame && asked.Kind == PortKind.VhostUser && _isStored)
+            if (isSame && HasSocket(asked) && _isStored)
             {
                 return;
             }
@@ -287,10 +287,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         (one.Stages ?? []).Select(StageCatalog.KeyOf).SequenceEqual((other.Stages ?? []).Select(StageCatalog.KeyOf), StringComparer.Ordinal)
         && JsonSerializer.Serialize(one.Policy, SwitchJson.Default.PortPolicySpecification) == JsonSerializer.Serialize(other.Policy, SwitchJson.Default.PortPolicySpecification);
 
+    private static bool HasSocket(PortSpecification port) => port.Kind is PortKind.VhostUser or PortKind.Datagram;
+
     private static bool NeedsNewBackEnd(LivePort live, PortSpecification asked)
     {
         var now = live.Specification;
-        return live.State is null or { BackEnd.IsLost: true } || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.InterfaceName != asked.InterfaceName
+        return live.State is null or { BackEnd.IsLost: true } || now.Kind != asked.Kind || now.SocketPath != asked.SocketPath || now.PeerSocketPath != asked.PeerSocketPath || now.InterfaceName != asked.InterfaceName
             || now.SocketConnects != asked.SocketConnects || now.AllowUnsealedMemory != asked.AllowUnsealedMemory || now.QueuePairs != asked.QueuePairs || now.SocketGroup != asked.SocketGroup;
     }
 
@@ -330,8 +332,8 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             throw Refusals.NotFound($"There is no switch {id:D}; make it first.", id.ToString("D"));
         }
 
-        var others = _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id && (other.Kind == PortKind.VhostUser) == (asked.Kind == PortKind.VhostUser));
-        if (asked.Kind == PortKind.VhostUser)
+        var others = _ports.Values.Select(port => port.Specification).Where(other => other.Id != asked.Id && HasSocket(other) == HasSocket(asked));
+        if (HasSocket(asked))
         {
             if (others.FirstOrDefault(other => other.SocketPath == asked.SocketPath) is { } user)
             {

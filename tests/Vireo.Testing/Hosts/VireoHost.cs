@@ -51,6 +51,9 @@ public sealed class VireoHost : IAsyncDisposable
     /// <summary>Root folder: <c>--root</c>.</summary>
     public string Root => _folder["h"];
 
+    /// <summary>Its network namespace.</summary>
+    public string Network => _namespace;
+
     /// <summary>A folder for the test's own files.</summary>
     public string Files => _folder["f"];
 
