@@ -1,7 +1,7 @@
 # ./vireo quickstart: sets everything up, then does with real commands what a first hour with Vireo would do. Sourced with $root set.
 
 quickstart() {
-    local global=() run_folder=/run/vireo name=quickstart generation=2 begin=$SECONDS
+    local global=() run_folder=${VIREO_ROOT:+$VIREO_ROOT/run} name=quickstart generation=2 begin=$SECONDS
     while [ $# -gt 0 ]; do
         case $1 in
             --root) global=(--root "${2:?--root needs a folder}"); run_folder=$2/run; shift ;;
@@ -12,6 +12,7 @@ quickstart() {
         esac
         shift
     done
+    run_folder=${run_folder:-/run/vireo}
     [ "$(id -u)" = 0 ] || fail "quickstart sets up switches and starts guests, so it needs root: sudo ./vireo quickstart"
 
     heading "1. Setting up"
