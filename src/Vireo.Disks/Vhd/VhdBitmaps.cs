@@ -121,6 +121,23 @@ internal sealed class VhdBitmaps(IImageFile file, long sizeBytes, int blockBytes
         }
     }
 
+    /// <summary>Notes that no sector of the block is here any more: the parent, which holds the same durably, is seen instead.</summary>
+    /// <remarks>Each sector of the bitmap is whole after a power cut, and old and new bits show the same.</remarks>
+    public BlockStatus Clear(long block, long place)
+    {
+        lock (_changing)
+        {
+            var status = file.Write(place, new byte[_bitmapBytes]);
+            if (status == BlockStatus.Ok)
+            {
+                Keep(new Bitmap(block, new byte[_bitmapBytes]));
+                Volatile.Write(ref _isFull[block], false);
+            }
+
+            return status;
+        }
+    }
+
     private int SectorsOf(long block) => (int)Math.Min(_sectorsPerBlock, ((sizeBytes - (block * blockBytes)) + VhdLimits.SectorBytes - 1) / VhdLimits.SectorBytes);
 
     private BlockStatus Find(long block, long place, out Bitmap? bitmap)

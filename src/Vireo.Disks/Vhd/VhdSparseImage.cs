@@ -13,7 +13,7 @@ namespace Vireo.Disks.Vhd;
 /// What that order keeps: a killed process loses nothing that completed, because the bits are in the system's memory before a write
 /// completes; a power cut shows each sector as it was or as it was written, because content is durable before its bits are written at all.
 /// </remarks>
-internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
+internal sealed class VhdSparseImage : IMergeableImage, IPartialReader, IPlacedImage
 {
     private readonly IImageFile _file;
     private readonly FlushRunner _flush;
@@ -83,6 +83,9 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
     internal int BlockBytes => (int)Header.BlockBytes;
 
     internal bool IsDifferencing => Footer.DiskType == VhdDiskType.Differencing;
+
+    /// <inheritdoc/>
+    public int BlockSizeBytes => BlockBytes;
 
     /// <inheritdoc/>
     bool IPlacedImage.TryPlace(long offsetBytes, ref long lengthBytes, bool toWrite, out IImageFile? file, out long fileOffset)
@@ -198,6 +201,39 @@ internal sealed class VhdSparseImage : IDiskImage, IPartialReader, IPlacedImage
         }
 
         return new(BlockStatus.Ok);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<(BlockStatus Status, bool IsHeld, long LengthBytes)> FindHeldAsync(long offsetBytes, long lengthBytes)
+    {
+        if (MustNotWait)
+        {
+            await PoolThread.SwitchAsync();
+        }
+
+        var status = PieceAt(offsetBytes, offsetBytes + lengthBytes, out var piece);
+        return (status, piece.IsHere || !IsDifferencing, piece.LengthBytes);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<BlockStatus> ReleaseAsync(long offsetBytes, long lengthBytes)
+    {
+        if (MustNotWait)
+        {
+            await PoolThread.SwitchAsync();
+        }
+
+        Platform.Invariant.Check(IsDifferencing && offsetBytes % BlockBytes == 0);
+        var status = _file.IsReadOnly ? BlockStatus.ReadOnly : BlockStatus.Ok;
+        var end = offsetBytes + lengthBytes;
+        for (; offsetBytes < end && status == BlockStatus.Ok; offsetBytes += BlockBytes)
+        {
+            var block = offsetBytes / BlockBytes;
+            var place = Table.PlaceOf(block);
+            status = place < 0 ? status : Bitmaps.Clear(block, place);
+        }
+
+        return status;
     }
 
     /// <inheritdoc/>

@@ -102,6 +102,27 @@ internal sealed class VhdxAllocator(IImageFile file, VhdxBlockTable table, VhdxS
         return log.Change(1, ref request, static (ref Request request, VhdxChange change) => request.Owner.DefineAsZeroInGate(request.First, change));
     }
 
+    /// <summary>
+    /// Lets the parent show through whole blocks. Their places are nobody's until the image is opened again: a request that looked one up a
+    /// moment ago still finds there what it looked for.
+    /// </summary>
+    public BlockStatus Release(long first, long last)
+    {
+        while (first <= last)
+        {
+            var request = new Request(this, first, last);
+            var status = log.Change(PagesOfUnmap, ref request, static (ref Request request, VhdxChange change) => request.Owner.ReleaseInGate(ref request, change));
+            if (status != BlockStatus.Ok)
+            {
+                return status;
+            }
+
+            first = request.First;
+        }
+
+        return BlockStatus.Ok;
+    }
+
     private BlockStatus AllocateInGate(long block, VhdxChange change, out long offsetBytes)
     {
         var status = table.Get(block, out var entry);
@@ -271,6 +292,23 @@ internal sealed class VhdxAllocator(IImageFile file, VhdxBlockTable table, VhdxS
         }
 
         return status;
+    }
+
+    private BlockStatus ReleaseInGate(ref Request request, VhdxChange change)
+    {
+        var status = BlockStatus.Ok;
+        while (request.First <= request.Last && status == BlockStatus.Ok && change.Count < PagesOfUnmap)
+        {
+            var block = request.First++;
+            status = table.Get(block, out var entry);
+            if (status == BlockStatus.Ok && entry.State != VhdxBlockState.NotPresent)
+            {
+                _reserved.Remove(block);
+                status = table.Stage(layout.EntryOf(block), new VhdxBatEntry(VhdxBlockState.NotPresent, 0), change);
+            }
+        }
+
+        return status == BlockStatus.Ok ? log.Commit(_endBytes) : status;
     }
 
     private BlockStatus DefineAsZeroInGate(long block, VhdxChange change)

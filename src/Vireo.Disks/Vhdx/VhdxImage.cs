@@ -9,7 +9,7 @@ namespace Vireo.Disks.Vhdx;
 /// An open VHDX file: fixed, dynamic or differencing. [MS-VHDX]. Reads look the block up in memory and go straight from the file, or from
 /// the parent's, into the caller's buffers; a write to a block that has no place yet gives it one, which becomes durable with the next flush.
 /// </summary>
-public sealed class VhdxImage : IDiskImage, IPartialReader, IPlacedImage
+public sealed class VhdxImage : IMergeableImage, IPartialReader, IPlacedImage
 {
     private readonly IImageFile _file;
     private VhdxHeaderPair _headers;
@@ -85,6 +85,9 @@ public sealed class VhdxImage : IDiskImage, IPartialReader, IPlacedImage
         _file.LengthBytes,
         _parts.Metadata.DiskId,
         VhdxFragmentation.Measure(_parts));
+
+    /// <inheritdoc/>
+    public int BlockSizeBytes => _parts.Layout.BlockSizeBytes;
 
     /// <summary>Metadata that users keep with the image.</summary>
     public VhdxUserItems UserItems { get; }
@@ -208,6 +211,27 @@ public sealed class VhdxImage : IDiskImage, IPartialReader, IPlacedImage
     public ValueTask<BlockStatus> MapExtentsAsync(long offsetBytes, long lengthBytes, List<BlockExtent> extents) =>
         MapAsync(_parent, offsetBytes, lengthBytes, extents);
 
+    /// <inheritdoc/>
+    public ValueTask<(BlockStatus Status, bool IsHeld, long LengthBytes)> FindHeldAsync(long offsetBytes, long lengthBytes)
+    {
+        var status = _parts.Find(offsetBytes, (int)Math.Min(lengthBytes, VhdxLimits.MaximumBlockBytes), out var run);
+        return status == VhdxStatus.WouldWait ? FindHeldOnPoolAsync(offsetBytes, lengthBytes) : new((status, run.Source != VhdxSource.Parent, run.LengthBytes));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<BlockStatus> ReleaseAsync(long offsetBytes, long lengthBytes)
+    {
+        if (PoolThread.MustNotWait(_file))
+        {
+            await PoolThread.SwitchAsync();
+        }
+
+        var status = BeginWriting();
+        var layout = _parts.Layout;
+        Platform.Invariant.Check(layout.HasParent && layout.PositionInBlock(offsetBytes) == 0);
+        return status == BlockStatus.Ok ? _parts.Allocator.Release(layout.BlockOf(offsetBytes), layout.BlockOf(offsetBytes + lengthBytes - 1)) : status;
+    }
+
     /// <summary>Makes everything durable, leaves a clean image (no log to replay), and closes the file and the parent.</summary>
     /// <exception cref="ImageException">The storage failed; what was flushed before is safe, and the next open replays the log.</exception>
     public async ValueTask DisposeAsync()
@@ -314,6 +338,12 @@ public sealed class VhdxImage : IDiskImage, IPartialReader, IPlacedImage
     {
         await PoolThread.SwitchAsync();
         return await ReadFrom(offsetBytes, buffers, start, end).ConfigureAwait(false);
+    }
+
+    private async ValueTask<(BlockStatus Status, bool IsHeld, long LengthBytes)> FindHeldOnPoolAsync(long offsetBytes, long lengthBytes)
+    {
+        await PoolThread.SwitchAsync();
+        return await FindHeldAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

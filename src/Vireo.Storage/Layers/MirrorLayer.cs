@@ -19,12 +19,12 @@ public enum MirrorPhase
 /// <summary>
 /// Makes a second copy of a disk while it is in use. Invariant: a block behind the cursor is the same on both sides whenever no request is
 /// inside the block. A write behind the cursor goes to both, a write ahead of it to the source only; the cursor moves over each block once,
-/// so the copy ends whatever the guest writes. In a merge, where the source shows the target's content in what it does not hold itself, a write
-/// to such a range goes to the target only.
+/// so the copy ends whatever the guest writes. A merge, where the source shows the target's content in what it does not hold itself, writes
+/// to one place only: see the other half of the class.
 /// </summary>
 /// <remarks>
 /// Stands directly on the image. Changes of one block and its copying take turns by a <see cref="RangeLock"/>; reads go to the source and wait
-/// for nobody. Trims become writes of zeroes, since both sides must read the same afterwards. Flushes go to the source, which alone counts
+/// for nobody. Trims become writes of zeroes, since the target must read as the source does. Flushes go to the source, which alone counts
 /// until <see cref="CompleteAsync"/>, and to the target as well once something was written there only. An error of the target never reaches the guest: the mirror gives up and only passes requests on.
 /// Memory: <see cref="Depth"/> buffers of <see cref="BlockBytes"/> while copying, nothing that grows with the disk.
 /// </remarks>
@@ -39,6 +39,7 @@ public sealed partial class MirrorLayer : LayerBase
     private readonly IBlockDevice _target;
     private readonly bool _isTargetZero;
     private readonly Func<long, long, List<BlockExtent>, ValueTask<BlockStatus>>? _mapOwn;
+    private readonly IMergeableImage? _merging;
     private readonly TimeProvider _time;
     private readonly RangeLock _ranges = new();
     private readonly BufferPool _buffers = new(BlockBytes, Depth);
@@ -65,21 +66,25 @@ public sealed partial class MirrorLayer : LayerBase
     /// <param name="isTargetZero">Whether the target reads as zeros all over, so that zeros need not be written.</param>
     /// <param name="bytesPerSecond">Limit of the background copy, not of the guest's writes; 0 is none.</param>
     /// <param name="time">The clock of that limit.</param>
-    /// <param name="mapOwn">
-    /// For a merge, where the target is what the disk stands on: says what the disk holds itself; ranges that are <see cref="ExtentKind.Hole"/>
-    /// and not <see cref="ExtentKind.Zero"/> are the target's already and are not copied.
-    /// </param>
-    public MirrorLayer(
-        string name,
-        IBlockDevice target,
-        bool isTargetZero,
-        long bytesPerSecond,
-        TimeProvider time,
-        Func<long, long, List<BlockExtent>, ValueTask<BlockStatus>>? mapOwn = null)
+    public MirrorLayer(string name, IBlockDevice target, bool isTargetZero, long bytesPerSecond, TimeProvider time)
         : base(name)
     {
-        (_target, _isTargetZero, _bytesPerSecond, _time, _mapOwn) = (target, isTargetZero, bytesPerSecond, time, mapOwn);
+        (_target, _isTargetZero, _bytesPerSecond, _time) = (target, isTargetZero, bytesPerSecond, time);
         _paidUntil = time.GetTimestamp();
+    }
+
+    /// <summary>A merge of <paramref name="child"/>, which is what the layer stands on, into <paramref name="parent"/>, which the child stands on; both stay the caller's.</summary>
+    /// <param name="name">Name in the stack.</param>
+    /// <param name="child">What it does not hold is the parent's already and is not copied.</param>
+    /// <param name="parent">As large as the child.</param>
+    /// <param name="isWritten">Whether the guest writes to the child: then the child lets go of what was merged. Else the layer need not be in a stack, and the child is only read.</param>
+    /// <param name="bytesPerSecond">Limit of the background copy; 0 is none.</param>
+    /// <param name="time">The clock of that limit.</param>
+    public MirrorLayer(string name, IDiskImage child, IBlockDevice parent, bool isWritten, long bytesPerSecond, TimeProvider time)
+        : this(name, parent, isTargetZero: false, bytesPerSecond, time)
+    {
+        _mapOwn = child.MapOwnExtentsAsync;
+        _merging = isWritten ? (IMergeableImage)child : null;
     }
 
     /// <summary>Where it is.</summary>
@@ -108,7 +113,7 @@ public sealed partial class MirrorLayer : LayerBase
     public Task Failed => _failed.Task;
 
     /// <summary>Starts to copy. Once, after the layer was spliced in.</summary>
-    public void Start() => _copying = CopyAllAsync();
+    public void Start() => _copying = _merging is null ? CopyAllAsync() : MergeAllAsync(_merging);
 
     /// <inheritdoc/>
     public override void Attach(IBlockDevice below)
@@ -154,23 +159,19 @@ public sealed partial class MirrorLayer : LayerBase
             return false;
         }
 
-        var status = await _target.FlushAsync().ConfigureAwait(false);
-        if (status != BlockStatus.Ok)
-        {
-            Fail($"the target could not be made durable ({status})");
-        }
-
-        return _failure is null;
+        return await PrepareAsync().ConfigureAwait(false) && _failure is null;
     }
 
-    /// <summary>Brings what was written so far to the target's disk ahead of time, so that <see cref="CompleteAsync"/> is short.</summary>
-    public async ValueTask PrepareAsync()
+    /// <summary>Brings what was written so far to the target's disk, for example ahead of time, so that <see cref="CompleteAsync"/> is short. False when the target fails, which ends the mirror.</summary>
+    public async ValueTask<bool> PrepareAsync()
     {
         var status = await _target.FlushAsync().ConfigureAwait(false);
         if (status != BlockStatus.Ok)
         {
             Fail($"the target could not be made durable ({status})");
         }
+
+        return status == BlockStatus.Ok;
     }
 
     /// <inheritdoc/>
@@ -210,18 +211,23 @@ public sealed partial class MirrorLayer : LayerBase
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
-    // Without buffers: zeros. The part behind the cursor goes to both sides at once.
-    private async ValueTask<BlockStatus> ChangeAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
+    // Without buffers: zeros. What was merged is the parent's alone, for good.
+    private ValueTask<BlockStatus> ChangeAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options) =>
+        _merging is not null && offsetBytes + lengthBytes <= CursorBytes
+            ? ChangeParentAsync(offsetBytes, lengthBytes, buffers, options)
+            : ChangeInTurnAsync(offsetBytes, lengthBytes, buffers, options);
+
+    private async ValueTask<BlockStatus> ChangeInTurnAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
     {
         var range = await _ranges.EnterAsync(offsetBytes, lengthBytes).ConfigureAwait(false);
-        var status = _mapOwn is null
+        var status = _merging is null
             ? await ChangeBothAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false)
-            : await ChangeMergedAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
+            : await ChangeMergingAsync(_merging, offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
         _ranges.Release(range);
         return status;
     }
 
-    // In a range that is held.
+    // In a range that is held. The part behind the cursor goes to both sides at once.
     private async ValueTask<BlockStatus> ChangeBothAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
     {
         // The cursor does not move over a range that is held.
@@ -430,7 +436,8 @@ public sealed partial class MirrorLayer : LayerBase
         return true;
     }
 
-    private async Task CopyBlockAsync(RangeLock.Held range, BlockExtent[] extents)
+    // In a block that is entered and, but for a merge, held.
+    private async Task CopyBlockAsync(RangeLock.Held? range, BlockExtent[] extents)
     {
         var buffer = _buffers.Rent();
         foreach (var extent in extents)
@@ -463,7 +470,10 @@ public sealed partial class MirrorLayer : LayerBase
 
         _buffers.Return(buffer);
         Leave();
-        _ranges.Release(range);
+        if (range is not null)
+        {
+            _ranges.Release(range);
+        }
     }
 
     // Each second's worth of bytes takes a second; a pause saves nothing up.

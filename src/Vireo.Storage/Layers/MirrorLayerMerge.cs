@@ -3,48 +3,65 @@ using Vireo.Disks;
 namespace Vireo.Storage.Layers;
 
 /// <summary>
-/// Writes during a merge. The child (the source) hides its parent (the target) where it holds something itself, and shows it elsewhere. So what
-/// the child does not hold is written to the parent alone: it is where it belongs, the child does not grow, and the chain reads right with the
-/// child or without it.
+/// A merge of the image that the guest writes to. The child (the source) hides its parent (the target) where it holds something itself, and
+/// shows it elsewhere. A write goes to one place: to the child where the child holds the range, else to the parent. Blocks are copied while the
+/// guest goes on; when their copies are durable the child lets them go, so that from then on the parent is seen, and written.
 /// </summary>
+/// <remarks>
+/// A copy of a block counts only when nothing was written to the block since it began: pieces that were written meanwhile are noted, and the
+/// block is copied again. One that is still written after <see cref="FreePasses"/> rounds is held for the last one, so that the merge ends
+/// whatever the guest writes; nothing else ever waits for the copy. The chain reads right with the child at any moment: in the parent is what the
+/// child let go of, durably before it did. So a merge that was cut short goes on with what the child still holds, and needs no journal.
+/// </remarks>
 public sealed partial class MirrorLayer
 {
+    // Copied, made durable and let go of together: the target is flushed once for so many bytes.
+    private const long WindowBytes = 32 << 20;
+    private const int FreePasses = 2;
+    private readonly Lock _noting = new();
+    private long _windowStart;
+    private bool[] _written = [];
     private int _targetWrites;
     private volatile bool _isTargetNeeded;
 
-    // A mirror that was given up passes everything on; but while a write to the target alone is on its way, the child must not come to hold what is beside it.
-    private bool IsPassing => _failure is not null && Volatile.Read(ref _targetWrites) == 0;
+    private volatile bool _isMergeEnded;
+
+    // A mirror that was given up passes everything on; but while a write to the target alone is on its way, the child must not come to hold what is
+    // beside it, nor let go of what nobody noted was written.
+    private bool IsPassing => _failure is not null && Volatile.Read(ref _targetWrites) == 0 && (_merging is null || _isMergeEnded);
 
     /// <inheritdoc/>
     public override ValueTask<BlockStatus> FlushAsync() => _isTargetNeeded ? FlushBothAsync() : Below.FlushAsync();
 
     // In a range that is held: part after part, as the child holds it or not.
-    private async ValueTask<BlockStatus> ChangeMergedAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
+    private async ValueTask<BlockStatus> ChangeMergingAsync(IMergeableImage child, long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
     {
         var end = offsetBytes + lengthBytes;
-        List<BlockExtent> extents = [];
         for (var at = offsetBytes; at < end;)
         {
-            extents.Clear();
-
-            // What cannot be told is taken for held: then both sides get it.
-            var isMapped = await _mapOwn!(at, end - at, extents).ConfigureAwait(false) == BlockStatus.Ok && extents.Count > 0;
-            var isHole = isMapped && extents[0].Kind == ExtentKind.Hole;
-            var count = 0;
-            while (isMapped && count < extents.Count && extents[count].Kind == ExtentKind.Hole == isHole)
-            {
-                count++;
-            }
-
-            var next = isMapped ? Math.Min(extents[count - 1].OffsetBytes + extents[count - 1].LengthBytes, end) : end;
-            IoVector? part = buffers is { } data ? Part(data, (int)(at - offsetBytes), (int)(next - at)) : null;
-            var status = isHole ? await ChangeParentAsync(at, next - at, part, options).ConfigureAwait(false) : await ChangeBothAsync(at, next - at, part, options).ConfigureAwait(false);
+            var (status, isHeld, runBytes) = await child.FindHeldAsync(at, end - at).ConfigureAwait(false);
             if (status != BlockStatus.Ok)
             {
                 return status;
             }
 
-            at = next;
+            IoVector? part = buffers is { } data ? Part(data, (int)(at - offsetBytes), (int)runBytes) : null;
+            status = isHeld
+                ? await ChangeChildAsync(at, runBytes, part, options).ConfigureAwait(false)
+                : await ChangeParentAsync(at, runBytes, part, options).ConfigureAwait(false);
+
+            // Before the range is free again: whoever lets the block go has to see it. When the parent failed, the child took what it did not hold.
+            if (isHeld || _failure is not null)
+            {
+                NoteWritten(at, runBytes);
+            }
+
+            if (status != BlockStatus.Ok)
+            {
+                return status;
+            }
+
+            at += runBytes;
         }
 
         return BlockStatus.Ok;
@@ -57,35 +74,36 @@ public sealed partial class MirrorLayer
         if (_failure is null)
         {
             _isTargetNeeded = true;
+            var once = options & ~WriteOptions.ForceUnitAccess;
             var written = buffers is { } data
-                ? await _target.WriteAsync(offsetBytes, data, options).ConfigureAwait(false)
-                : await ZeroTargetAsync(offsetBytes, lengthBytes, options).ConfigureAwait(false);
+                ? await _target.WriteAsync(offsetBytes, data, once).ConfigureAwait(false)
+                : await ZeroTargetAsync(offsetBytes, lengthBytes, once).ConfigureAwait(false);
             if (written == BlockStatus.Ok)
             {
                 Interlocked.Decrement(ref _targetWrites);
-                return written;
+
+                // Durable is what the parent holds only once the child has let go of it durably.
+                return once == options ? written : await FlushBothAsync().ConfigureAwait(false);
             }
 
             Fail($"a write to the target at {offsetBytes} failed ({written})");
         }
 
         Interlocked.Decrement(ref _targetWrites);
-        return await ChangeChildAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
-    }
 
-    // After the end of the merge the child takes everything. A block that it begins to hold may hide all of its parent's block, so no write
-    // to the parent alone may be under way in it: those that are end soon, and no other begins.
-    private async ValueTask<BlockStatus> ChangeChildAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
-    {
+        // After the end of the merge the child takes everything. A block that it begins to hold may hide all of its parent's block, so no write
+        // to the parent alone may be under way in it: those that are end soon, and no other begins.
         while (Volatile.Read(ref _targetWrites) != 0)
         {
             await Task.Yield();
         }
 
-        return buffers is { } data
-            ? await Below.WriteAsync(offsetBytes, data, options).ConfigureAwait(false)
-            : await Below.WriteZeroesAsync(offsetBytes, lengthBytes, options).ConfigureAwait(false);
+        return await ChangeChildAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
     }
+
+    private ValueTask<BlockStatus> ChangeChildAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options) => buffers is { } data
+        ? Below.WriteAsync(offsetBytes, data, options)
+        : Below.WriteZeroesAsync(offsetBytes, lengthBytes, options);
 
     private async ValueTask<BlockStatus> FlushBothAsync()
     {
@@ -98,5 +116,255 @@ public sealed partial class MirrorLayer
         }
 
         return await Below.FlushAsync().ConfigureAwait(false);
+    }
+
+    private async Task MergeAllAsync(IMergeableImage child)
+    {
+        // Not on the caller's thread.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var sizeBytes = Geometry.SizeBytes;
+        while (CursorBytes < sizeBytes && _failure is null)
+        {
+            // What the child does not hold it will not come to hold: its writes go to the parent.
+            var start = await FindNextHeldAsync(child, CursorBytes, sizeBytes).ConfigureAwait(false);
+            var end = start < 0 ? start : Math.Min(start + WindowOf(child), sizeBytes);
+            if (start < 0 || (start < sizeBytes && !await MergeWindowAsync(child, start, end).ConfigureAwait(false)))
+            {
+                break;
+            }
+
+            Volatile.Write(ref _cursor, end);
+        }
+
+        _isReady = _failure is null && CursorBytes == sizeBytes;
+        _isMergeEnded = true;
+        _settled.TrySetResult();
+    }
+
+    // Whole blocks; few of them when they are to be copied slowly, so that they are let go of soon.
+    private long WindowOf(IMergeableImage child)
+    {
+        var rate = BytesPerSecond;
+        var bytes = rate > 0 ? Math.Min(WindowBytes, rate / 4) : WindowBytes;
+        return Math.Max(bytes / child.BlockSizeBytes, 1) * child.BlockSizeBytes;
+    }
+
+    // The beginning of the next block that the child holds something of; the end of the disk when there is none, less than 0 when the merge ends.
+    private async Task<long> FindNextHeldAsync(IMergeableImage child, long at, long sizeBytes)
+    {
+        List<BlockExtent> extents = [];
+        while (at < sizeBytes)
+        {
+            if (!await EnterAsync().ConfigureAwait(false))
+            {
+                return -1;
+            }
+
+            extents.Clear();
+            var status = await child.MapOwnExtentsAsync(at, sizeBytes - at, extents).ConfigureAwait(false);
+            Leave();
+            if (status != BlockStatus.Ok)
+            {
+                Fail($"the source could not say what it holds at {at} ({status})");
+                return -1;
+            }
+
+            if (extents.FindIndex(static extent => extent.Kind != ExtentKind.Hole) is >= 0 and var held)
+            {
+                return extents[held].OffsetBytes / child.BlockSizeBytes * child.BlockSizeBytes;
+            }
+
+            at = extents[^1].OffsetBytes + extents[^1].LengthBytes;
+        }
+
+        return sizeBytes;
+    }
+
+    // False when the merge ends.
+    private async Task<bool> MergeWindowAsync(IMergeableImage child, long start, long end)
+    {
+        // From here on writes are noted; what was written before is what is copied.
+        lock (_noting)
+        {
+            _windowStart = start;
+            _written = new bool[(end - start + BlockBytes - 1) / BlockBytes];
+            _written.AsSpan().Fill(true);
+        }
+
+        var blocks = new Queue<long>();
+        for (var block = start; block < end; block += child.BlockSizeBytes)
+        {
+            blocks.Enqueue(block);
+        }
+
+        for (var pass = 0; pass < FreePasses && blocks.Count > 0; pass++)
+        {
+            if (!await CopyWrittenAsync(start, end).ConfigureAwait(false) || !await MakeTargetDurableAsync().ConfigureAwait(false))
+            {
+                return false;
+            }
+
+            for (var i = blocks.Count; i > 0; i--)
+            {
+                var block = blocks.Dequeue();
+                var released = await ReleaseAsync(child, block, Math.Min(block + child.BlockSizeBytes, end), isLast: false).ConfigureAwait(false);
+                if (released is null)
+                {
+                    return false;
+                }
+
+                if (released == false)
+                {
+                    blocks.Enqueue(block);
+                }
+            }
+        }
+
+        foreach (var block in blocks)
+        {
+            if (await ReleaseAsync(child, block, Math.Min(block + child.BlockSizeBytes, end), isLast: true).ConfigureAwait(false) is null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // Copies the pieces that were written, which are not noted any more when their copying begins.
+    private async Task<bool> CopyWrittenAsync(long start, long end)
+    {
+        var under = new Queue<Task>();
+        var isGoingOn = true;
+        for (var at = start; at < end && isGoingOn; at += BlockBytes)
+        {
+            if (!TakeWritten(at))
+            {
+                continue;
+            }
+
+            var (copy, dataBytes) = await StartPieceAsync(at, Math.Min(at + BlockBytes, end)).ConfigureAwait(false);
+            isGoingOn = copy is not null;
+            if (copy is null)
+            {
+                break;
+            }
+
+            under.Enqueue(copy);
+            if (under.Count == Depth)
+            {
+                await under.Dequeue().ConfigureAwait(false);
+            }
+
+            await PayAsync(dataBytes).ConfigureAwait(false);
+        }
+
+        await Task.WhenAll(under).ConfigureAwait(false);
+        return isGoingOn && _failure is null;
+    }
+
+    // Null when the merge ends.
+    private async Task<(Task? Copy, long DataBytes)> StartPieceAsync(long start, long end) =>
+        await EnterAsync().ConfigureAwait(false) ? await StartEnteredPieceAsync(start, end).ConfigureAwait(false) : (null, 0);
+
+    private async Task<(Task? Copy, long DataBytes)> StartEnteredPieceAsync(long start, long end)
+    {
+        List<BlockExtent> extents = [];
+        if (!await MapAsync(start, end - start, extents).ConfigureAwait(false))
+        {
+            Leave();
+            return (null, 0);
+        }
+
+        var dataBytes = extents.Where(static extent => extent.Kind == ExtentKind.Data).Sum(static extent => extent.LengthBytes);
+        return (CopyBlockAsync(null, [.. extents]), dataBytes);
+    }
+
+    private async Task<bool> MakeTargetDurableAsync() => await PrepareAsync().ConfigureAwait(false) && _failure is null && !_stop.IsCancellationRequested;
+
+    // Lets a block go whose copy is durable: false when it was written meanwhile. At last such a block is held until it was copied. Null when the merge ends.
+    private async Task<bool?> ReleaseAsync(IMergeableImage child, long start, long end, bool isLast)
+    {
+        if (!await EnterAsync().ConfigureAwait(false))
+        {
+            return null;
+        }
+
+        var range = await _ranges.EnterAsync(start, end - start).ConfigureAwait(false);
+        var isCopied = (!IsWritten(start, end) && _failure is null) || (isLast && await CopyHeldAsync(start, end).ConfigureAwait(false));
+        var status = isCopied ? await child.ReleaseAsync(start, end - start).ConfigureAwait(false) : BlockStatus.Ok;
+        _ranges.Release(range);
+        Leave();
+        if (status != BlockStatus.Ok)
+        {
+            Fail($"the source could not let go of what was merged at {start} ({status})");
+        }
+
+        return status != BlockStatus.Ok || (isLast && !isCopied) ? null : isCopied;
+    }
+
+    // In a block that is held; it is not written until it was let go of.
+    private async Task<bool> CopyHeldAsync(long start, long end)
+    {
+        var first = _windowStart + ((start - _windowStart) / BlockBytes * BlockBytes);
+        for (var at = first; at < end; at += BlockBytes)
+        {
+            // A piece that small blocks share stays noted for the others.
+            if (!IsWritten(at, at + 1))
+            {
+                continue;
+            }
+
+            // We are inside already: a stack that is being changed waits for us and must not be waited for.
+            lock (_pausing)
+            {
+                _copiesUnderWay++;
+            }
+
+            var (copy, _) = await StartEnteredPieceAsync(Math.Max(at, start), Math.Min(at + BlockBytes, end)).ConfigureAwait(false);
+            if (copy is null)
+            {
+                return false;
+            }
+
+            await copy.ConfigureAwait(false);
+        }
+
+        return _failure is null && await MakeTargetDurableAsync().ConfigureAwait(false);
+    }
+
+    private void NoteWritten(long offsetBytes, long lengthBytes)
+    {
+        lock (_noting)
+        {
+            var first = Math.Max((offsetBytes - _windowStart) / BlockBytes, 0);
+            var last = Math.Min((offsetBytes + lengthBytes - 1 - _windowStart) / BlockBytes, _written.Length - 1);
+            if (offsetBytes + lengthBytes > _windowStart)
+            {
+                for (var piece = first; piece <= last; piece++)
+                {
+                    _written[piece] = true;
+                }
+            }
+        }
+    }
+
+    private bool TakeWritten(long at)
+    {
+        lock (_noting)
+        {
+            ref var written = ref _written[(at - _windowStart) / BlockBytes];
+            var before = written;
+            written = false;
+            return before;
+        }
+    }
+
+    private bool IsWritten(long start, long end)
+    {
+        lock (_noting)
+        {
+            return _written.AsSpan((int)((start - _windowStart) / BlockBytes)..(int)((end - 1 - _windowStart) / BlockBytes + 1)).Contains(true);
+        }
     }
 }

@@ -12,8 +12,9 @@ namespace Vireo.Storage.Plane;
 /// and its file is removed.
 /// </summary>
 /// <remarks>
-/// Nothing is taken out of the child while it is merged: what was copied lies in the parent as well, hidden by the child. A guest's write goes
-/// to the parent alone where the child holds nothing, and to both where it was merged already. So at any moment the chain with the child reads right, and a merge that was cut short begins anew.
+/// The disk's own image lets go of what was copied, once that is durable; a guest's write goes to one place, the child where the child holds the
+/// range and the parent where it does not (<see cref="MirrorLayer"/>). Nothing is taken out of an image in the middle of a chain: what was copied
+/// lies in the parent as well, hidden. So at any moment the chain with the child reads right, and a merge that was cut short goes on.
 /// The parent's identity changes with the first write to it; the child accepts the old and the new one from then on.
 /// </remarks>
 internal sealed partial class DiskRegistry
@@ -92,7 +93,7 @@ internal sealed partial class DiskRegistry
         var child = ImageChain.Of(disk.Image)[index];
         var parent = child.Parent!;
         CrashPoint.Hit("storage.merge.begun");
-        var layer = new MirrorLayer(CopyLayerName, parent, isTargetZero: false, bytesPerSecond, time, child.MapOwnExtentsAsync);
+        var layer = new MirrorLayer(CopyLayerName, child, parent, isWritten: index == 0, bytesPerSecond, time);
         var copy = new LiveCopy(CopyKind.Merge, child.Path, layer, parent, child.Geometry.SizeBytes);
         if (index == 0)
         {
@@ -244,12 +245,31 @@ internal sealed partial class DiskRegistry
         }
     }
 
+    // What went to the parent alone is durable before flushes of the guest no longer reach it.
+    private static async ValueTask RequireDurableAsync(LiveCopy copy)
+    {
+        if (!await copy.Layer.PrepareAsync().ConfigureAwait(false))
+        {
+            throw ImageException.Failed(copy.Target.Path, "flush", BlockStatus.IoError);
+        }
+    }
+
     private async Task EndMergeAsync(OpenDisk disk, LiveCopy copy, CopyStatus status)
     {
         if (disk.Stack.Layers.Contains(copy.Layer))
         {
-            // What went to the parent alone is durable before flushes of the guest no longer reach it.
-            await disk.Stack.ReplaceImageAsync(disk.Image, disk.Image.Path, copy.Layer.PrepareAsync, CopyLayerName).ConfigureAwait(false);
+            try
+            {
+                await disk.Stack.ReplaceImageAsync(disk.Image, disk.Image.Path, () => RequireDurableAsync(copy), CopyLayerName).ConfigureAwait(false);
+            }
+            catch (ImageException exception)
+            {
+                // What went to the parent alone may be lost, and the guest has to know: the layer stays, and lets its flushes fail.
+                disk.Copy = null;
+                disk.LastCopy = status with { Phase = CopyPhase.Failed, Failure = exception.Message };
+                Note(disk, null);
+                return;
+            }
         }
         else
         {

@@ -266,6 +266,11 @@ internal sealed partial class DiskRegistry
 
     private void RefuseBusy(OpenDisk disk)
     {
+        if (disk.Copy is null && disk.Stack.Layers.Any(static layer => layer is MirrorLayer))
+        {
+            throw PlaneErrors.Busy($"The storage under a parent of the disk {disk.Attachment.Id} failed while it was merged; turn its virtual machine off and on, or detach and attach the disk, first.", disk.Attachment.Id.ToString());
+        }
+
         if (disk.Change is { } change)
         {
             throw PlaneErrors.Busy($"The disk {disk.Attachment.Id} is being changed already ({change.Kind} '{change.Path}'); wait for its end or cancel it.", disk.Attachment.Id.ToString());

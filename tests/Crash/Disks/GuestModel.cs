@@ -59,6 +59,15 @@ internal sealed class GuestModel(long sectors)
         }
     }
 
+    /// <summary>A write of the sectors was durable when it completed.</summary>
+    public void Flushed(long first, int count)
+    {
+        for (var i = first; i < first + count; i++)
+        {
+            _possible[i] = [_possible[i][^1]];
+        }
+    }
+
     /// <summary>Sectors whose newest change is a trim: zeros or what was there, also after a flush.</summary>
     public HashSet<long> Trimmed { get; init; } = [];
 

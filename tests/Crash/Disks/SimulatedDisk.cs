@@ -24,6 +24,9 @@ internal sealed class SimulatedDisk : IImageFile
     /// <summary>The content before the first change.</summary>
     public SparseBytes Start { get; }
 
+    /// <summary>For disks that are used together: who changed, in the order in which it happened. It is also the lock of all of them.</summary>
+    public List<SimulatedDisk> Order { get; init; } = [];
+
     /// <summary>Runs before each flush.</summary>
     public Action? BeforeFlush { get; set; }
 
@@ -41,16 +44,21 @@ internal sealed class SimulatedDisk : IImageFile
 
     public BlockStatus Read(long offsetBytes, Span<byte> target)
     {
-        _bytes.Read(offsetBytes, target);
-        return BlockStatus.Ok;
+        lock (Order)
+        {
+            _bytes.Read(offsetBytes, target);
+            return BlockStatus.Ok;
+        }
     }
 
     public BlockStatus Write(long offsetBytes, ReadOnlySpan<byte> source)
     {
         Assert.False(IsReadOnly, "a read-only file was written");
-        _bytes.Write(offsetBytes, source);
-        History.Add(new RecordedChange(ChangeKind.Write, offsetBytes, source.Length, source.ToArray()));
-        return BlockStatus.Ok;
+        lock (Order)
+        {
+            _bytes.Write(offsetBytes, source);
+            return Record(new RecordedChange(ChangeKind.Write, offsetBytes, source.Length, source.ToArray()));
+        }
     }
 
     public ValueTask<BlockStatus> ReadAsync(long offsetBytes, IoVector buffers, int start, int lengthBytes)
@@ -72,16 +80,20 @@ internal sealed class SimulatedDisk : IImageFile
     {
         Assert.False(IsReadOnly, "a read-only file was flushed");
         BeforeFlush?.Invoke();
-        History.Add(new RecordedChange(ChangeKind.Flush, 0, 0));
-        return BlockStatus.Ok;
+        lock (Order)
+        {
+            return Record(new RecordedChange(ChangeKind.Flush, 0, 0));
+        }
     }
 
     public BlockStatus SetLength(long lengthBytes)
     {
         Assert.False(IsReadOnly, "a read-only file was made longer or shorter");
-        _bytes.SetLength(lengthBytes);
-        History.Add(new RecordedChange(ChangeKind.Length, 0, lengthBytes));
-        return BlockStatus.Ok;
+        lock (Order)
+        {
+            _bytes.SetLength(lengthBytes);
+            return Record(new RecordedChange(ChangeKind.Length, 0, lengthBytes));
+        }
     }
 
     public BlockStatus Reserve(long offsetBytes, long lengthBytes) =>
@@ -93,15 +105,24 @@ internal sealed class SimulatedDisk : IImageFile
     {
         Assert.False(IsReadOnly, "a read-only file was changed");
         Assert.True(offsetBytes + lengthBytes <= LengthBytes, "zeros behind the end of the file");
-        _bytes.Clear(offsetBytes, lengthBytes);
-        History.Add(new RecordedChange(ChangeKind.Zero, offsetBytes, lengthBytes));
-        return BlockStatus.Ok;
+        lock (Order)
+        {
+            _bytes.Clear(offsetBytes, lengthBytes);
+            return Record(new RecordedChange(ChangeKind.Zero, offsetBytes, lengthBytes));
+        }
     }
 
     public long MeasureRun(long offsetBytes, long lengthBytes, out bool isHole)
     {
         isHole = false;
         return lengthBytes;
+    }
+
+    private BlockStatus Record(RecordedChange change)
+    {
+        History.Add(change);
+        Order.Add(this);
+        return BlockStatus.Ok;
     }
 
     public void Dispose()
