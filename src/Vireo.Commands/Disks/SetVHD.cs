@@ -15,6 +15,7 @@ namespace Vireo.Commands.Disks;
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "the format does not have the property")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or the storage failed")]
 [Example("Set-VHD /images/child.vhdx -ParentPath /archive/base.vhdx", "Tells a disk where its parent is now.")]
+[Example("Set-VHD /images/base2.avhdx -ParentPath /archive/base.vhdx -LeafPath /images/web1.avhdx", "Tells a disk that a running virtual machine stands on where its parent is now.")]
 [Example("Set-VHD /images/data.vhdx -PhysicalSectorSizeBytes 4096", "Shows the guest large physical sectors.")]
 public sealed class SetVHD : DiskCommand
 {
@@ -34,6 +35,12 @@ public sealed class SetVHD : DiskCommand
     /// <summary>Take the parent although it is not the disk that this one was made from. The content may be wrong then.</summary>
     [Parameter(ParameterSetName = "Parent")]
     public Switch IgnoreIdMismatch { get; set; }
+
+    /// <summary>For a disk that is in use: the disk that its virtual machine has, in whose chain it is. The new parent must hold what the old one does.</summary>
+    [Parameter(ParameterSetName = "Parent")]
+    [FilePath]
+    [ValidateNotNullOrEmpty]
+    public string? LeafPath { get; set; }
 
     /// <summary>Physical sector size that the guest sees: 512 or 4096.</summary>
     [Parameter(ParameterSetName = "PhysicalSectorSize", Mandatory = true)]
@@ -68,6 +75,12 @@ public sealed class SetVHD : DiskCommand
                 RequireFile(ParentPath);
             }
 
+            if (LeafPath is not null)
+            {
+                RequireFile(LeafPath);
+                RefuseOfSaved(context, LeafPath);
+            }
+
             if (!await context.ShouldProcessAsync(Path!, "Set-VHD")
                 || (ResetDiskIdentifier && !Force && !await context.ShouldContinueAsync(
                     $"Give '{Path}' a new identity? Disks that have it as their parent may no longer find it.", "Set-VHD")))
@@ -75,7 +88,7 @@ public sealed class SetVHD : DiskCommand
                 return;
             }
 
-            var work = ParentPath is not null ? new ImageWork(ImageOperation.SetParent, Path!, OtherPath: ParentPath, IgnoreIdMismatch: IgnoreIdMismatch)
+            var work = ParentPath is not null ? new ImageWork(ImageOperation.SetParent, Path!, OtherPath: ParentPath, IgnoreIdMismatch: IgnoreIdMismatch, LeafPath: LeafPath)
                 : PhysicalSectorSizeBytes is { } bytes ? new ImageWork(ImageOperation.SetPhysicalSectorSize, Path!, SizeBytes: bytes)
                 : new ImageWork(ImageOperation.ResetDiskId, Path!);
             await WorkAsync(context, work, $"Changing '{Path}'", Passthru);

@@ -231,9 +231,10 @@ public enum ImageCompactMode
 /// <param name="SizeBytes">For Resize and SetPhysicalSectorSize.</param>
 /// <param name="Mode">For Compact.</param>
 /// <param name="IgnoreIdMismatch">For SetParent: takes a parent that is not the image the child was made from.</param>
+/// <param name="LeafPath">For SetParent of an image that is in use: the open disk whose chain it is part of; null when nobody has it open.</param>
 public sealed record ImageWork(
     ImageOperation Operation, string Path, CreateImage? Target = null, string? OtherPath = null, long SizeBytes = 0, ImageCompactMode Mode = ImageCompactMode.Full,
-    bool IgnoreIdMismatch = false);
+    bool IgnoreIdMismatch = false, string? LeafPath = null);
 
 /// <summary>How far the work has come.</summary>
 public sealed record ImageProgress(long DoneBytes, long TotalBytes);

@@ -48,14 +48,20 @@ public static class ImageChanges
             var parent = ImageFile.Open(parentPath, new ImageOpenOptions(ReadOnly: true, Parents: search));
             await using (parent.ConfigureAwait(false))
             {
-                Check(child, parent, reference, ignoreIdMismatch);
+                CheckParent(child, parent, reference, ignoreIdMismatch);
                 var paths = child.Properties.Format == DiskFormat.Vhdx ? Vhdx.VhdxParent.ReferenceTo(parent, path).Paths : ParentPath.Of(path, parent.Path);
                 Writable(child).SetParentReference(new ParentReference(paths, parent.Identity));
             }
         }
     }
 
-    private static void Check(IDiskImage child, IDiskImage parent, ParentReference reference, bool ignoreIdMismatch)
+    /// <summary>Refuses a parent that <paramref name="child"/> cannot have.</summary>
+    /// <param name="child">A differencing image.</param>
+    /// <param name="parent">What is to be its parent.</param>
+    /// <param name="reference">What the child says of the parent it has.</param>
+    /// <param name="ignoreIdMismatch">Takes the parent although it is not the image that the child was made from, or was changed since.</param>
+    /// <exception cref="ImageException">Another format, larger, or another image.</exception>
+    public static void CheckParent(IDiskImage child, IDiskImage parent, ParentReference reference, bool ignoreIdMismatch)
     {
         if (child.Properties.Format != parent.Properties.Format || child.Geometry.LogicalSectorBytes != parent.Geometry.LogicalSectorBytes)
         {

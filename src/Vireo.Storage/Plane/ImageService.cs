@@ -52,7 +52,7 @@ internal sealed class ImageService(DiskRegistry disks)
     {
         foreach (var path in new[] { work.Path, work.OtherPath })
         {
-            if (path is not null && work.Operation != ImageOperation.Convert && disks.FindByPath(path) is not null)
+            if (path is not null && work.Operation != ImageOperation.Convert && !IsOfOpenDisk(work) && disks.FindByPath(path) is not null)
             {
                 throw new ControlException(new ControlError(
                     "ObjectInUse", "ResourceBusy", $"The image '{path}' is open in this host's storage plane; detach it or turn off its virtual machine first.", path));
@@ -118,7 +118,9 @@ internal sealed class ImageService(DiskRegistry disks)
                 return new ImageWorkResult(work.Path, moved.Method.ToString(), moved.CopiedBytes);
             case ImageOperation.SetParent:
                 var parent = work.OtherPath ?? throw PlaneErrors.Invalid($"The request to set the parent of '{work.Path}' does not name one.", work.Path);
-                await ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, disks.Parents).ConfigureAwait(false);
+                await (IsOfOpenDisk(work)
+                    ? disks.SetParentAsync(work.LeafPath!, work.Path, parent, work.IgnoreIdMismatch)
+                    : ImageChanges.SetParentAsync(work.Path, parent, work.IgnoreIdMismatch, disks.Parents)).ConfigureAwait(false);
                 break;
             case ImageOperation.SetPhysicalSectorSize:
                 await ImageChanges.SetPhysicalSectorBytesAsync(work.Path, (int)Math.Clamp(work.SizeBytes, 0, int.MaxValue)).ConfigureAwait(false);
@@ -135,6 +137,8 @@ internal sealed class ImageService(DiskRegistry disks)
 
         return new ImageWorkResult(work.Path);
     }
+
+    private bool IsOfOpenDisk(ImageWork work) => work is { Operation: ImageOperation.SetParent, LeafPath: { } leaf } && disks.FindByPath(leaf) is not null;
 
     private static CompactMode ToMode(ImageCompactMode mode) => mode switch
     {
