@@ -14,6 +14,7 @@ using Vireo.Host.Api;
 using Vireo.Host.History;
 using Vireo.Host.Images;
 using Vireo.Host.Machines;
+using Vireo.Host.Metering;
 using Vireo.Host.Mounts;
 using Vireo.Host.Planes;
 using Vireo.Host.Settings;
@@ -42,12 +43,14 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly ILogger _log;
     private readonly Accounts _accounts;
     private readonly AutomaticActions _actions;
+    private readonly MeteringService _metering;
     private Task _starting = Task.CompletedTask;
 
     private HostAssembly(
         WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, MountService mounts, EventLog events, Accounts accounts,
-        AutomaticActions actions)
+        AutomaticActions actions, MeteringService metering)
     {
+        _metering = metering;
         _mounts = mounts;
         _actions = actions;
         _application = application;
@@ -107,6 +110,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IGuestFiles>(_ => machines!);
         builder.Services.AddSingleton<ISwitches>(_ => switches!);
         builder.Services.AddSingleton<IMounts>(_ => mounts!);
+        MeteringService? metering = null;
+        builder.Services.AddSingleton<IMetering>(_ => metering!);
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -114,11 +119,20 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var connector = new DeviceConnector(
             storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId, DiskTransports.Choose(accelerator, Environment.GetEnvironmentVariable(DiskTransports.Variable)));
         var running = new RunningMachines(Path.Combine(paths.State, "running.json"), ProcessIdentity.CurrentBootId);
-        machines = new MachineService(
-            new MachineStore(paths.State), driver, storage, switching, settings,
-            new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage));
+        var store = new MachineStore(paths.State);
+        var unitServices = new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage)
+        {
+            ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
+        };
+        machines = new MachineService(store, driver, storage, switching, settings, unitServices);
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
+
+        // Not the patient way to the planes: whoever stops a machine does not wait for the figures of a plane that is away.
+        metering = new MeteringService(
+            machines, store.IsRegistered, new StorageControlClient(paths.StorageSocket), new SwitchControlClient(paths.SwitchSocket),
+            new MeterDatabase(Path.Combine(paths.State, "metering.db")), settings, events, time);
+        machines.Removed = metering.ForgetAsync;
         mounts = new MountService(storage, paths, new MountStore(paths.State), new FileDevice(paths, time), events)
         {
             MachineWith = path => machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => drive.Path == path) && machines.StatusOf(machine.Id).IsActive)?.Name,
@@ -126,7 +140,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 
-        var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions);
+        var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions, metering);
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
@@ -143,6 +157,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var stopping = _application.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         await _application.StartAsync(CancellationToken.None);
         RestrictSocket();
+        _metering.Start();
         var reconciling = ReconcileAsync(stopping);
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await reconciling;
@@ -152,6 +167,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _metering.DisposeAsync();
         await _machines.DisposeAsync();
         await _application.DisposeAsync();
         _mounts.Dispose();

@@ -3,6 +3,7 @@ using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
 using Vireo.Machines.GuestAgents;
 using Vireo.Machines.States;
+using Vireo.Platform.Processes;
 
 namespace Vireo.Machines;
 
@@ -128,6 +129,9 @@ public interface IMachine : IAsyncDisposable
 
     /// <summary>Switches the heartbeat service on or off; it takes effect at once.</summary>
     void EnableHeartbeat(bool enabled);
+
+    /// <summary>The process, by a name that no other one ever has; null without one.</summary>
+    ProcessIdentity? Process { get; }
 
     /// <summary>Processor time used since the start; null without a process.</summary>
     TimeSpan? ProcessorTime { get; }

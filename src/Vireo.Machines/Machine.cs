@@ -60,6 +60,9 @@ internal sealed partial class Machine : IMachine
     public IGuestAgent GuestAgent => _agent;
 
     /// <inheritdoc/>
+    public ProcessIdentity? Process => _process?.Record.Process;
+
+    /// <inheritdoc/>
     public TimeSpan? ProcessorTime => _process?.Record.Process?.ProcessorTime;
 
     /// <inheritdoc/>

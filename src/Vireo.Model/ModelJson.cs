@@ -44,4 +44,7 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMNetworkAdapterAclSetting))]
 [JsonSerializable(typeof(VMNetworkAdapterExtendedAclSetting))]
 [JsonSerializable(typeof(VMHost))]
+
+// Metering and pools.
+[JsonSerializable(typeof(VMMeteringReportForVirtualMachine))]
 public sealed partial class ModelJson : JsonSerializerContext;

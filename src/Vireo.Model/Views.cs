@@ -68,5 +68,13 @@ public static class Views
         ["Microsoft.HyperV.PowerShell.VMComPort"] = [new("VMName"), new("Name"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMIntegrationComponent"] =
             [new("VMName"), new("Name"), new("Enabled"), new("PrimaryStatusDescription"), new("SecondaryStatusDescription")],
+
+        // Metering and pools.
+        ["Microsoft.HyperV.PowerShell.VMMeteringReportForVirtualMachine"] =
+        [
+            new("VMName"), new("AvgCPU(MHz)", "AvgCPU", RightAligned: true), new("AvgRAM(M)", "AvgRAM", RightAligned: true),
+            new("MaxRAM(M)", "MaxRAM", RightAligned: true), new("MinRAM(M)", "MinRAM", RightAligned: true), new("TotalDisk(M)", "TotalDisk", RightAligned: true),
+            new("NetworkInbound(M)", "NetworkInbound", RightAligned: true), new("NetworkOutbound(M)", "NetworkOutbound", RightAligned: true),
+        ],
     };
 }

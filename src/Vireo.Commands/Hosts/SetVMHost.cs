@@ -37,6 +37,10 @@ public sealed class SetVMHost : Command
     [ValidateNotNullOrEmpty]
     public string? MacAddressMaximum { get; set; }
 
+    /// <summary>How often the figures of metering are made safe against a power cut: ten seconds to a day.</summary>
+    [Parameter]
+    public TimeSpan? ResourceMeteringSaveInterval { get; set; }
+
     /// <summary>
     /// Where parents of differencing disks that were made on other computers are: 'D:\VMs=/srv/vms' for each beginning of paths. Replaces what was
     /// there; an empty text is none.
@@ -58,6 +62,11 @@ public sealed class SetVMHost : Command
     {
         var host = context.Service<IHostSettings>();
         var parents = ParentPathMap?.Where(static text => text.Length > 0).Select(ParentPaths.Parse).ToList();
+        if (ResourceMeteringSaveInterval is { } interval && (interval < TimeSpan.FromSeconds(10) || interval > TimeSpan.FromDays(1)))
+        {
+            throw Errors.Invalid("The interval at which figures of metering are saved lies between 00:00:10 and 1.00:00:00.", ResourceMeteringSaveInterval);
+        }
+
         if (!await context.ShouldProcessAsync(host.Facts.Name, "Set-VMHost"))
         {
             return;
@@ -83,6 +92,7 @@ public sealed class SetVMHost : Command
                 VirtualMachinePath = VirtualMachinePath ?? settings.VirtualMachinePath,
                 MacAddressMinimum = MacAddressMinimum is null ? settings.MacAddressMinimum : MacAddresses.Parse(MacAddressMinimum),
                 MacAddressMaximum = MacAddressMaximum is null ? settings.MacAddressMaximum : MacAddresses.Parse(MacAddressMaximum),
+                ResourceMeteringSaveInterval = ResourceMeteringSaveInterval ?? settings.ResourceMeteringSaveInterval,
                 ParentFolders = parents ?? settings.ParentFolders,
             };
             return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0

@@ -23,6 +23,9 @@ public sealed record HostSettings
     /// <summary>Machines may span NUMA nodes.</summary>
     public bool NumaSpanningEnabled { get; init; } = true;
 
+    /// <summary>How often the figures of metering are made safe against a power cut.</summary>
+    public TimeSpan ResourceMeteringSaveInterval { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Folders that stand for paths of other computers in images; null for none.</summary>
     public IReadOnlyList<ParentFolder>? ParentFolders { get; init; }
 }

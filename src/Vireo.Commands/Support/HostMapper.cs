@@ -23,6 +23,7 @@ public static class HostMapper
             MacAddressMinimum = settings.MacAddressMinimum,
             MacAddressMaximum = settings.MacAddressMaximum,
             NumaSpanningEnabled = settings.NumaSpanningEnabled,
+            ResourceMeteringSaveInterval = settings.ResourceMeteringSaveInterval,
             ParentPathMap = [.. (settings.ParentFolders ?? []).Select(ParentPaths.Write)],
             Accelerator = facts.Accelerator,
             VireoVersion = facts.Version,

@@ -50,6 +50,7 @@ public static class ModelMapper
             AutomaticStartDelay = c.AutomaticStartDelaySeconds,
             AutomaticStopAction = Enum.Parse<StopAction>(c.AutomaticStopAction),
             CheckpointType = Enum.Parse<CheckpointType>(c.CheckpointType),
+            ResourceMeteringEnabled = c.ResourceMeteringEnabled,
             ParentSnapshotId = c.Checkpoints.CurrentId,
             ParentSnapshotName = CheckpointName(c, c.Checkpoints.CurrentId),
             NetworkAdapters = [.. c.NetworkAdapters.Select(adapter => Adapter(c, adapter, status, context))],

@@ -6,6 +6,9 @@ public interface IStorageControl
     /// <summary>Every open disk.</summary>
     Task<IReadOnlyList<DiskStatus>> ListDisksAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>What every open disk has counted.</summary>
+    Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Opens a disk and serves it; asking for the same thing again changes nothing.</summary>
     Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default);
 

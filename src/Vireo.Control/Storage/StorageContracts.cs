@@ -53,6 +53,19 @@ public sealed record OperationFigures(
 /// <param name="Failures">Requests of any kind that failed.</param>
 public sealed record DiskMeter(Guid Disk, OperationFigures Reads, OperationFigures Writes, OperationFigures Flushes, OperationFigures Discards, long Failures);
 
+/// <summary>What metering reads of every open disk at once.</summary>
+/// <param name="Disk">Its id.</param>
+/// <param name="Generation">Another one when the counters began at zero again: the disk, or the plane, was opened anew.</param>
+/// <param name="Path">The image that the disk stands on now.</param>
+/// <param name="SizeBytes">Capacity.</param>
+/// <param name="BytesRead">Bytes of reads.</param>
+/// <param name="BytesWritten">Bytes of writes.</param>
+/// <param name="Operations">Reads and writes.</param>
+/// <param name="NormalizedOperations">The same in units of 8 KB, see <see cref="OperationFigures"/>.</param>
+/// <param name="LatencyUs">Time that they took together, in microseconds.</param>
+public sealed record DiskCounters(
+    Guid Disk, Guid Generation, string Path, long SizeBytes, long BytesRead, long BytesWritten, long Operations, long NormalizedOperations, long LatencyUs);
+
 /// <summary>Copies that are made of a disk while it is in use.</summary>
 public enum CopyKind
 {

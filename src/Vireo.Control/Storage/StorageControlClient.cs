@@ -1,7 +1,7 @@
 namespace Vireo.Control.Storage;
 
 /// <summary>
-/// Talks to a storage plane: <c>/v1/disks</c>, <c>/v1/disks/{id}</c> and its <c>layers</c>, <c>/v1/images</c>, <c>/v1/images/inspect</c>, <c>/v1/images/work</c>
+/// Talks to a storage plane: <c>/v1/disks</c>, <c>/v1/disks/{id}</c> and its <c>layers</c>, <c>/v1/counters</c>, <c>/v1/images</c>, <c>/v1/images/inspect</c>, <c>/v1/images/work</c>
 /// and <c>/v1/health</c>.
 /// </summary>
 /// <param name="socketPath">Socket of the plane, <see cref="HostPaths.StorageSocket"/>.</param>
@@ -10,6 +10,10 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     /// <inheritdoc/>
     public Task<IReadOnlyList<DiskStatus>> ListDisksAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/disks", null, StorageJson.Default.IReadOnlyListDiskStatus, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, "v1/counters", null, StorageJson.Default.IReadOnlyListDiskCounters, cancellationToken);
 
     /// <summary>One open disk.</summary>
     /// <exception cref="ControlException">It is not open, or the plane is not running.</exception>

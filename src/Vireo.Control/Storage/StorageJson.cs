@@ -10,6 +10,7 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(DiskStatus))]
 [JsonSerializable(typeof(IReadOnlyList<DiskStatus>))]
 [JsonSerializable(typeof(DiskMeter))]
+[JsonSerializable(typeof(IReadOnlyList<DiskCounters>))]
 [JsonSerializable(typeof(ChangeCheckpoint))]
 [JsonSerializable(typeof(StartMirror))]
 [JsonSerializable(typeof(StartMerge))]

@@ -150,4 +150,8 @@ public sealed record PortPolicySpecification
 /// <param name="Rule">The rule.</param>
 /// <param name="Frames">Frames that it decided, or metered.</param>
 /// <param name="Bytes">Bytes of those.</param>
-public sealed record PortAclStatistics(PortAclSpecification Rule, long Frames, long Bytes);
+/// <param name="Generation">
+/// Another one when somebody who follows the counter may have missed something, or seen more than was kept: the plane, or the port, was made anew.
+/// </param>
+/// <param name="BytesBefore">What <paramref name="Bytes"/> was when that generation began.</param>
+public sealed record PortAclStatistics(PortAclSpecification Rule, long Frames, long Bytes, Guid Generation = default, long BytesBefore = 0);

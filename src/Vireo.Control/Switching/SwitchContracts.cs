@@ -112,9 +112,10 @@ public sealed record PortStatistics(
 /// <param name="Statistics">Counters.</param>
 /// <param name="Fault">Why the port does not work, in a sentence; null when it does. Asking for the port again tries again.</param>
 /// <param name="Acls">What the access rules of the port have seen.</param>
+/// <param name="Generation">Another one when the counters in <paramref name="Statistics"/> began at zero again.</param>
 public sealed record PortStatus(
     PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics, string? Fault = null,
-    IReadOnlyList<PortAclStatistics>? Acls = null);
+    IReadOnlyList<PortAclStatistics>? Acls = null, Guid Generation = default);
 
 /// <summary>An address that the switch's DHCP server gave out.</summary>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>

@@ -6,6 +6,7 @@ using Vireo.Control.Storage;
 using Vireo.Control.Switching;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Checkpoints;
+using Vireo.Host.Metering;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
@@ -123,6 +124,12 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 
     public MachineStatus StatusOf(Guid id) => Unit(id).Status();
 
+    /// <summary>The process of a machine; null without one.</summary>
+    public ProcessUse? ProcessOf(Guid id) => Unit(id).Process();
+
+    /// <summary>Called when a machine was removed.</summary>
+    public Func<Guid, Task> Removed { get; set; } = static _ => Task.CompletedTask;
+
     public async Task CreateAsync(VirtualMachineConfiguration configuration, CreateImage? newDisk, CancellationToken cancellation)
     {
         if (newDisk is not null && File.Exists(newDisk.Path))
@@ -166,6 +173,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
             _units.TryRemove(id, out _);
         }, cancellation);
         await unit.DisposeAsync();
+        await Removed(id);
         _events.Write("MachineRemoved", $"The virtual machine '{unit.Configuration.Name}' was removed.", id);
     }
 

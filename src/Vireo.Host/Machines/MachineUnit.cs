@@ -1,6 +1,7 @@
 using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
 using Vireo.Host.Machines.Checkpoints;
+using Vireo.Host.Metering;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
@@ -184,6 +185,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             return;
         }
 
+        await _services.ReadCounters(Configuration.Id);
         await TranslateAsync("turn off", () => _machine.TurnOffAsync(cancellation));
         await WithDisksAsync("turn off", CloseDevicesAsync, CancellationToken.None);
     }
@@ -228,6 +230,7 @@ internal sealed class MachineUnit : IAsyncDisposable
     public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("save", async () =>
     {
         progress("Writing memory", -1);
+        await _services.ReadCounters(Configuration.Id);
         await _machine.SaveAsync(
             MachineStore.SavedStateFile(Configuration),
             _ =>
@@ -252,6 +255,11 @@ internal sealed class MachineUnit : IAsyncDisposable
                 // Whose disks change may not be cleaned up at the same time, and what was done so far counts.
                 await _cleaner.SuspendAsync();
                 after = CheckpointTree.Detached(Configuration, change(Configuration, Status()));
+            }
+
+            if (after.Drives != Configuration.Drives || after.NetworkAdapters != Configuration.NetworkAdapters)
+            {
+                await _services.ReadCounters(Configuration.Id);
             }
 
             if (after != Configuration)
@@ -369,6 +377,9 @@ internal sealed class MachineUnit : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>The machine's process and the processor time it has used; null without one.</summary>
+    public ProcessUse? Process() => _machine.Process is { } process && process.ProcessorTime is { } used ? new ProcessUse(process, used) : null;
 
     public Task WaitForChangeAsync(TimeSpan most, CancellationToken cancellation)
     {
@@ -533,8 +544,14 @@ internal sealed class MachineUnit : IAsyncDisposable
     }
 
     /// <summary>Closes what a guest needs, unless somebody has started it meanwhile.</summary>
-    private Task CloseDevicesAsync() =>
-        _machine.Status.ProcessId is null ? _services.Connector.CloseAsync(Configuration, CancellationToken.None) : Task.CompletedTask;
+    private async Task CloseDevicesAsync()
+    {
+        if (_machine.Status.ProcessId is null)
+        {
+            await _services.ReadCounters(Configuration.Id);
+            await _services.Connector.CloseAsync(Configuration, CancellationToken.None);
+        }
+    }
 
     private int ProcessorPercent()
     {

@@ -18,4 +18,8 @@ namespace Vireo.Host.Machines;
 /// <param name="Storage">Storage plane.</param>
 internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
-    MemoryPromises Memory, RunningMachines Running, IStorageControl Storage);
+    MemoryPromises Memory, RunningMachines Running, IStorageControl Storage)
+{
+    /// <summary>Reads the counters of a machine before they go with what has them; never fails.</summary>
+    public Func<Guid, Task> ReadCounters { get; set; } = static _ => Task.CompletedTask;
+}

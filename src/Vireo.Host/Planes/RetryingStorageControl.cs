@@ -13,6 +13,10 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
         patience.RunAsync(() => inner.ListDisksAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.ListCountersAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
     public Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.OpenDiskAsync(attachment, cancellationToken), cancellationToken);
 

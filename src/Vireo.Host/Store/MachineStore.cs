@@ -144,6 +144,9 @@ public sealed class MachineStore(string stateFolder)
         Undo(intent);
     }
 
+    /// <summary>Whether a machine is registered, also one whose configuration cannot be read.</summary>
+    public bool IsRegistered(Guid id) => File.Exists(RegistrationFile(id));
+
     private string RegistrationFile(Guid id) => Path.Combine(_registry, $"{id:D}.json");
 
     private void Undo(string intentFile)

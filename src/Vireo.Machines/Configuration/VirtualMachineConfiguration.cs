@@ -96,6 +96,9 @@ public sealed record VirtualMachineConfiguration
     /// <summary><c>Disabled</c>, <c>Production</c>, <c>ProductionOnly</c>, <c>Standard</c>.</summary>
     public string CheckpointType { get; init; } = "Production";
 
+    /// <summary>What the machine uses is metered.</summary>
+    public bool ResourceMeteringEnabled { get; init; }
+
     /// <summary>A saved memory state exists, made by saving the machine; its file lies beside the configuration.</summary>
     public bool HasSavedState { get; init; }
 

@@ -53,6 +53,9 @@ public sealed class VMHost : VirtualizationObject
     /// <summary>Machines may span NUMA nodes.</summary>
     public bool NumaSpanningEnabled { get; set; } = true;
 
+    /// <summary>How often the figures of metering are made safe against a power cut.</summary>
+    public TimeSpan ResourceMeteringSaveInterval { get; set; }
+
     /// <summary>Folders where parents of differencing disks are that were made on other computers: <c>D:\VMs=/srv/vms</c>.</summary>
     public string[] ParentPathMap { get; set; } = [];
 

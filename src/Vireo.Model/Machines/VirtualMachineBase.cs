@@ -67,6 +67,9 @@ public class VirtualMachineBase : VirtualizationObject
     /// <summary>Kind of checkpoint.</summary>
     public CheckpointType CheckpointType { get; set; }
 
+    /// <summary>What it uses is metered.</summary>
+    public bool ResourceMeteringEnabled { get; set; }
+
     /// <summary>Checkpoint that it stands on; null is none.</summary>
     public Guid? ParentSnapshotId { get; set; }
 

@@ -20,6 +20,7 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
     {
         routes.MapGet("/v1/health", Handle(context => Answer(context, disks.Health, StorageJson.Default.StorageHealth)));
         routes.MapGet("/v1/disks", Handle(context => Answer(context, disks.List(), StorageJson.Default.IReadOnlyListDiskStatus)));
+        routes.MapGet("/v1/counters", Handle(context => Answer(context, disks.ListCounters(), StorageJson.Default.IReadOnlyListDiskCounters)));
         routes.MapGet("/v1/disks/{id}", Handle(context => Answer(context, disks.Get(Id(context)).Status, StorageJson.Default.DiskStatus)));
         routes.MapPut("/v1/disks/{id}", Handle(PutDiskAsync));
         routes.MapDelete("/v1/disks/{id}", Handle(async context =>

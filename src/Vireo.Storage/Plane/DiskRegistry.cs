@@ -30,6 +30,9 @@ internal sealed partial class DiskRegistry(
     /// <summary>Every open disk.</summary>
     public IReadOnlyList<DiskStatus> List() => [.. _disks.Values.Select(disk => disk.Status)];
 
+    /// <summary>What every open disk has counted.</summary>
+    public IReadOnlyList<DiskCounters> ListCounters() => [.. _disks.Values.Select(disk => disk.Counters)];
+
     /// <summary>The disk that has <paramref name="path"/> open, or null.</summary>
     public OpenDisk? FindByPath(string path) =>
         _disks.Values.FirstOrDefault(disk => string.Equals(Path.GetFullPath(disk.Attachment.Path), Path.GetFullPath(path), StringComparison.Ordinal));

@@ -13,6 +13,7 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     public const string MeterName = "meter";
 
     private readonly List<LayerSpecification> _layers = [];
+    private readonly Guid _generation = Guid.NewGuid();
 
     /// <summary>What was asked for; a mirror or snapshot gives it another path.</summary>
     public DiskAttachment Attachment { get; set; } = attachment;
@@ -57,6 +58,18 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     /// <summary>What the disk did since it was opened.</summary>
     public DiskMeter Meter => new(
         Attachment.Id, Figures(meter.Reads), Figures(meter.Writes), Figures(meter.Flushes), Figures(meter.Discards), meter.Failures.Value);
+
+    /// <summary>The same in short, for whoever asks often.</summary>
+    public DiskCounters Counters => new(
+        Attachment.Id,
+        _generation,
+        Attachment.Path,
+        stack.Geometry.SizeBytes,
+        meter.Reads.Bytes.Value,
+        meter.Writes.Bytes.Value,
+        meter.Reads.Operations.Value + meter.Writes.Operations.Value,
+        meter.Reads.NormalizedOperations.Value + meter.Writes.NormalizedOperations.Value,
+        meter.Reads.LatencyUs.Value + meter.Writes.LatencyUs.Value);
 
     private static OperationFigures Figures(OperationCounters counters)
     {

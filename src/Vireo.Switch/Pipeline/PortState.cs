@@ -75,6 +75,9 @@ internal sealed partial class PortState
     /// <summary>Frames to many or to nobody known that came from the port in that second.</summary>
     public int StormFrames { get; set; }
 
+    /// <summary>Names the life of the counters below, which begin at zero with it.</summary>
+    public Guid Generation { get; } = Guid.NewGuid();
+
     /// <summary>Frames that came from the port, dropped ones included.</summary>
     public long FramesIn { get; set; }
 

@@ -39,9 +39,21 @@ internal sealed class MeterBook
         }
     }
 
-    /// <summary>What the rules of a port had seen; empty for a new one.</summary>
-    public IReadOnlyDictionary<PortAclSpecification, AclCounter> Of(Guid port) =>
-        _ports.TryGetValue(port, out var found) ? found : new Dictionary<PortAclSpecification, AclCounter>();
+    /// <summary>What the rules of a port that is being made had seen; empty for a new one. Whoever follows them sees a new generation.</summary>
+    public IReadOnlyDictionary<PortAclSpecification, AclCounter> Of(Guid port)
+    {
+        if (!_ports.TryGetValue(port, out var found))
+        {
+            return new Dictionary<PortAclSpecification, AclCounter>();
+        }
+
+        foreach (var counter in found.Values)
+        {
+            counter.Begin();
+        }
+
+        return found;
+    }
 
     /// <summary>These are the counters of a port from now on.</summary>
     public void Follow(Guid port, IReadOnlyDictionary<PortAclSpecification, AclCounter>? counters)

@@ -143,7 +143,9 @@ internal sealed partial class SwitchPlane
         live.Fault ?? (live.State is { BackEnd.IsLost: true }
             ? $"Somebody removed the network interface '{live.Specification.InterfaceName}'; ask for the port again to make it anew."
             : null),
-        live.State?.Policy.Stages.OfType<AclStage>().FirstOrDefault()?.Counters.Select(rule => new PortAclStatistics(rule.Key, rule.Value.Frames, rule.Value.Bytes)).ToArray());
+        live.State?.Policy.Stages.OfType<AclStage>().FirstOrDefault()?.Counters.Select(rule => new PortAclStatistics(
+            rule.Key, rule.Value.Frames, rule.Value.Bytes, rule.Value.Generation, rule.Value.BytesBefore)).ToArray(),
+        live.State?.Generation ?? Guid.Empty);
 
     private async Task<SwitchStatus> DescribeAsync(LiveSwitch live)
     {

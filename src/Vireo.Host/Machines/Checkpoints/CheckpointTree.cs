@@ -38,11 +38,12 @@ internal static class CheckpointTree
         var work = machine.Checkpoints.Work ?? throw new InvalidOperationException("No checkpoint is being applied.");
         return Adopt(checkpoint.Machine, work.Disks) with
         {
-            // Where the machine lies and what it is called is not part of what it was.
+            // Where the machine lies, what it is called and whether it is billed is not part of what it was.
             Name = machine.Name,
             Path = machine.Path,
             SnapshotFileLocation = machine.SnapshotFileLocation,
             SmartPagingFilePath = machine.SmartPagingFilePath,
+            ResourceMeteringEnabled = machine.ResourceMeteringEnabled,
             HasSavedState = checkpoint.HasState,
             Checkpoints = machine.Checkpoints with { CurrentId = checkpoint.Id, Disks = Append(machine.Checkpoints.Disks, work.Disks), Work = null },
         };

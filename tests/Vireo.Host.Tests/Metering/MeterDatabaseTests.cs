@@ -1,0 +1,93 @@
+using Vireo.Host.Metering;
+using Vireo.Testing;
+
+namespace Vireo.Host.Tests.Metering;
+
+/// <summary>What is kept of metering, and how much of it.</summary>
+public sealed class MeterDatabaseTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    [Requirement("RM-4")]
+    public void Figures_and_counters_are_read_as_they_were_written()
+    {
+        var machine = Guid.NewGuid();
+        var drive = Guid.NewGuid();
+        using (var database = Open())
+        {
+            var meter = Meter(database, $"machine {machine:D}");
+            meter.Total.Advance(new MeterObservation
+            {
+                Instant = new MeterInstant("boot", 5_000),
+                IsRunning = true,
+                MemoryMegabytes = 512,
+                ProcessorMilliseconds = 70,
+                Megahertz = 2000,
+                Disks = new Dictionary<Guid, DiskTotals> { [drive] = new("/a.vhdx", 1, 2, 3, 4, 5) },
+                Traffic = [new TrafficTotals(drive, "", "10.0.0.0/8", "Outbound", 99)],
+            });
+            var book = new SourceBook();
+            book.Begin([new CounterReading("disk", drive, "g", [1, 2, 3])]);
+            database.Save([meter], [(machine, book)], DateTimeOffset.UnixEpoch);
+        }
+
+        using var again = Open();
+        var read = Assert.Single(again.LoadMeters());
+        Assert.Equal((5_000, 140_000, 512), (read.Total.Duration, read.Total.ProcessorWork, read.Total.Hold!.MemoryMegabytes));
+        Assert.Equal(new DiskTotals("/a.vhdx", 1, 2, 3, 4, 5), read.Total.Disks[drive]);
+        Assert.Equal(99, Assert.Single(read.Total.Traffic.Values).Bytes);
+        var mark = Assert.Single(again.LoadCounters()[machine].Marks);
+        Assert.Equal(("disk", "g", drive), (mark.Key, mark.Value.Generation, mark.Value.Owner));
+        Assert.Equal([1, 2, 3], mark.Value.Values);
+        again.Remove(read.Subject);
+        again.RemoveCounters(machine);
+        Assert.Empty(again.LoadMeters());
+        Assert.Empty(again.LoadCounters());
+        Assert.Single(again.Periods(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue));
+    }
+
+    [Fact]
+    public void The_history_has_a_bounded_size()
+    {
+        using var database = Open();
+        for (var hour = 0; hour < 50; hour++)
+        {
+            var meter = Meter(database, "machine x", DateTimeOffset.UnixEpoch.AddHours(hour));
+            database.Save([meter], [], DateTimeOffset.UnixEpoch.AddHours(hour + 1));
+            database.Trim(kept: 20);
+        }
+
+        var kept = database.Periods(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue);
+        Assert.Equal(20, kept.Count);
+        Assert.Equal(DateTimeOffset.UnixEpoch.AddHours(30), kept[0].Figures.Since);
+        Assert.Equal(5, database.Periods(DateTimeOffset.UnixEpoch.AddHours(40), DateTimeOffset.UnixEpoch.AddHours(45)).Count);
+    }
+
+    [Theory]
+    [InlineData("2100000\n", "3400000\n", "", 2100)]
+    [InlineData("", "3400000", "model name\t: Intel(R) Xeon(R) CPU @ 2.70GHz\ncpu MHz\t\t: 1200.000", 2700)]
+    [InlineData("", "3400000", "model name\t: AMD EPYC 7B13\ncpu MHz\t\t: 2449.998", 3400)]
+    [InlineData("", "", "model name\t: AMD EPYC 7B13\ncpu MHz\t\t: 2449.998", 2450)]
+    [InlineData("", "", "model name\t: x @ -5GHz\ncpu MHz\t\t: nonsense", 1000)]
+    [InlineData("0", "99999999999999", "", 1000)]
+    public void The_clock_of_the_processors_is_the_nominal_one(string nominal, string maximum, string list, int megahertz) =>
+        Assert.Equal(megahertz, ProcessorClock.Of(nominal, maximum, list));
+
+    private static Meter Meter(MeterDatabase database, string subject, DateTimeOffset? since = null)
+    {
+        var hold = new MeterHold(new MeterInstant("boot", 0), true, 512, null);
+        return new Meter
+        {
+            Subject = subject,
+            Name = "web1",
+            Total = MeterFigures.Begin(since ?? DateTimeOffset.UnixEpoch, hold),
+            Hour = MeterFigures.Begin(since ?? DateTimeOffset.UnixEpoch, hold),
+            HourRow = database.NextPeriod(),
+        };
+    }
+
+    private MeterDatabase Open() => new(_folder["metering.db"]);
+}
