@@ -19,7 +19,9 @@ public abstract class FirewallExtension : SwitchExtension
     private static readonly DropReason s_full = DropReason.Register("FirewallFull");
     private ConnectionTable? _table;
     private FragmentTable? _fragments;
-    private uint _rules;
+    private const string StateName = "Vireo.Connections";
+    private uint _rules = 1;
+    private ConnectionRecord[]? _restored;
 
     /// <inheritdoc/>
     internal sealed override ExtensionKind Kind => ExtensionKind.Firewall;
@@ -42,6 +44,38 @@ public abstract class FirewallExtension : SwitchExtension
     /// <summary>Has every conversation judged anew at its next packet.</summary>
     protected void RulesChanged() => Interlocked.Increment(ref _rules);
 
+    /// <summary>Keeps the conversations of a port. Whoever overrides this calls it, or they begin anew.</summary>
+    protected internal override void OnSave(SwitchPort? port, StateBag state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (port is not null && Volatile.Read(ref _table) is { } table)
+        {
+            state.Set(StateName, ConnectionRecord.Write(table, (ushort)port.Number, Now));
+        }
+    }
+
+    /// <summary>
+    /// Takes conversations over. Each is judged by the rules again at its next packet, so what it says of itself decides only whether it has to
+    /// begin anew. Whoever overrides this calls it.
+    /// </summary>
+    protected internal override void OnRestore(SwitchPort? port, StateBag state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (port is not null && state.TryGet(StateName, out var kept))
+        {
+            // The packet thread takes them: the table is its own.
+            var records = ConnectionRecord.Read(kept, (ushort)port.Number, Now, ConnectionsMax);
+            ConnectionRecord[]? before;
+            do
+            {
+                before = Volatile.Read(ref _restored);
+            }
+            while (Interlocked.CompareExchange(ref _restored, [.. before ?? [], .. records], before) != before);
+        }
+    }
+
+    private uint Now => (uint)(Host.Clock.GetTimestamp() / Host.Clock.TimestampFrequency);
+
     /// <inheritdoc/>
     internal sealed override void Process(FrameBatch batch, SwitchPort port, StageDirection direction)
     {
@@ -53,8 +87,15 @@ public abstract class FirewallExtension : SwitchExtension
         // Made with the first frame, so that whoever overrides OnStart need not call this one.
         _table ??= new ConnectionTable(ConnectionsMax, BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(8)));
         _fragments ??= new FragmentTable(BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(8)));
-        var clock = Host.Clock;
-        var now = (uint)(clock.GetTimestamp() / clock.TimestampFrequency);
+        var now = Now;
+        if (Volatile.Read(ref _restored) is not null)
+        {
+            foreach (var record in Interlocked.Exchange(ref _restored, null)!)
+            {
+                record.AddTo(_table, now);
+            }
+        }
+
         foreach (var index in batch.Live)
         {
             var verdict = Judge(new FrameView(batch, index, port, direction), _table, _fragments, now);

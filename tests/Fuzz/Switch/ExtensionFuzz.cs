@@ -48,6 +48,31 @@ public sealed class ExtensionFuzz
     }
 
     [Fact]
+    public void Conversations_of_another_host_are_read_or_left_out()
+    {
+        var seed = Environment.TickCount;
+        Console.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var table = new ConnectionTable(64, 1);
+        var bytes = new byte[1000];
+        for (var round = 0; round < 20_000; round++)
+        {
+            random.NextBytes(bytes);
+            bytes[0] = (byte)random.Next(3);
+            var records = ConnectionRecord.Read(bytes.AsSpan(0, random.Next(bytes.Length)), 1, 1000, 10);
+            Assert.InRange(records.Length, 0, 10);
+            foreach (var record in records)
+            {
+                record.AddTo(table, 1000);
+            }
+
+            Assert.InRange(table.Count, 0, 72);
+        }
+
+        Assert.True(table.Count > 0);
+    }
+
+    [Fact]
     public void A_manifest_is_read_or_refused()
     {
         var seed = Environment.TickCount;

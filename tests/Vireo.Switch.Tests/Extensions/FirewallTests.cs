@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Vireo.Switch.Extensions;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
@@ -18,10 +19,12 @@ public sealed class FirewallTests : IAsyncLifetime
     private InMemoryPort _guest = null!;
     private InMemoryPort _world = null!;
     private PortState _port = null!;
+    private ExtensionPackage _package = null!;
 
     public async Task InitializeAsync()
     {
-        await _switch.EnableAsync(_switch.Install("WebOnly", "Firewall"));
+        _package = _switch.Install("WebOnly", "Firewall");
+        await _switch.EnableAsync(_package);
         (_guest, _port) = await _switch.AddPortAsync();
 
         // Whoever is on the other side is not judged: the extension is there only for the guest's sake.
@@ -53,6 +56,44 @@ public sealed class FirewallTests : IAsyncLifetime
         Assert.True(In(Udp(false, 123, 7000)));
         Assert.True(_port.Dropped[DropReason.Register("FirewallDenied").Id] > 0);
         Assert.True(_port.Dropped[DropReason.Register("FirewallInvalid").Id] > 0);
+    }
+
+    [Fact]
+    [Requirement("SW-8")]
+    [Requirement("SW-10")]
+    public async Task Conversations_outlive_a_new_version_and_a_move_and_nothing_else_does()
+    {
+        Assert.True(Out(Udp(true, 7000, 123)));
+        Assert.True(Out(Tcp(true, 4000, 443, 0x02)));
+        Assert.True(In(Tcp(false, 443, 4000, 0x12)));
+        var next = _switch.Install("WebOnly", "Firewall", _package.Manifest.Id, "2.0.0");
+        await _switch.Chain.UpgradeAsync((await _switch.Chain.PrepareUpgradeAsync(next))!);
+        Assert.Equal("2.0.0", _switch.Chain.Describe()[0].Version);
+        Assert.True(In(Udp(false, 123, 7000)));
+        Assert.False(In(Udp(false, 123, 7001)));
+        Assert.True(In(Tcp(false, 443, 4000, 0x10)));
+        Assert.False(In(Tcp(false, 443, 4001, 0x12)));
+
+        // What another host says is read as carefully as a packet.
+        var kept = Assert.Single((await _switch.Chain.SaveAsync(_port.Id))!);
+        var bytes = Assert.Single(kept.Entries).Value;
+        await using var other = new ExtendedSwitch();
+        await other.EnableAsync(other.InstallFrom(next.Folder));
+        var (guest, port) = await other.AddPortAsync();
+        var (world, _) = other.Network.AddPort();
+        world.Inject(Ethernet(MacAddress.Broadcast, Station(2)));
+        guest.Inject(Ethernet(MacAddress.Broadcast, Station(1)));
+        guest.Drain();
+        world.Inject(Udp(false, 123, 7000));
+        Assert.Equal(0, guest.Drain());
+        foreach (var length in Enumerable.Range(0, 200).Concat([bytes.Length]))
+        {
+            var cut = kept with { Entries = new Dictionary<string, byte[]> { [kept.Entries.Keys.Single()] = bytes[..Math.Min(length, bytes.Length)] } };
+            Assert.True(await other.Chain.RestoreAsync(port.Id, [cut]));
+        }
+
+        world.Inject(Udp(false, 123, 7000));
+        Assert.Equal(1, guest.Drain());
     }
 
     [Fact]
