@@ -1,6 +1,7 @@
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Stages;
@@ -76,9 +77,11 @@ internal static class ServedPair
     }
 
     /// <summary>What the second guest sends of its own stops here.</summary>
-    private sealed class OneWay : IStage
+    private sealed class OneWay : IFlowStage
     {
         public string Name => "OneWay";
+
+        public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
         public void Process(FrameBatch batch, StageDirection direction)
         {

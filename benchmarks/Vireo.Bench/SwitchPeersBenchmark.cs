@@ -12,12 +12,14 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
     private const int PagesWanted = 900;
     private const int SwitchProcessor = 0;
     private const int GuestProcessor = 1;
+    private const int WindowsPerRound = 3;
+    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(8);
 
     /// <inheritdoc/>
     public string Name => "switch-peers";
 
     /// <inheritdoc/>
-    public string Summary => "guest to guest by vhost-user, one processor (arguments: rounds, default 3)";
+    public string Summary => "guest to guest by vhost-user, one processor (arguments: rounds, default 3, and bytes of the frames, default 64 and 1500)";
 
     /// <inheritdoc/>
     public IReadOnlyList<(string Command, string Package)> Needs =>
@@ -29,7 +31,7 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
     public async Task<IReadOnlyList<Comparison>> RunAsync(IReadOnlyList<string> arguments)
     {
         var rounds = arguments.Count > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : 3;
-        int[] sizes = [64, 1500];
+        int[] sizes = arguments.Count > 1 ? [.. arguments.Skip(1).Select(size => int.Parse(size, CultureInfo.InvariantCulture))] : [64, 1500];
         var vireo = sizes.ToDictionary(size => size, _ => new List<double>());
         var guarded = sizes.ToDictionary(size => size, _ => new List<double>());
         var ovs = sizes.ToDictionary(size => size, _ => new List<double>());
@@ -40,9 +42,9 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
         {
             for (var round = 0; round < rounds; round++)
             {
-                await MeasureAsync(vireo, Serve());
-                await MeasureAsync(guarded, Serve(ServedPair.WithPolicies));
-                await MeasureAsync(ovs, async (children, folder, sockets) => await OvsDpdk.StartAsync(children, folder, SwitchProcessor, sockets));
+                await MeasureAsync(vireo, s_warmUp, Serve());
+                await MeasureAsync(guarded, s_warmUp, Serve(ServedPair.WithPolicies));
+                await MeasureAsync(ovs, TimeSpan.FromSeconds(1), async (children, folder, sockets) => await OvsDpdk.StartAsync(children, folder, SwitchProcessor, sockets));
             }
         }
         finally
@@ -66,7 +68,7 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
         return Task.CompletedTask;
     };
 
-    private static async Task MeasureAsync(Dictionary<int, List<double>> figures, Func<Children, string, IReadOnlyList<string>, Task> connect)
+    private static async Task MeasureAsync(Dictionary<int, List<double>> figures, TimeSpan warmUp, Func<Children, string, IReadOnlyList<string>, Task> connect)
     {
         var folder = Directory.CreateTempSubdirectory("vireo-bench-").FullName;
         try
@@ -77,8 +79,10 @@ internal sealed class SwitchPeersBenchmark : IBenchmark
             guests.Begin();
             foreach (var (size, values) in figures)
             {
-                values.Add(guests.Measure(size, TimeSpan.FromSeconds(3)));
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{size} B: {values[^1]:0.00} Mpps"));
+                var rates = guests.Measure(size, warmUp, TimeSpan.FromSeconds(1), WindowsPerRound);
+                values.AddRange(rates);
+                Console.Error.WriteLine($"{size} B: {string.Join(", ", rates.Select(rate => rate.ToString("0.00", CultureInfo.InvariantCulture)))} Mpps");
+                warmUp = TimeSpan.FromSeconds(1);
             }
         }
         finally

@@ -53,8 +53,12 @@ internal sealed class TestPmd
         Until("its prompt", () => Read("forwarding").Count > 0);
     }
 
-    /// <summary>Frames a second, in millions, that come out of the second adapter.</summary>
-    public double Measure(int frameBytes, TimeSpan time)
+    /// <summary>Frames a second, in millions, that come out of the second adapter: one figure for each of several windows of time.</summary>
+    /// <param name="frameBytes">Length of the frames.</param>
+    /// <param name="warmUp">Before the first window: what is compiled while it runs takes some seconds to be compiled well.</param>
+    /// <param name="window">One window.</param>
+    /// <param name="windows">How many.</param>
+    public IReadOnlyList<double> Measure(int frameBytes, TimeSpan warmUp, TimeSpan window, int windows)
     {
         Say("set fwd rxonly");
         Say("start");
@@ -63,15 +67,26 @@ internal sealed class TestPmd
         Say("set fwd io");
         Say(string.Create(CultureInfo.InvariantCulture, $"set txpkts {frameBytes}"));
         Say(string.Create(CultureInfo.InvariantCulture, $"start tx_first {Bursts}"));
-        Thread.Sleep(1000); // Allowed: the measured time begins when the rate is steady.
-        Say("show port stats 1");
-        Thread.Sleep(time); // Allowed: this is the measured time.
+        Thread.Sleep(warmUp); // Allowed: the measured time begins when the rate is steady.
+        Rate();
+        List<double> rates = [];
+        for (var i = 0; i < windows; i++)
+        {
+            Thread.Sleep(window); // Allowed: this is the measured time.
+            rates.Add(Rate());
+        }
+
+        Say("stop");
+        return rates;
+    }
+
+    /// <summary>Since the last time.</summary>
+    private double Rate()
+    {
         var before = Read("Rx-pps").Count;
         Say("show port stats 1");
         Until("the rate", () => Read("Rx-pps").Count > before);
-        var line = Read("Rx-pps")[^1];
-        Say("stop");
-        return double.Parse(line.Split(':')[1].Trim().Split(' ')[0], CultureInfo.InvariantCulture) / 1e6;
+        return double.Parse(Read("Rx-pps")[^1].Split(':')[1].Trim().Split(' ')[0], CultureInfo.InvariantCulture) / 1e6;
     }
 
     private void Say(string command)

@@ -42,6 +42,9 @@ public struct Frame
     /// <summary>How many bytes are in the batch while <see cref="Rest"/> is not zero.</summary>
     internal int HeadBytes { get; set; }
 
+    /// <summary>It arrived with a tag, which was taken out of the bytes.</summary>
+    internal bool WasTagged { get; set; }
+
     /// <summary>Nobody else receives the shared bytes, so they may be changed in place.</summary>
     internal bool SoleReceiver { get; set; }
 }

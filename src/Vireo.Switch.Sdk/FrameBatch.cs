@@ -150,19 +150,26 @@ public sealed class FrameBatch
     }
 
     /// <summary>
-    /// Makes the room reserved last a frame whose first bytes were copied there; the rest stays with the sender until the batch is cleared.
+    /// Adds a frame to a batch that is not full, in one step: the caller fills the answer, the frame's first bytes, before anybody looks.
     /// </summary>
-    /// <param name="length">Of the whole frame, for which there is room.</param>
-    /// <param name="head">How many bytes were copied, <see cref="HeadBytesMax"/>.</param>
-    /// <param name="rest">The byte behind them, mapped and unmoved until the batch is cleared.</param>
+    /// <param name="length">Of the whole frame, at most <see cref="FrameBytesMax"/>.</param>
+    /// <param name="head">How many bytes the caller copies: all, or <see cref="HeadBytesMax"/>.</param>
+    /// <param name="rest">The byte behind them, which stays with the sender, mapped and unmoved until the batch is cleared; zero when the head is all.</param>
     /// <param name="offload">What the sender left to us.</param>
-    internal int CommitHead(int length, int head, nint rest, FrameOffload offload)
+    internal Span<byte> Append(int length, int head, nint rest, in FrameOffload offload)
     {
-        var index = Commit(length, offload);
-        ref var frame = ref _frames[index];
+        TryAlign(length, out var offset);
+        var room = _memory.AsSpan(offset, length);
+        _used = offset + length;
+        ref var frame = ref _frames[_count];
+        frame = default;
+        frame.Offset = offset;
+        frame.Length = length;
+        frame.HeadBytes = rest == 0 ? 0 : head;
         frame.Rest = rest;
-        frame.HeadBytes = head;
-        return index;
+        frame.Offload = offload;
+        _live[_liveCount++] = (ushort)_count++;
+        return room[..head];
     }
 
     /// <summary>Has <see cref="Live"/> be just <paramref name="indices"/>; one that has a verdict is not among them.</summary>
@@ -232,6 +239,7 @@ public sealed class FrameBatch
         frame.Length -= FrameParser.TagBytes;
         frame.HeadBytes -= FrameParser.TagBytes;
         var headers = frame.Headers;
+        frame.WasTagged = true;
         frame.VlanId = (ushort)(headers.OuterTag & 0xFFF);
         frame.Priority = (byte)(headers.OuterTag >> 13);
         headers.TagCount--;

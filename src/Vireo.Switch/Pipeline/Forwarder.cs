@@ -23,6 +23,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
     private readonly FrameBatch _copies = new();
     private PortState[] _receivers = new PortState[16];
     private int _receiverCount;
+    private PortState? _arrivedFrom;
 
     /// <summary>The batch that a back end fills before it calls <see cref="Forward"/>; empty between calls.</summary>
     public FrameBatch Ingress => _ingress;
@@ -41,9 +42,15 @@ internal sealed partial class Forwarder(TimeProvider clock)
     {
         var batch = _ingress;
         var policy = source.Policy;
-        ParseArrived(source, policy, batch);
-        RunIngress(source, policy, batch, 0);
-        Tracer?.End();
+        if (source.Switch is not { } home || !TryForwardKnown(source, policy, home, batch))
+        {
+            ParseArrived(source, policy, batch);
+            _arrivedFrom = source;
+            RunIngress(source, policy, batch, 0);
+            _arrivedFrom = null;
+            Tracer?.End();
+        }
+
         batch.Clear();
     }
 
@@ -357,7 +364,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
             {
                 // Nobody else gets any of these, so they go on as they are.
                 batch.Select(pending);
-                Deliver(receiver, policy, batch);
+                Deliver(receiver, policy, batch, _arrivedFrom);
                 continue;
             }
 
@@ -366,20 +373,25 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 _egress.AddShared(batch, index);
             }
 
-            Deliver(receiver, policy, _egress);
+            Deliver(receiver, policy, _egress, null);
             _egress.Clear();
         }
 
         _receiverCount = 0;
     }
 
-    private void Deliver(PortState receiver, PortPolicy policy, FrameBatch batch)
+    private void Deliver(PortState receiver, PortPolicy policy, FrameBatch batch, PortState? rememberFrom)
     {
         Reparse(batch, policy.Depth, receiver.Dropped);
-        RunEgress(receiver, policy, batch, policy.Stages.Length - 1);
+        RunEgress(receiver, policy, batch, policy.Stages.Length - 1, rememberFrom);
     }
 
-    private void RunEgress(PortState receiver, PortPolicy policy, FrameBatch batch, int firstStage)
+    /// <param name="receiver">Where the frames go.</param>
+    /// <param name="policy">Its policy.</param>
+    /// <param name="batch">The frames.</param>
+    /// <param name="firstStage">The stage to begin with; the others follow towards the port.</param>
+    /// <param name="rememberFrom">Where the frames came from, if they passed all of its stages just now and go nowhere else.</param>
+    private void RunEgress(PortState receiver, PortPolicy policy, FrameBatch batch, int firstStage, PortState? rememberFrom = null)
     {
         var stages = policy.Stages;
         for (var stage = firstStage; stage >= 0 && !batch.Live.IsEmpty; stage--)
@@ -391,6 +403,11 @@ internal sealed partial class Forwarder(TimeProvider clock)
         if (policy.Ticks)
         {
             Timer?.Note(receiver);
+        }
+
+        if (rememberFrom is not null)
+        {
+            Remember(rememberFrom, receiver, policy, batch);
         }
 
         if (policy.Mirroring == PortMirroring.Source && receiver.Switch is { } home)

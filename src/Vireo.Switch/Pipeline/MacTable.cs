@@ -122,6 +122,9 @@ internal sealed class MacTable
         }
     }
 
+    /// <summary>Whatever was found so far may be found elsewhere from now on.</summary>
+    public void Invalidate() => Version++;
+
     /// <summary>Stations known at <paramref name="now"/>.</summary>
     public int Count(uint now)
     {

@@ -16,6 +16,7 @@ internal sealed partial class PortPolicy
         var policy = (PortPolicy)MemberwiseClone();
         policy.Compiled = [.. Compiled, .. extensions.Select(one => new CompiledStage($"Extension {one.Name}", one))];
         policy.Stages = [.. Stages, .. extensions];
+        policy._areAboutFlows = false;
         policy.Depth = (HeaderDepth)Math.Max((byte)Depth, extensions.Max(one => (byte)one.Needs));
         return policy;
     }

@@ -1,4 +1,5 @@
 using Vireo.Control.Switching;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Pipeline;
@@ -9,6 +10,8 @@ namespace Vireo.Switch.Pipeline;
 /// </summary>
 internal sealed partial class PortPolicy
 {
+    private bool _areAboutFlows;
+
     /// <summary>Makes a policy.</summary>
     /// <param name="stages">From the port towards the switch, with what each was made from.</param>
     /// <param name="vlans">VLANs whose floods reach the port.</param>
@@ -19,6 +22,7 @@ internal sealed partial class PortPolicy
         Vlans = vlans;
         Depth = stages.Count == 0 ? HeaderDepth.Ethernet : stages.Max(stage => stage.Stage.Needs);
         Ticks = Stages.Any(stage => stage is ITickingStage);
+        _areAboutFlows = Array.TrueForAll(Stages, stage => stage is IFlowStage);
     }
 
     /// <summary>Lets everything through, tagged where it belongs to a VLAN.</summary>
@@ -59,6 +63,9 @@ internal sealed partial class PortPolicy
 
     /// <summary>Whether a stage acts as time passes.</summary>
     public bool Ticks { get; private set; }
+
+    /// <summary>Whether what holds for a frame holds for all of its conversation.</summary>
+    public bool IsAboutFlows => _areAboutFlows && Mirroring != PortMirroring.Source;
 
     /// <summary>Tells the stages that want to know it their port.</summary>
     public void Attach(PortState port)

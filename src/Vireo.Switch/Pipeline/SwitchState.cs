@@ -100,6 +100,7 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// <summary>A port has another policy: finds again what the switch needs to know of all of them.</summary>
     public void PoliciesChanged()
     {
+        Addresses.Invalidate();
         Watchers = [.. Ports.Where(port => port.Policy.Mirroring == PortMirroring.Destination)];
         UpdateShares();
         if (Array.TrueForAll(Ports, port => port.Policy.PrimaryVlan == 0))

@@ -71,6 +71,7 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
             {
                 State.Remove(previous);
                 previous.BackEnd.Stop();
+                forwarder.Forget(previous);
             }
 
             if (next is not null)

@@ -486,7 +486,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         if (live.State is { } state)
         {
             await ConnectAsync(live, null);
-            await _reactor.InvokeAsync(() => _timer?.Forget(state));
+            await _reactor.InvokeAsync(() =>
+            {
+                _timer?.Forget(state);
+                _forwarder.Forget(state);
+            });
         }
 
         await live.CloseAsync(_reactor, forever);

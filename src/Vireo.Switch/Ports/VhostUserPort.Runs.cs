@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Vireo.Platform.Memory;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
@@ -72,12 +73,14 @@ internal sealed unsafe partial class VhostUserPort
 
         place += _headerBytes;
         var head = Math.Min(length, FrameBatch.HeadBytesMax);
-        var room = batch.Reserve(length);
-        new ReadOnlySpan<byte>(place, head).CopyTo(room);
-        var index = head == length ? batch.Commit(length, offload) : batch.CommitHead(length, head, (nint)(place + head), offload);
+        fixed (byte* to = batch.Append(length, head, head == length ? 0 : (nint)(place + head), offload))
+        {
+            ShortCopy.Copy(place, to, head);
+        }
+
         if (!sound)
         {
-            batch.Drop(index, DropReason.Malformed);
+            batch.Drop(batch.Live[^1], DropReason.Malformed);
         }
     }
 
@@ -127,7 +130,11 @@ internal sealed unsafe partial class VhostUserPort
         }
 
         place += _headerBytes;
-        head.CopyTo(new Span<byte>(place, head.Length));
+        fixed (byte* from = head)
+        {
+            ShortCopy.Copy(from, place, head.Length);
+        }
+
         if (frame.Rest != 0)
         {
             new ReadOnlySpan<byte>((void*)frame.Rest, frame.Length - head.Length).CopyTo(new Span<byte>(place + head.Length, frame.Length - head.Length));

@@ -2,6 +2,7 @@ using System.Numerics;
 using Vireo.Control.Switching;
 using Vireo.Switch.Acls;
 using Vireo.Switch.Inspection;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Tracing;
 
@@ -11,7 +12,7 @@ namespace Vireo.Switch.Stages;
 /// Access rules by addresses, and meters: of the rules that fit a frame the most specific one decides, of the meters the most specific one
 /// counts. What was found for a pair of addresses is remembered, so the rules are walked once for a conversation, not for each frame.
 /// </summary>
-internal sealed class AclStage : IStage, IExplainingStage
+internal sealed class AclStage : IFlowStage, IExplainingStage
 {
     public const string StageName = "Acl";
 
@@ -38,6 +39,13 @@ internal sealed class AclStage : IStage, IExplainingStage
 
     /// <summary>What each rule has seen.</summary>
     public IReadOnlyDictionary<PortAclSpecification, AclCounter> Counters { get; }
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry)
+    {
+        var isNetwork = Transport.TryReadAddresses(batch, index, out var source, out var destination);
+        ref var found = ref Find(batch, index, direction, isNetwork, source, destination);
+        return (found.Rule is not { } rule || entry.Add(rule.Counter)) && (found.Meter is not { } meter || entry.Add(meter.Counter));
+    }
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

@@ -1,5 +1,6 @@
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -8,7 +9,7 @@ namespace Vireo.Switch.Stages;
 /// Notes which network addresses are used behind a port that is trusted, an uplink or an adapter of the management operating system, so that
 /// no guarded port can take them. Drops nothing.
 /// </summary>
-internal sealed class AddressWatchStage(TimeProvider clock) : IStage, IPortStage
+internal sealed class AddressWatchStage(TimeProvider clock) : IFlowStage, IPortStage
 {
     public const string StageName = "AddressWatch";
 
@@ -17,6 +18,8 @@ internal sealed class AddressWatchStage(TimeProvider clock) : IStage, IPortStage
     public string Name => StageName;
 
     public void Attach(PortState port) => _port = port;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

@@ -1,4 +1,5 @@
 using Vireo.Switch.Inspection;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -7,7 +8,7 @@ namespace Vireo.Switch.Stages;
 /// Nobody behind the port is a DHCP server: what goes to a client's port, or comes from a server's, is dropped (RFC 2131 4.1: 67 to 68;
 /// RFC 8415 7.2: 547 to 546). A fragment without its ports cannot be judged; its first fragment, without which it is nothing, can.
 /// </summary>
-internal sealed class DhcpGuardStage : IStage
+internal sealed class DhcpGuardStage : IFlowStage
 {
     public const string StageName = "DhcpGuard";
 
@@ -16,6 +17,8 @@ internal sealed class DhcpGuardStage : IStage
     public string Name => StageName;
 
     public HeaderDepth Needs => HeaderDepth.Network;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

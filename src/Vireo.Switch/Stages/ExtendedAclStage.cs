@@ -2,6 +2,7 @@ using Vireo.Control.Switching;
 using Vireo.Switch.Acls;
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Tracing;
 
@@ -11,7 +12,7 @@ namespace Vireo.Switch.Stages;
 /// Access rules by addresses, protocol and ports: the greatest weight that fits decides. A stateful rule lets the answers of what it let pass
 /// in, whatever the other rules say, until the conversation has been idle for long enough. Frames other than IP are none of its business.
 /// </summary>
-internal sealed class ExtendedAclStage : IStage, IExplainingStage
+internal sealed class ExtendedAclStage : IFlowStage, IExplainingStage
 {
     public const string StageName = "ExtendedAcl";
 
@@ -43,6 +44,9 @@ internal sealed class ExtendedAclStage : IStage, IExplainingStage
 
     /// <summary>Conversations whose answers may pass; null without a stateful rule.</summary>
     public FlowTable? Flows { get; }
+
+    /// <summary>A conversation that is let through is noted, or noted again, at least once a second by the frame that goes the long way.</summary>
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

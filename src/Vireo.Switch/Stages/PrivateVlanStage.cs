@@ -1,4 +1,5 @@
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -10,13 +11,15 @@ namespace Vireo.Switch.Stages;
 /// </summary>
 /// <param name="vlan">VLAN of the frames that come from the port.</param>
 /// <param name="accepted">VLANs whose frames the port may get.</param>
-internal sealed class PrivateVlanStage(ushort vlan, VlanSet accepted) : IStage
+internal sealed class PrivateVlanStage(ushort vlan, VlanSet accepted) : IFlowStage
 {
     public const string StageName = "PrivateVlan";
 
     private static readonly DropReason s_isolated = DropReason.Register("PrivateVlan");
 
     public string Name => StageName;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

@@ -1,4 +1,5 @@
 using Vireo.Switch.Inspection;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -7,7 +8,7 @@ namespace Vireo.Switch.Stages;
 /// Nobody behind the port is a router: router advertisements and redirects are dropped, of IPv6 (RFC 4861 4.2, 4.5) and of IPv4 (RFC 1256,
 /// RFC 792), and so is a fragmented one (RFC 6980) or one that hides behind headers that cannot be followed (RFC 7113).
 /// </summary>
-internal sealed class RouterGuardStage : IStage
+internal sealed class RouterGuardStage : IFlowStage
 {
     public const string StageName = "RouterGuard";
 
@@ -16,6 +17,8 @@ internal sealed class RouterGuardStage : IStage
     public string Name => StageName;
 
     public HeaderDepth Needs => HeaderDepth.Network;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

@@ -1,5 +1,6 @@
 using Vireo.Switch.Inspection;
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -12,7 +13,7 @@ namespace Vireo.Switch.Stages;
 /// <param name="address">The adapter's.</param>
 /// <param name="allowed">The only network addresses that may be claimed or sent from; null is any that is free.</param>
 /// <param name="clock">For ageing.</param>
-internal sealed class SpoofGuardStage(MacAddress address, UInt128[]? allowed, TimeProvider clock) : IStage, IPortStage
+internal sealed class SpoofGuardStage(MacAddress address, UInt128[]? allowed, TimeProvider clock) : IFlowStage, IPortStage
 {
     public const string StageName = "SpoofGuard";
 
@@ -27,6 +28,10 @@ internal sealed class SpoofGuardStage(MacAddress address, UInt128[]? allowed, Ti
     public HeaderDepth Needs => HeaderDepth.Network;
 
     public void Attach(PortState port) => _port = port;
+
+    /// <summary>What the guard reads in an answer of a DHCP server it reads in each of them.</summary>
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) =>
+        direction == StageDirection.Ingress || !Transport.TryReadPorts(batch, index, out var source, out _) || source != 67;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

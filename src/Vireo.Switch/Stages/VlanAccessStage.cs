@@ -1,3 +1,4 @@
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -8,11 +9,13 @@ namespace Vireo.Switch.Stages;
 /// pass, without the tag. (IEEE 802.1Q 6.9: admit only untagged and priority-tagged frames.)
 /// </summary>
 /// <param name="vlan">1 to 4094, or zero for frames that belong to no VLAN.</param>
-internal sealed class VlanAccessStage(ushort vlan) : IStage
+internal sealed class VlanAccessStage(ushort vlan) : IFlowStage
 {
     public const string StageName = "VlanAccess";
 
     public string Name => StageName;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

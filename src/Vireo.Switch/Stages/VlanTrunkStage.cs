@@ -1,4 +1,5 @@
 using Vireo.Switch.Pipeline;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Stages;
@@ -9,11 +10,13 @@ namespace Vireo.Switch.Stages;
 /// </summary>
 /// <param name="native">VLAN of untagged frames; zero is none.</param>
 /// <param name="allowed">The others.</param>
-internal sealed class VlanTrunkStage(ushort native, VlanSet allowed) : IStage
+internal sealed class VlanTrunkStage(ushort native, VlanSet allowed) : IFlowStage
 {
     public const string StageName = "VlanTrunk";
 
     public string Name => StageName;
+
+    public bool Remember(FrameBatch batch, int index, StageDirection direction, ref FlowEntry entry) => true;
 
     public void Process(FrameBatch batch, StageDirection direction)
     {

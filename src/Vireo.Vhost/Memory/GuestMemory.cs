@@ -54,23 +54,29 @@ internal sealed class GuestMemory
     /// <returns>False when nothing is mapped there.</returns>
     public bool TryTranslate(ulong address, uint lengthBytes, out IoSegment segment)
     {
-        // One region serves nearly all buffers, so the last one is tried first. Only the owning reactor comes here.
-        var region = _last;
-        if (region is null || !region.ContainsGuest(address))
+        if (FindCached(address) is not { } region)
         {
-            region = Find(address);
-            if (region is null)
-            {
-                segment = default;
-                return false;
-            }
-
-            _last = region;
+            segment = default;
+            return false;
         }
 
         var inside = address - region.GuestStart;
         var length = Math.Min(Math.Min(lengthBytes, int.MaxValue), region.LengthBytes - inside);
         segment = new IoSegment(region.Host + (nint)inside, (int)length);
+        return true;
+    }
+
+    /// <summary>The mapped run around guest address <paramref name="address"/>.</summary>
+    /// <returns>False when nothing is mapped there.</returns>
+    public bool TryFind(ulong address, out MappedRange range)
+    {
+        if (FindCached(address) is not { } region)
+        {
+            range = default;
+            return false;
+        }
+
+        range = new MappedRange(region.GuestStart, region.LengthBytes, region.Host);
         return true;
     }
 
@@ -88,6 +94,19 @@ internal sealed class GuestMemory
         }
 
         return 0;
+    }
+
+    // One region serves nearly all buffers, so the last one is tried first. Only the owning reactor comes here.
+    private GuestMemoryRegion? FindCached(ulong address)
+    {
+        if (_last is { } last && last.ContainsGuest(address))
+        {
+            return last;
+        }
+
+        var region = Find(address);
+        _last = region ?? _last;
+        return region;
     }
 
     private GuestMemoryRegion? Find(ulong address)

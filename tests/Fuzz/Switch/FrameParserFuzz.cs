@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
 
 namespace Vireo.Fuzz.Tests.Switch;
@@ -76,6 +77,33 @@ public sealed class FrameParserFuzz
         }
 
         Assert.True(cutShort > 0);
+    }
+
+    [Fact]
+    public void A_frame_with_a_key_has_the_headers_that_the_parser_finds()
+    {
+        var seed = Environment.TickCount;
+        Console.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var found = 0;
+        for (var round = 0; round < 300_000; round++)
+        {
+            var frame = Build(random);
+            if (frame.Length > 34 && random.Next(3) != 0)
+            {
+                byte[] header = [8, 0, 0x45, 0, 0, (byte)(frame.Length - 14 - random.Next(-1, 4)), 0, 0, (byte)(random.Next(3) << 5), 0, 64, random.Next(2) == 0 ? (byte)6 : (byte)17];
+                header.CopyTo(frame, 12);
+            }
+
+            if (FlowKey.TryRead(frame, frame.Length, out var key, out var packetBytes))
+            {
+                found++;
+                Assert.True(FrameParser.TryParse(frame, HeaderDepth.Network, out var headers));
+                Assert.Equal(headers, FlowKey.Headers(key, packetBytes));
+            }
+        }
+
+        Assert.True(found > 100);
     }
 
     internal static byte[] Build(Random random)
