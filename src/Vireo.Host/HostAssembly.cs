@@ -122,6 +122,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var store = new MachineStore(paths.State);
         var unitServices = new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage)
         {
+            SwitchExists = id => switches?.Find(id) is not null,
             ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
         };
         machines = new MachineService(store, driver, storage, switching, settings, unitServices);

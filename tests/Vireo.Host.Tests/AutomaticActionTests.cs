@@ -60,6 +60,31 @@ public sealed class AutomaticActionTests : IAsyncLifetime
 
     [Fact]
     [Requirement("VM-9")]
+    public async Task A_second_power_cut_before_a_machine_was_started_again_does_not_make_it_forgotten()
+    {
+        using (var client = new HostClient(_root.Path))
+        {
+            await NewAsync(client, "ran", "StartIfRunning");
+            await client.ObjectsAsync("Set-VM", new { Name = "ran", AutomaticStartDelay = 600 });
+            await client.ObjectsAsync("Start-VM", new { Name = "ran" });
+        }
+
+        await PowerOffAsync();
+        await PowerOnAsync(anotherBoot: true);
+        using (var client = new HostClient(_root.Path))
+        {
+            await client.ObjectsAsync("Set-VM", new { Name = "ran", AutomaticStartDelay = 0 });
+            await StatesAsync(client, "ran=Off");
+        }
+
+        await PowerOffAsync();
+        await PowerOnAsync(anotherBoot: true);
+        using var again = new HostClient(_root.Path);
+        await StatesAsync(again, "ran=Running");
+    }
+
+    [Fact]
+    [Requirement("VM-9")]
     public async Task A_stop_of_the_computer_stops_each_machine_its_own_way_and_its_start_brings_them_back()
     {
         using (var client = new HostClient(_root.Path))

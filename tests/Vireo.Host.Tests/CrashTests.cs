@@ -38,6 +38,23 @@ public sealed class CrashTests : IDisposable
         }
     }
 
+    [Fact]
+    [Requirement("VM-10")]
+    public async Task NewVM_that_dies_before_its_disk_is_made_leaves_the_disk_of_somebody_else()
+    {
+        var disk = _root["disks/web1.vhdx"];
+        await using (var storage = await PlaneProcess.StartAsync("storage", _root.Path))
+        {
+            await CrashAsync("host.create.intended", client => client.RunAsync("New-VM", new { Name = "web1", NewVHDPath = disk, NewVHDSizeBytes = 1L << 30 }));
+        }
+
+        // Somebody makes a disk of that name meanwhile.
+        Directory.CreateDirectory(Path.GetDirectoryName(disk)!);
+        await File.WriteAllTextAsync(disk, "not ours");
+        await RunOnceAsync(async client => Assert.Empty(await client.ObjectsAsync("Get-VM", new { })));
+        Assert.Equal("not ours", await File.ReadAllTextAsync(disk));
+    }
+
     [Theory]
     [InlineData("host.remove.intended", true)]
     [InlineData("host.remove.unregistered", false)]

@@ -89,10 +89,15 @@ public sealed class RunningGuest : IAsyncLifetime
     }
 
     /// <summary>Runs a command in a host that dies at <paramref name="point"/>.</summary>
-    public async Task CrashAsync(string point, string command, object parameters, bool? confirm = null)
+    public async Task CrashAsync(string point, string command, object parameters, bool? confirm = null, bool waitForHeartbeat = false)
     {
         await using var host = await StartHostAsync(point);
         using var client = Client();
+        if (waitForHeartbeat)
+        {
+            await client.ObjectsAsync("Wait-VM", new { Name, For = "Heartbeat", Timeout = 120 });
+        }
+
         try
         {
             await client.RunAsync(command, parameters, confirm: confirm);

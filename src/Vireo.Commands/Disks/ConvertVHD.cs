@@ -93,6 +93,11 @@ public sealed class ConvertVHD : DiskCommand
 
         if (await context.ShouldProcessAsync(path, "Convert-VHD"))
         {
+            if (DeleteSource)
+            {
+                RefuseOfCheckpoint(context, path, isRemoved: true);
+            }
+
             if (DeleteSource && source.InUse)
             {
                 throw new CommandException("ObjectInUse", ErrorCategory.ResourceBusy, $"The disk '{path}' is in use and cannot be removed; nothing was converted.", path);

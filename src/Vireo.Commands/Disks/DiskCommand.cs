@@ -13,6 +13,11 @@ public abstract class DiskCommand : MachineCommand
     private protected static async Task WorkAsync(CommandContext context, ImageWork work, string activity, bool passThru)
     {
         RefuseOfSaved(context, work.Path);
+        if (work.Operation is ImageOperation.Merge or ImageOperation.Resize or ImageOperation.Compact or ImageOperation.ResetDiskId or ImageOperation.SetPhysicalSectorSize)
+        {
+            RefuseOfCheckpoint(context, work.Path, isRemoved: work.Operation == ImageOperation.Merge);
+        }
+
         var images = context.Service<IImages>();
         var result = await images.WorkAsync(work, new ProgressWriter(context, activity), context.Cancellation);
         if (result.CopyMethod is { } method)
@@ -44,6 +49,16 @@ public abstract class DiskCommand : MachineCommand
         if (owner is not null)
         {
             throw Errors.State($"The disk '{path}' belongs to the virtual machine '{owner.Name}', which is saved and remembers what is on it; start it and shut it down first.", path);
+        }
+    }
+
+    // What stands on it remembers how it was, and does not find it any more.
+    private protected static void RefuseOfCheckpoint(CommandContext context, string path, bool isRemoved = false)
+    {
+        var machines = context.Service<IMachines>().All;
+        if ((DiskUse.OfCheckpoint(machines, path) ?? (isRemoved ? DiskUse.OfChain(machines, path) : null)) is { } owner)
+        {
+            throw Errors.State($"The disk '{path}' is part of checkpoints of the virtual machine '{owner.Name}', which need it as it is; remove them first (Remove-VMSnapshot merges their disks).", path);
         }
     }
 

@@ -55,6 +55,7 @@ public sealed class MountVHD : DiskCommand
                 if (!ReadOnly)
                 {
                     RefuseOfSaved(context, path);
+                    RefuseOfCheckpoint(context, path);
                 }
 
                 if (!await context.ShouldProcessAsync(path, "Mount-VHD"))

@@ -51,7 +51,7 @@ public sealed class AddVMDvdDrive : ChangePartCommand
             };
             if (drive.Path is not null)
             {
-                await DriveRules.RequireUsableAsync(context, drive, except: null);
+                await DriveRules.RequireUsableAsync(context, drive);
             }
 
             var after = await service.ChangeAsync(

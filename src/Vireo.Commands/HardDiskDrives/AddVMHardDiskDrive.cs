@@ -61,7 +61,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
                 ControllerLocation = 0,
                 Path = Path,
             };
-            await DriveRules.RequireUsableAsync(context, drive, except: null);
+            await DriveRules.RequireUsableAsync(context, drive);
             var after = await service.ChangeAsync(
                 machine.Id,
                 (c, status) =>

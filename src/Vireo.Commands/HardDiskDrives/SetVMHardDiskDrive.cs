@@ -98,9 +98,9 @@ public sealed class SetVMHardDiskDrive : MachineCommand
     {
         var facts = context.Service<IHostSettings>().Facts;
         var drive = find(machine);
-        if (Path is not null)
+        if (Path is not null && Path != drive.Path)
         {
-            await DriveRules.RequireUsableAsync(context, drive with { Path = Path }, except: machine.Id);
+            await DriveRules.RequireUsableAsync(context, drive with { Path = Path });
         }
 
         var after = await context.Service<IMachines>().ChangeAsync(

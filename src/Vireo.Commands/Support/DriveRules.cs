@@ -59,8 +59,8 @@ public static class DriveRules
         return null;
     }
 
-    /// <summary>Throws unless the drive's image is there, can be read, and belongs to no other machine.</summary>
-    public static async Task RequireUsableAsync(CommandContext context, DriveConfiguration drive, Guid? except)
+    /// <summary>Throws unless the drive's image is there, can be read, and is needed by nobody else: no other drive, no checkpoint.</summary>
+    public static async Task RequireUsableAsync(CommandContext context, DriveConfiguration drive)
     {
         var path = drive.Path!;
         if (!File.Exists(path))
@@ -74,19 +74,22 @@ public static class DriveRules
         }
 
         _ = DiskPaths.FormatOf(path);
-        foreach (var machine in context.Service<IMachines>().All.Where(machine => machine.Id != except))
+        var machines = context.Service<IMachines>().All;
+        if (DiskUse.OfDrive(machines, path, drive.Id) is { } owner)
         {
-            if (machine.Drives.Any(other => other.Kind == DriveKind.HardDisk && string.Equals(other.Path, path, StringComparison.Ordinal)))
-            {
-                throw new CommandException(
-                    "ObjectInUse", ErrorCategory.ResourceBusy,
-                    $"The disk '{path}' is attached to the virtual machine '{machine.Name}' already; a disk belongs to one machine.", path);
-            }
+            throw InUse($"The disk '{path}' is attached to the virtual machine '{owner.Name}' already; a disk belongs to one machine.", path);
+        }
+
+        if ((DiskUse.OfCheckpoint(machines, path) ?? DiskUse.OfChain(machines, path)) is { } user)
+        {
+            throw InUse($"The disk '{path}' is part of checkpoints of the virtual machine '{user.Name}', which need it as it is; make a differencing disk on it (New-VHD -ParentPath) or remove the checkpoints.", path);
         }
 
         // Opening it finds what the name cannot tell: corruption, a missing parent, another program that holds it.
         _ = await context.Service<IImages>().InspectAsync(path, context.Cancellation);
     }
+
+    private static CommandException InUse(string message, string path) => new("ObjectInUse", ErrorCategory.ResourceBusy, message, path);
 
     private static int Controllers(VirtualMachineConfiguration c, DriveBus bus) => bus == DriveBus.Ide ? (c.Generation == 1 ? IdeControllers : 0) : c.ScsiControllers;
 

@@ -95,7 +95,7 @@ public sealed class NewVM : MachineCommand
         var disk = configuration.Drives.FirstOrDefault(drive => drive.Kind == DriveKind.HardDisk);
         if (disk is not null && NewVHDPath is null)
         {
-            await DriveRules.RequireUsableAsync(context, disk, except: null);
+            await DriveRules.RequireUsableAsync(context, disk);
         }
 
         var newDisk = disk is not null && NewVHDPath is not null ? NewDisk(disk) : null;

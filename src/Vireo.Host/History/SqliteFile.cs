@@ -22,6 +22,7 @@ public abstract class SqliteFile : IDisposable
     {
         SQLitePCL.Batteries_V2.Init();
         Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        OnlyForOwner(file);
         _connection = new SqliteConnection($"Data Source={file};Pooling=False");
         _connection.Open();
         Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;");
@@ -35,6 +36,17 @@ public abstract class SqliteFile : IDisposable
         }
 
         Execute($"{layout} PRAGMA user_version={version.ToString(CultureInfo.InvariantCulture)};");
+    }
+
+    // SQLite makes the files beside it with the same mode.
+    private static void OnlyForOwner(string file)
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using (new FileStream(file, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, UnixCreateMode = ownerOnly }))
+        {
+        }
+
+        File.SetUnixFileMode(file, ownerOnly);
     }
 
     /// <summary>Runs a statement; parameters are <c>$0</c>, <c>$1</c>, ...</summary>

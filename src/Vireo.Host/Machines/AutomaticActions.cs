@@ -54,7 +54,7 @@ internal sealed class AutomaticActions(MachineService machines, RunningMachines 
     }
 
     private bool IsWanted(VirtualMachineConfiguration machine) =>
-        machine.AutomaticStartAction == "Start" || (machine.AutomaticStartAction == "StartIfRunning" && running.Running.Contains(machine.Id));
+        machine.AutomaticStartAction == "Start" || (machine.AutomaticStartAction == "StartIfRunning" && (running.Running.Contains(machine.Id) || running.Pending.Contains(machine.Id)));
 
     private async Task StartOneAsync(Guid id, CancellationToken stopping)
     {

@@ -13,10 +13,11 @@ namespace Vireo.Host.Machines;
 /// <param name="machine">The machine.</param>
 /// <param name="time">Clock.</param>
 /// <param name="isEnabled">Whether an integration service is switched on.</param>
+/// <param name="thaw">Lets a guest go on that may have been left frozen.</param>
 /// <param name="changed">Called when the addresses change.</param>
 /// <param name="clockFailed">Called when the guest refuses to have its clock set.</param>
 internal sealed class GuestWatch(
-    IMachine machine, TimeProvider time, Func<IntegrationService, bool> isEnabled, Action changed, Action<MachineException> clockFailed) : IAsyncDisposable
+    IMachine machine, TimeProvider time, Func<IntegrationService, bool> isEnabled, Func<CancellationToken, Task> thaw, Action changed, Action<MachineException> clockFailed) : IAsyncDisposable
 {
     private static readonly TimeSpan s_often = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_seldom = TimeSpan.FromSeconds(15);
@@ -104,6 +105,7 @@ internal sealed class GuestWatch(
     {
         try
         {
+            await thaw(stop);
             if (_isClockOff)
             {
                 _isClockOff = false;

@@ -24,6 +24,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     private readonly ISwitchControl _switching;
     private readonly EventLog _events;
     private readonly UnitServices _services;
+    private volatile bool _hasUnknown;
 
     public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, ISwitchControl switching, IHostSettings settings, UnitServices services)
     {
@@ -34,7 +35,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         _events = services.Events;
         _services = services with
         {
-            Addresses = new MacAddressPool(settings, () => _units.Values.SelectMany(unit => unit.Configuration.NetworkAdapters).Select(adapter => adapter.MacAddress)),
+            Addresses = new MacAddressPool(settings, () => _units.Values.SelectMany(unit => Addresses(unit.Configuration))),
             Memory = new MemoryPromises(id => _units.Values
                 .Where(unit => unit.Configuration.Id != id && unit.Status().MemoryAssignedBytes > 0)
                 .Sum(unit => unit.Configuration.Memory.StartupBytes)),
@@ -44,10 +45,18 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     public IReadOnlyList<VirtualMachineConfiguration> All =>
         [.. _units.Values.Select(unit => unit.Configuration).OrderBy(one => one.Name, StringComparer.OrdinalIgnoreCase).ThenBy(one => one.Id)];
 
+    // Those of its checkpoints come back when they are applied.
+    private static IEnumerable<string> Addresses(VirtualMachineConfiguration machine) =>
+        machine.Checkpoints.All.Select(checkpoint => checkpoint.Machine).Append(machine).SelectMany(one => one.NetworkAdapters).Select(adapter => adapter.MacAddress);
+
     /// <summary>Reads the registered machines and finds those that run.</summary>
     public async Task LoadAsync(CancellationToken cancellation)
     {
-        var machines = _store.Load((id, reason) => _events.Write("MachineUnreadable", reason, id));
+        var machines = _store.Load((id, reason) =>
+        {
+            _hasUnknown = true;
+            _events.Write("MachineUnreadable", reason, id);
+        });
         await Parallel.ForEachAsync(machines, cancellation, async (machine, token) =>
         {
             try
@@ -57,6 +66,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 // One machine that cannot be understood must not take the others with it.
+                _hasUnknown = true;
                 _events.Write("MachineUnreadable", $"The virtual machine '{machine.Name}' cannot be managed: {error.Message}", machine.Id);
             }
         });
@@ -90,35 +100,36 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     }
 
     /// <summary>
-    /// Closes disks and ports of no running machine, which a host that died left open. The socket's path tells that they are this host's:
-    /// others may use the planes by their own API.
+    /// Closes disks and ports that no machine has, which a host that died left open; those of machines are the machines' own business. The
+    /// socket's path tells that they are this host's: others may use the planes by their own API.
     /// </summary>
     private async Task CloseStrayAsync(CancellationToken cancellation)
     {
-        var running = _units.Values.Where(unit => unit.Status().MemoryAssignedBytes > 0).Select(unit => unit.Configuration).ToList();
-        var drives = running.SelectMany(machine => machine.Drives).Select(drive => drive.Id).ToHashSet();
+        if (_hasUnknown)
+        {
+            // A guest may be running that this host knows nothing of but its disks and ports.
+            return;
+        }
+
         foreach (var disk in await _storage.ListDisksAsync(cancellation))
         {
             var id = disk.Attachment.Id;
-            if (!drives.Contains(id) && disk.Attachment.SocketPath == _services.Paths.DiskSocket(id) && !IsStarting(machine => machine.Drives.Any(drive => drive.Id == id)))
+            if (disk.Attachment.SocketPath == _services.Paths.DiskSocket(id) && !_units.Values.Any(unit => unit.Has(machine => machine.Drives.Any(drive => drive.Id == id))))
             {
                 await _storage.CloseDiskAsync(id, cancellation);
             }
         }
 
-        var adapters = running.SelectMany(machine => machine.NetworkAdapters).Select(adapter => adapter.Id).ToHashSet();
         foreach (var port in await _switching.ListPortsAsync(cancellation))
         {
             var id = port.Port.Id;
-            if (port.Port.Kind is PortKind.VhostUser or PortKind.Datagram && !adapters.Contains(id) && port.Port.SocketPath == _services.Paths.PortSocket(id)
-                && !IsStarting(machine => machine.NetworkAdapters.Any(adapter => adapter.Id == id)))
+            if (port.Port.Kind is PortKind.VhostUser or PortKind.Datagram && port.Port.SocketPath == _services.Paths.PortSocket(id)
+                && !_units.Values.Any(unit => unit.Has(machine => machine.NetworkAdapters.Any(adapter => adapter.Id == id))))
             {
                 await _switching.RemovePortAsync(id, cancellation);
             }
         }
     }
-
-    private bool IsStarting(Func<VirtualMachineConfiguration, bool> owns) => _units.Values.Any(unit => owns(unit.Configuration) && unit.IsBusy);
 
     public VirtualMachineConfiguration? Find(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Configuration : null;
 

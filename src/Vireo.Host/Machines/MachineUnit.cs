@@ -31,6 +31,7 @@ internal sealed class MachineUnit : IAsyncDisposable
     private readonly GuestWatch _watch;
     private readonly Task _follow;
     private readonly ConfigurationKeeper _keeper;
+    private readonly GuestFreeze _freeze;
     private readonly CheckpointKeeper _checkpoints;
     private readonly DiskCleaner _cleaner;
     private volatile bool _removed;
@@ -42,11 +43,18 @@ internal sealed class MachineUnit : IAsyncDisposable
         _machine = machine;
         _services = services;
         _keeper = new ConfigurationKeeper(configuration, machine, services);
-        _checkpoints = new CheckpointKeeper(_keeper, machine, services);
+        _freeze = new GuestFreeze(_keeper, machine, services.Events);
+        _checkpoints = new CheckpointKeeper(_keeper, machine, _freeze, services);
         _cleaner = new DiskCleaner(_keeper, machine, _checkpoints, services, (action, stop) => ExclusiveAsync("clean up", action, stop), NotifyChanged);
         _watch = new GuestWatch(
-            machine, services.Time, IsEnabled, NotifyChanged,
+            machine, services.Time, IsEnabled, _freeze.ThawIfDueAsync, NotifyChanged,
             refused => services.Events.Write("ClockNotSet", $"The guest of '{Name}' did not let its clock be set after it stood still: {refused.Message}", configuration.Id));
+        if (machine.Running is not null)
+        {
+            // Adopted: the host that managed it before may have died in the middle of a checkpoint.
+            _freeze.ThawLater();
+        }
+
         machine.EnableHeartbeat(HeartbeatEnabled(configuration));
         _follow = FollowAsync(machine.Subscribe(_end.Token));
         _watch.Update(_machine.Status);
@@ -54,8 +62,8 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public VirtualMachineConfiguration Configuration => _keeper.Current;
 
-    /// <summary>An operation is under way.</summary>
-    public bool IsBusy => _gate.CurrentCount == 0;
+    /// <summary>Whether the machine has something, in its configuration or in its running process.</summary>
+    public bool Has(Func<VirtualMachineConfiguration, bool> part) => part(Configuration) || (_machine.Running is { } running && part(running.Configuration));
 
     private string Name => Configuration.Name;
 
@@ -109,7 +117,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             _gate.Release();
         }
 
-        _cleaner.Resume();
+        ResumeCleaning();
     }
 
     public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("start", async () =>
@@ -162,12 +170,13 @@ internal sealed class MachineUnit : IAsyncDisposable
             throw;
         }
 
+        // It runs from here on, whatever fails below; somebody may have turned it off again already.
+        _services.Running.Set(Configuration.Id, _machine.Running is not null);
         foreach (var adapter in Configuration.NetworkAdapters.Where(adapter => adapter.SwitchId is null))
         {
-            await _machine.SetAdapterAsync(adapter, cancellation);
+            await _machine.SetAdapterAsync(adapter, CancellationToken.None);
         }
 
-        _services.Running.Set(Configuration.Id, true);
         CrashPoint.Hit("host.start.running");
         progress("Running", 100);
     }, cancellation);
@@ -177,12 +186,21 @@ internal sealed class MachineUnit : IAsyncDisposable
         // A saved machine has no process: turning it off throws its saved state away, as in the original.
         if (_machine.Status.State == MachineState.Saved)
         {
+            var wasSaved = false;
             await ExclusiveAsync("turn off", async () =>
             {
-                await ForgetSavedStateAsync(cancellation);
-                _machine.DiscardSavedState();
+                // Somebody may have started it meanwhile.
+                wasSaved = _machine.Status.State == MachineState.Saved;
+                if (wasSaved)
+                {
+                    await ForgetSavedStateAsync(cancellation);
+                    _machine.DiscardSavedState();
+                }
             }, cancellation);
-            return;
+            if (wasSaved)
+            {
+                return;
+            }
         }
 
         await _services.ReadCounters(Configuration.Id);
@@ -247,28 +265,35 @@ internal sealed class MachineUnit : IAsyncDisposable
     public async Task<VirtualMachineConfiguration> ChangeAsync(
         Func<VirtualMachineConfiguration, Vireo.Commands.Services.MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation)
     {
-        await ExclusiveAsync("change", async () =>
+        try
         {
-            var after = change(Configuration, Status());
-            if (after.Drives != Configuration.Drives)
+            await ExclusiveAsync("change", async () =>
             {
-                // Whose disks change may not be cleaned up at the same time, and what was done so far counts.
-                await _cleaner.SuspendAsync();
-                after = CheckpointTree.Detached(Configuration, change(Configuration, Status()));
-            }
+                var after = change(Configuration, Status());
+                if (after.Drives != Configuration.Drives)
+                {
+                    // Whose disks change may not be cleaned up at the same time, and what was done so far counts.
+                    await _cleaner.SuspendAsync();
+                    after = CheckpointTree.Detached(Configuration, change(Configuration, Status()));
+                }
 
-            if (after.Drives != Configuration.Drives || after.NetworkAdapters != Configuration.NetworkAdapters)
-            {
-                await _services.ReadCounters(Configuration.Id);
-            }
+                if (after.Drives != Configuration.Drives || after.NetworkAdapters != Configuration.NetworkAdapters)
+                {
+                    await _services.ReadCounters(Configuration.Id);
+                }
 
-            if (after != Configuration)
-            {
-                await _keeper.ChangeAsync(after, cancellation);
-                _machine.EnableHeartbeat(HeartbeatEnabled(after));
-            }
-        }, cancellation);
-        _cleaner.Resume();
+                if (after != Configuration)
+                {
+                    await _keeper.ChangeAsync(after, cancellation);
+                    _machine.EnableHeartbeat(HeartbeatEnabled(after));
+                }
+            }, cancellation);
+        }
+        finally
+        {
+            ResumeCleaning();
+        }
+
         return Configuration;
     }
 
@@ -426,7 +451,7 @@ internal sealed class MachineUnit : IAsyncDisposable
                 _watch.Update(_machine.Status);
                 if (happened is MachineExited)
                 {
-                    _services.Running.Set(Configuration.Id, false);
+                    _services.Running.Set(Configuration.Id, _machine.Running is not null);
                 }
 
                 if (happened is MachineExited or MachineDriveReleased)
@@ -465,15 +490,29 @@ internal sealed class MachineUnit : IAsyncDisposable
     /// <summary>Runs an operation on the machine's disks: what is cleaned up in the background waits meanwhile.</summary>
     private async Task WithDisksAsync(string operation, Func<Task> action, CancellationToken cancellation = default)
     {
-        await ExclusiveAsync(
-            operation,
-            async () =>
-            {
-                await _cleaner.SuspendAsync();
-                await action();
-            },
-            cancellation);
-        _cleaner.Resume();
+        try
+        {
+            await ExclusiveAsync(
+                operation,
+                async () =>
+                {
+                    await _cleaner.SuspendAsync();
+                    await action();
+                },
+                cancellation);
+        }
+        finally
+        {
+            ResumeCleaning();
+        }
+    }
+
+    private void ResumeCleaning()
+    {
+        if (!_removed)
+        {
+            _cleaner.Resume();
+        }
     }
 
     private async Task ExclusiveAsync(string operation, Func<Task> action, CancellationToken cancellation = default)

@@ -20,6 +20,9 @@ internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
     MemoryPromises Memory, RunningMachines Running, IStorageControl Storage)
 {
+    /// <summary>Whether a virtual switch exists.</summary>
+    public Func<Guid, bool> SwitchExists { get; set; } = static _ => true;
+
     /// <summary>Reads the counters of a machine before they go with what has them; never fails.</summary>
     public Func<Guid, Task> ReadCounters { get; set; } = static _ => Task.CompletedTask;
 }

@@ -98,13 +98,18 @@ public sealed class MachineStore(string stateFolder)
         ArgumentNullException.ThrowIfNull(makeDisk);
         var configuration = ConfigurationFile(machine);
         var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
-        JsonFile.Write(intent, new CreationIntent(configuration, diskFile), StoreJson.Default.CreationIntent);
+        JsonFile.Write(intent, new CreationIntent(configuration, null), StoreJson.Default.CreationIntent);
         CrashPoint.Hit("host.create.intended");
-        var made = false;
         try
         {
             await makeDisk();
-            made = true;
+            if (diskFile is not null)
+            {
+                // Only now is it certain whose image it is: the plane makes one whole or not at all, and never over another. When power fails
+                // before this line an image is left over; the other way round somebody else's could be removed.
+                JsonFile.Write(intent, new CreationIntent(configuration, diskFile), StoreJson.Default.CreationIntent);
+            }
+
             CrashPoint.Hit("host.create.disk");
             JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
             CrashPoint.Hit("host.create.configured");
@@ -112,12 +117,6 @@ public sealed class MachineStore(string stateFolder)
         }
         catch
         {
-            if (!made)
-            {
-                // The plane makes an image whole or not at all: what is there now under that name is somebody else's.
-                JsonFile.Write(intent, new CreationIntent(configuration, null), StoreJson.Default.CreationIntent);
-            }
-
             Undo(intent);
             throw;
         }

@@ -44,6 +44,9 @@ public sealed record CheckpointTreeConfiguration
     /// <summary>What a checkpoint that is being taken or applied makes on disk before it counts; null is nothing.</summary>
     public CheckpointWork? Work { get; init; }
 
+    /// <summary>The checkpoint that was applied and whose firmware variables the machine has yet to get; null is none.</summary>
+    public Guid? FirmwareOf { get; init; }
+
     /// <summary>Checkpoints that are removed, and whose memory and firmware variables may still be on disk.</summary>
     public IReadOnlyList<Guid> Removed { get; init; } = [];
 }

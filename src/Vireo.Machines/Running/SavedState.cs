@@ -28,7 +28,17 @@ internal static class SavedState
     /// <summary>Makes the file with its header; the handle stands at the beginning of the stream.</summary>
     public static FileStream Create(string path, SavedStateHeader header)
     {
-        var stream = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        // It holds all that the guest knew.
+        var stream = new FileStream(
+            path,
+            new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.Read,
+                BufferSize = 0,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
         var json = JsonSerializer.SerializeToUtf8Bytes(header, MachineJson.Default.SavedStateHeader);
         var block = new byte[StreamOffset];
         Platform.Invariant.Check(json.Length <= StreamOffset - HeaderOffset);

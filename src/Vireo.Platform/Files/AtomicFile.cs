@@ -8,15 +8,18 @@ namespace Vireo.Platform.Files;
 /// </summary>
 public static partial class AtomicFile
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const int TemporaryParts = 1 + 1 + 32 + 4;
     private const int OpenReadOnlyDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
 
-    /// <summary>Writes <paramref name="content"/> to <paramref name="path"/>, creating the folder when it is missing.</summary>
+    /// <summary>
+    /// Writes <paramref name="content"/> to <paramref name="path"/>, creating the folder when it is missing. Only the file's owner may read it.
+    /// </summary>
     /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
         using var replacement = new Replacement(path);
-        using (var stream = replacement.Create())
+        using (var stream = replacement.Create(OwnerOnly))
         {
             stream.Write(content);
         }
@@ -25,7 +28,7 @@ public static partial class AtomicFile
         replacement.Commit();
     }
 
-    /// <summary>Makes <paramref name="path"/> a copy of <paramref name="source"/>, sharing its storage where the file system can.</summary>
+    /// <summary>Makes <paramref name="path"/> a copy of <paramref name="source"/>, with its mode, sharing its storage where the file system can.</summary>
     /// <exception cref="IOException">The file system refused; the old content, if any, is untouched.</exception>
     public static void Copy(string source, string path)
     {
@@ -40,7 +43,7 @@ public static partial class AtomicFile
     public static async Task WriteAsync(string path, Func<Stream, Task> write)
     {
         using var replacement = new Replacement(path);
-        var stream = replacement.Create();
+        var stream = replacement.Create(null);
         await using (stream.ConfigureAwait(false))
         {
             await write(stream).ConfigureAwait(false);
@@ -142,7 +145,10 @@ public static partial class AtomicFile
         /// <summary>Where it is until then.</summary>
         public string Temporary { get; }
 
-        public FileStream Create() => new(Temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        /// <summary>Opens it for writing.</summary>
+        /// <param name="mode">Who may use it; null leaves that to the process's mask.</param>
+        public FileStream Create(UnixFileMode? mode) =>
+            new(Temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, BufferSize = 0, UnixCreateMode = mode });
 
         /// <summary>Makes it durable under its final name.</summary>
         public void Commit()

@@ -199,7 +199,7 @@ public sealed class CheckpointTreeTests
         {
             var checkpoint = CheckpointTree.Find(Machine, id)!;
             Intend(checkpoint.Machine.Drives);
-            Machine = CheckpointTree.Applied(Machine, checkpoint);
+            Machine = CheckpointTree.Applied(Machine, checkpoint, _ => true);
             for (var disk = 0; disk < 2; disk++)
             {
                 _now[$"{disk}"] = Read(Machine.Drives[disk].Path!);

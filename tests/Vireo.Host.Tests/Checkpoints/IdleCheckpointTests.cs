@@ -24,11 +24,11 @@ public sealed class IdleCheckpointTests(HostFixture host) : IClassFixture<HostFi
             Assert.EndsWith(".avhdx", child, StringComparison.Ordinal);
             await WriteAsync(child, round);
 
-            // Every other time the first merge has some time to get somewhere.
+            // Every other time the merge gets somewhere before.
             await host.Client.ObjectsAsync("Remove-VMSnapshot", new { VMName = "idle" });
             if (round % 2 == 0)
             {
-                await Task.Delay(20 * round);
+                await Wait.UntilAsync("the merge to begin or be over", async () => !File.Exists(child) || await IsMergingAsync(), TimeSpan.FromMinutes(1));
             }
 
             await host.Client.ObjectsAsync("Start-VM", new { Name = "idle" });
@@ -37,14 +37,81 @@ public sealed class IdleCheckpointTests(HostFixture host) : IClassFixture<HostFi
 
         await Wait.UntilAsync(
             "the disks to be merged",
-            async () => (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = "idle" }))["Path"] == disk
-                && (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "idle" }))["Status"] == "Operating normally",
+            async () => (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = "idle" }))["Path"] == disk && !await IsMergingAsync(),
             TimeSpan.FromMinutes(2));
         Assert.Equal([disk], Directory.GetFiles(host[""], "idle*"));
         var read = Enumerable.Range(1, Rounds).SelectMany(round => new[] { "-c", $"read -P {round} {round}M 1M", "-c", $"read -P {round} {round * 64}M 64M" });
         Assert.DoesNotContain("verification failed", Peer.Run("qemu-io", ["-r", "-f", "vhdx", .. read, disk]), StringComparison.OrdinalIgnoreCase);
         await host.Client.ObjectsAsync("Remove-VM", new { Name = "idle", Force = true });
     }
+
+    [Fact]
+    [Requirement("CP-1")]
+    public async Task What_a_checkpoint_stands_on_is_nobody_elses_and_is_not_changed()
+    {
+        var disk = host["kept.vhdx"];
+        await host.Client.ObjectsAsync("New-VHD", new { Path = disk, SizeBytes = 64 << 20 });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "keeper", Generation = 2, MemoryStartupBytes = 64 << 20, VHDPath = disk });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "other", Generation = 2, MemoryStartupBytes = 64 << 20, NoVHD = true });
+        await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "keeper" });
+        var child = (string)Assert.Single(await host.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = "keeper" }))["Path"]!;
+        foreach (var path in new[] { disk, child, host["./kept.vhdx"] })
+        {
+            Assert.Equal("ObjectInUse", (string?)(await host.Client.ErrorAsync("Add-VMHardDiskDrive", new { VMName = "other", Path = path }))["errorId"]);
+            Assert.Equal("ObjectInUse", (string?)(await host.Client.ErrorAsync("Add-VMHardDiskDrive", new { VMName = "keeper", Path = path }))["errorId"]);
+        }
+
+        foreach (var (command, parameters) in new (string, object)[]
+        {
+            ("Mount-VHD", new { Path = disk }),
+            ("Resize-VHD", new { Path = disk, SizeBytes = 128 << 20 }),
+            ("Optimize-VHD", new { Path = disk, Mode = "Full" }),
+            ("Merge-VHD", new { Path = child, Force = true }),
+            ("Convert-VHD", new { Path = disk, DestinationPath = host["copy.vhd"], DeleteSource = true }),
+        })
+        {
+            Assert.Equal("InvalidState", (string?)(await host.Client.ErrorAsync(command, parameters))["errorId"]);
+        }
+
+        Assert.True(File.Exists(disk));
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "keeper", Force = true });
+        await host.Client.ObjectsAsync("Add-VMHardDiskDrive", new { VMName = "other", Path = disk });
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "other", Force = true });
+    }
+
+    [Fact]
+    [Requirement("CP-1")]
+    public async Task A_checkpoint_whose_switch_is_gone_is_applied_without_it_and_keeps_its_addresses()
+    {
+        await host.Client.ObjectsAsync("New-VMSwitch", new { Name = "gone", SwitchType = "Private" });
+        await host.Client.ObjectsAsync("New-VM", new { Name = "cabled", Generation = 2, MemoryStartupBytes = 64 << 20, NoVHD = true, SwitchName = "gone" });
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "cabled" });
+        await host.Client.ObjectsAsync("Set-VM", new { Name = "cabled", CheckpointType = "Standard" });
+        await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "cabled", SnapshotName = "then" });
+        var address = (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMName = "cabled" }))["MacAddress"];
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "cabled", TurnOff = true });
+        await host.Client.ObjectsAsync("Remove-VMNetworkAdapter", new { VMName = "cabled" });
+        await host.Client.ObjectsAsync("Remove-VMSwitch", new { Name = "gone", Force = true });
+
+        // The address of the checkpoint's adapter is not given to another one meanwhile.
+        await host.Client.ObjectsAsync("New-VM", new { Name = "newer", Generation = 2, MemoryStartupBytes = 64 << 20, NoVHD = true });
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "newer" });
+        Assert.NotEqual(address, (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMName = "newer" }))["MacAddress"]);
+
+        await host.Client.ObjectsAsync("Restore-VMSnapshot", new { VMName = "cabled", Name = "then" }, confirm: false);
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "cabled" });
+        var adapter = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMName = "cabled" }));
+        Assert.Equal((address, ""), ((string?)adapter["MacAddress"], (string?)adapter["SwitchName"] ?? ""));
+
+        // Nobody but root reads what guests had in memory.
+        Assert.All(
+            Directory.GetFiles(host[""], "*.state", SearchOption.AllDirectories).Append(host["history.db"]),
+            file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = new[] { "cabled", "newer" }, TurnOff = true });
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = new[] { "cabled", "newer" }, Force = true });
+    }
+
+    private async Task<bool> IsMergingAsync() => (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "idle" }))["Status"] == "Merging disks";
 
     private async Task WriteAsync(string path, int round)
     {

@@ -98,6 +98,30 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
     }
 
     [Theory]
+    [InlineData("host.checkpoint.frozen", 0)]
+    [InlineData("host.checkpoint.taken", 1)]
+    [Requirement("CP-1")]
+    [Requirement("VM-8")]
+    public async Task A_host_that_dies_while_the_guest_is_frozen_lets_it_go_on(string point, int expected)
+    {
+        await using (var host = await guest.StartHostAsync())
+        {
+            using var first = guest.Client();
+            await first.ObjectsAsync("Wait-VM", new { Name = Guest, For = "Heartbeat", Timeout = 120 });
+            await first.ObjectsAsync("Set-VM", new { Name = Guest, CheckpointType = "ProductionOnly" });
+        }
+
+        await guest.Shell.CheckAsync($"mkfs.ext2 -q {Device} 2>/dev/null || mke2fs -q {Device}; mkdir -p /mnt/data && mount {Device} /mnt/data");
+        await guest.CrashAsync(point, "Checkpoint-VM", new { Name = Guest }, waitForHeartbeat: true);
+        await using var again = await guest.StartHostAsync();
+        using var client = guest.Client();
+        await guest.Shell.CheckAsync("echo on >/mnt/data/file && sync && umount /mnt/data");
+        Assert.Equal(expected, (await client.ObjectsAsync("Get-VMSnapshot", new { VMName = Guest })).Count);
+        await client.ObjectsAsync("Remove-VMSnapshot", new { VMName = Guest });
+        await CleanAsync(client);
+    }
+
+    [Theory]
     [Trait("Category", "Long")]
     [InlineData("host.checkpoint.removed")]
     [InlineData("host.merge.settled")]

@@ -5,7 +5,6 @@ using Vireo.Control.Storage;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
-using Vireo.Machines.States;
 using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 
@@ -16,7 +15,7 @@ namespace Vireo.Host.Machines.Checkpoints;
 /// configuration makes it count, and <see cref="SettleAsync"/> undoes or finishes what a host that died left in between. Calls come one at a
 /// time (the machine's gate).
 /// </summary>
-internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine machine, UnitServices services)
+internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine machine, GuestFreeze freeze, UnitServices services)
 {
     private VirtualMachineConfiguration Current => keeper.Current;
 
@@ -67,14 +66,10 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
                 AtomicFile.Copy(CheckpointFiles.State(Current, id), MachineStore.SavedStateFile(Current));
             }
 
-            if (File.Exists(CheckpointFiles.Firmware(Current, id)))
-            {
-                AtomicFile.Copy(CheckpointFiles.Firmware(Current, id), MachineStore.FirmwareFile(Current));
-            }
-
             CrashPoint.Hit("host.apply.files");
-            keeper.Store(CheckpointTree.Applied(Current, checkpoint));
+            keeper.Store(CheckpointTree.Applied(Current, checkpoint, services.SwitchExists));
             CrashPoint.Hit("host.apply.applied");
+            RestoreFirmware();
         }
         catch
         {
@@ -112,6 +107,7 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
     /// <summary>Finishes or undoes what was cut short, and what the storage plane did since the configuration was written.</summary>
     public async Task SettleAsync(CancellationToken cancellation)
     {
+        RestoreFirmware();
         DeleteRemoved();
         if (Current.Checkpoints.Work is null && Current.Checkpoints.Disks.All(disk => !disk.IsMerging))
         {
@@ -144,6 +140,21 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         foreach (var disk in Current.Checkpoints.Disks.Where(disk => disk.IsMerging).ToList())
         {
             await SettleMergeAsync(disk, served, cancellation);
+        }
+    }
+
+    // The variables have one file without versions: they may change only when it is certain that the machine is at the checkpoint.
+    private void RestoreFirmware()
+    {
+        if (Current.Checkpoints.FirmwareOf is { } id)
+        {
+            if (File.Exists(CheckpointFiles.Firmware(Current, id)))
+            {
+                AtomicFile.Copy(CheckpointFiles.Firmware(Current, id), MachineStore.FirmwareFile(Current));
+            }
+
+            keeper.Store(Current with { Checkpoints = Current.Checkpoints with { FirmwareOf = null } });
+            CrashPoint.Hit("host.apply.firmware");
         }
     }
 
@@ -218,10 +229,12 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
 
     private async Task<CheckpointConfiguration> TakeOfRunningAsync(CheckpointConfiguration checkpoint, Action<string, int> progress, CancellationToken cancellation)
     {
-        var frozen = await TryFreezeAsync(progress, cancellation);
+        var frozen = await freeze.TryBeginAsync(progress, cancellation);
         checkpoint = checkpoint with { HasState = !frozen, IsApplicationConsistent = frozen };
         try
         {
+            CrashPoint.Hit("host.checkpoint.frozen");
+            cancellation.ThrowIfCancellationRequested();
             progress(frozen ? "Taking disks" : "Writing memory", 30);
             await machine.CheckpointAsync(
                 frozen ? null : CheckpointFiles.State(Current, checkpoint.Id),
@@ -242,7 +255,7 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         {
             if (frozen)
             {
-                await ThawAsync();
+                await freeze.EndAsync();
             }
         }
 
@@ -306,56 +319,6 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
             {
                 throw;
             }
-        }
-    }
-
-    private async Task<bool> TryFreezeAsync(Action<string, int> progress, CancellationToken cancellation)
-    {
-        if (Current.CheckpointType == "Standard" || machine.Status.State != MachineState.Running)
-        {
-            return false;
-        }
-
-        string? reason = null;
-        if (!IntegrationServices.Vss.IsEnabled(Current))
-        {
-            reason = "its freeze service is switched off";
-        }
-        else if (machine.Status.Heartbeat != HeartbeatStatus.OkApplicationsUnknown)
-        {
-            reason = "its guest has no agent that answers";
-        }
-        else
-        {
-            try
-            {
-                progress("Freezing the guest's file systems", 10);
-                await machine.GuestAgent.FreezeFileSystemsAsync(cancellation);
-                return true;
-            }
-            catch (MachineException refused)
-            {
-                // It may have frozen some of them, or the answer was lost.
-                reason = refused.Message;
-                await ThawAsync();
-            }
-        }
-
-        return Current.CheckpointType == "ProductionOnly"
-            ? throw Errors.State($"No production checkpoint of the virtual machine '{Current.Name}' can be taken: {reason}. Set-VM -CheckpointType Production allows a standard one instead.", Current.Name)
-            : false;
-    }
-
-    private async Task ThawAsync()
-    {
-        try
-        {
-            await machine.GuestAgent.ThawFileSystemsAsync(CancellationToken.None);
-        }
-        catch (MachineException refused)
-        {
-            // The agent thaws by itself after a while; whoever watches the guest should know why it stood still.
-            services.Events.Write("ThawFailed", $"The guest of '{Current.Name}' did not say that its file systems go on: {refused.Message}", Current.Id);
         }
     }
 }

@@ -33,7 +33,10 @@ internal static class CheckpointTree
     }
 
     /// <summary>The machine is what it was at the checkpoint, in images of its own on top of the checkpoint's.</summary>
-    public static VirtualMachineConfiguration Applied(VirtualMachineConfiguration machine, CheckpointConfiguration checkpoint)
+    /// <param name="machine">The machine.</param>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="switchExists">Adapters on a switch that was removed since then are connected to nothing.</param>
+    public static VirtualMachineConfiguration Applied(VirtualMachineConfiguration machine, CheckpointConfiguration checkpoint, Func<Guid, bool> switchExists)
     {
         var work = machine.Checkpoints.Work ?? throw new InvalidOperationException("No checkpoint is being applied.");
         return Adopt(checkpoint.Machine, work.Disks) with
@@ -45,7 +48,14 @@ internal static class CheckpointTree
             SmartPagingFilePath = machine.SmartPagingFilePath,
             ResourceMeteringEnabled = machine.ResourceMeteringEnabled,
             HasSavedState = checkpoint.HasState,
-            Checkpoints = machine.Checkpoints with { CurrentId = checkpoint.Id, Disks = Append(machine.Checkpoints.Disks, work.Disks), Work = null },
+            NetworkAdapters = [.. checkpoint.Machine.NetworkAdapters.Select(adapter => adapter.SwitchId is { } id && !switchExists(id) ? adapter with { SwitchId = null } : adapter)],
+            Checkpoints = machine.Checkpoints with
+            {
+                CurrentId = checkpoint.Id,
+                Disks = Append(machine.Checkpoints.Disks, work.Disks),
+                Work = null,
+                FirmwareOf = checkpoint.Machine.Generation == 2 ? checkpoint.Id : null,
+            },
         };
     }
 
