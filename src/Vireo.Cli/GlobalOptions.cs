@@ -1,3 +1,4 @@
+using Vireo.Cli.Verbs;
 using Vireo.Client;
 
 namespace Vireo.Cli;
@@ -9,7 +10,7 @@ namespace Vireo.Cli;
 internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
 {
     /// <summary>Where commands go.</summary>
-    public HostAddress Address => Host is null ? HostAddress.Local(Root) : HostAddress.Parse(Host);
+    public HostAddress Address => Host is null ? HostAddress.Local(Root) : HostAddress.Parse(Host, Root);
 
     /// <summary>Sockets and process records of the host.</summary>
     public string RunFolder => Root is null ? "/run/vireo" : Path.Combine(Root, "run");
@@ -20,7 +21,10 @@ internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
     /// <summary>The arguments that make another program of Vireo mean the same host.</summary>
     public IReadOnlyList<string> RootArguments => Root is null ? [] : ["--root", Root];
 
-    /// <summary>Takes the options off the front, and <c>-Json</c> from anywhere.</summary>
+    /// <summary>
+    /// Takes the options off the front, <c>--json</c> from anywhere, and <c>-Json</c> after a verb too; of a command <c>-Json</c> is a
+    /// parameter, and may be another's value.
+    /// </summary>
     public static (GlobalOptions Options, List<string> Words) Parse(IReadOnlyList<string> arguments)
     {
         var root = Environment.GetEnvironmentVariable("VIREO_ROOT") is { Length: > 0 } fromEnvironment ? fromEnvironment : null;
@@ -30,7 +34,7 @@ internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
         for (var i = 0; i < arguments.Count; i++)
         {
             var argument = arguments[i];
-            if (argument is "-Json" or "-json" or "--json")
+            if (argument == "--json" || (string.Equals(argument, "-Json", StringComparison.OrdinalIgnoreCase) && (rest.Count == 0 || Verb.Find(rest[0]) is not null)))
             {
                 json = true;
             }

@@ -11,6 +11,8 @@ namespace Vireo.Cli;
 /// <summary>The program <c>vireo</c>: the commands of the host, and the few verbs that start, stop and look after it.</summary>
 internal static class Program
 {
+    private const int BrokenPipe = 32; // EPIPE
+
     private static async Task<int> Main(string[] arguments)
     {
         using var terminal = new Terminal();
@@ -30,7 +32,9 @@ internal static class Program
         try
         {
             var (options, rest) = GlobalOptions.Parse(arguments);
-            return await RunAsync(options, rest, terminal, cancellation);
+            var status = await RunAsync(options, rest, terminal, cancellation);
+            await terminal.Out.FlushAsync(CancellationToken.None);
+            return status;
         }
         catch (CliException error)
         {
@@ -51,9 +55,15 @@ internal static class Program
         {
             return ExitStatus.Cancelled;
         }
-        catch (IOException) when (!terminal.OutIsScreen)
+        catch (IOException error) when (error.HResult == BrokenPipe)
         {
             // The reader of our output left, as 'head' does.
+            return ExitStatus.Error;
+        }
+        catch (Exception error)
+        {
+            // Nothing that is foreseen: still a sentence, and an exit status that a script can tell from an abort.
+            terminal.WriteError($"vireo cannot go on: {error.Message} ({error.GetType().Name}) [OperationFailed]");
             return ExitStatus.Error;
         }
     }
@@ -66,9 +76,17 @@ internal static class Program
             return Task.FromResult(ExitStatus.Usage);
         }
 
-        return Verb.Find(rest[0]) is { } verb
-            ? verb.Run(new VerbContext(options, rest.GetRange(1, rest.Count - 1), terminal, cancellation))
-            : RunCommandsAsync(options, rest, terminal, cancellation);
+        if (Verb.Find(rest[0]) is not { } verb)
+        {
+            return RunCommandsAsync(options, rest, terminal, cancellation);
+        }
+
+        if (!verb.ExplainsItself && rest is [_, "--help" or "-h" or "-?", ..])
+        {
+            return Task.FromResult(HelpVerb.Show(terminal.Out, verb.Name));
+        }
+
+        return verb.Run(new VerbContext(options, rest.GetRange(1, rest.Count - 1), terminal, cancellation));
     }
 
     private static async Task<int> RunCommandsAsync(GlobalOptions options, List<string> rest, Terminal terminal, CancellationToken cancellation)
@@ -80,8 +98,8 @@ internal static class Program
         }
 
         var calls = stages.Select((words, index) => new ArgumentBinder(Find(words[0].Text), Environment.CurrentDirectory).Bind([.. words.Skip(1)], hasPipelineInput: index > 0)).ToList();
-        using var runner = new PipelineRunner(terminal, options.Address);
-        return await runner.RunAsync(calls, new ObjectPrinter(terminal, options.Json), cancellation);
+        using var runner = new PipelineRunner(terminal, options, new ObjectPrinter(terminal, options.Json || calls.Exists(static call => call.Json)));
+        return await runner.RunAsync(calls, cancellation);
     }
 
     /// <summary>The command with this name; a near one is proposed.</summary>

@@ -1,6 +1,9 @@
 namespace Vireo.Client;
 
-/// <summary>Where a host answers: a Unix socket on this machine, or HTTP(S) on another.</summary>
+/// <summary>
+/// Where a host answers: a Unix socket on this machine, or HTTP(S) on another. The host of this version listens on its socket only; an
+/// address of another machine is for a gateway of one's own before such a socket.
+/// </summary>
 public sealed record HostAddress
 {
     /// <summary>Port of a host that is named without one.</summary>
@@ -36,19 +39,26 @@ public sealed record HostAddress
     /// What <c>-ComputerName</c> means: <c>.</c>, <c>localhost</c> and this machine's name are the local host; <c>unix:/path</c> is a
     /// socket; anything else is a remote host, as a name, <c>name:port</c> or a whole URL.
     /// </summary>
+    /// <param name="text">What was given.</param>
+    /// <param name="root">Root folder of the local host, as in <see cref="Local"/>.</param>
     /// <exception cref="FormatException">The text is none of these.</exception>
-    public static HostAddress Parse(string text)
+    public static HostAddress Parse(string? text, string? root = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(text);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            throw new FormatException("The name of a host is empty; give one, or '.' for this machine.");
+        }
+
         if (text is "." || string.Equals(text, "localhost", StringComparison.OrdinalIgnoreCase)
             || string.Equals(text, Environment.MachineName, StringComparison.OrdinalIgnoreCase))
         {
-            return Local();
+            return Local(root);
         }
 
         if (text.StartsWith("unix:", StringComparison.OrdinalIgnoreCase))
         {
-            return new HostAddress(text, text["unix:".Length..], null);
+            var path = text["unix:".Length..];
+            return path.StartsWith('/') ? new HostAddress(text, path, null) : throw new FormatException($"'{text}' names no socket; write 'unix:' and the whole path of one.");
         }
 
         var full = text.Contains("://", StringComparison.Ordinal) ? text : $"https://{text}";
@@ -57,11 +67,18 @@ public sealed record HostAddress
             throw new FormatException($"'{text}' is not the name of a host; give a name, name:port, or a URL that starts with https://.");
         }
 
-        if (!text.Contains("://", StringComparison.Ordinal) && url.IsDefaultPort)
+        if (full != text && !NamesPort(text))
         {
             url = new UriBuilder(url) { Port = DefaultPort }.Uri;
         }
 
         return new HostAddress(text, null, url);
+    }
+
+    /// <summary>Whether <c>name:port</c> or <c>[address]:port</c> says a port. The URL does not tell: it takes 443 for no port.</summary>
+    private static bool NamesPort(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon > text.LastIndexOf(']') && colon < text.Length - 1;
     }
 }

@@ -78,7 +78,7 @@ public sealed class HostClient : IDisposable
         using var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
         await foreach (var line in LinesAsync(stream, cancellation).ConfigureAwait(false))
         {
-            if (CommandRecord.Read(line) is { } record)
+            if (Record(line) is { } record)
             {
                 yield return record;
                 if (record is EndRecord)
@@ -89,7 +89,7 @@ public sealed class HostClient : IDisposable
         }
 
         throw new HostUnreachableException(
-            "ConnectionLost", "ConnectionError", $"The connection to the host ended before {command} did; 'vireo status' says how the host is.");
+            "ConnectionLost", "ConnectionError", $"The connection to {Who} ended before {command} did; 'vireo status' says how the host is.");
     }
 
     /// <summary>Answers a question; false when the command no longer waits for it.</summary>
@@ -164,7 +164,8 @@ public sealed class HostClient : IDisposable
         if (_address.SocketPath is not { } path)
         {
             return new HostUnreachableException(
-                "ObjectNotFound", "ObjectNotFound", $"The host '{_address.Name}' does not answer ({error.InnerException?.Message ?? error.Message}); check its name, and that Vireo runs there.", error);
+                "ObjectNotFound", "ObjectNotFound", $"The host '{_address.Name}' does not answer ({error.InnerException?.Message ?? error.Message}). Hosts of this version listen on their Unix socket only: run vireo there (with ssh), or name another host of this machine as unix:/path.",
+                error);
         }
 
         return socket == SocketError.AccessDenied
@@ -178,10 +179,9 @@ public sealed class HostClient : IDisposable
     private async Task<HostUnreachableException> RefusedAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         var text = await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
-        var who = _address.SocketPath is null ? $"The host '{_address.Name}'" : "The Vireo host";
         return response.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized
-            ? new HostUnreachableException("AccessDenied", "PermissionDenied", $"{who} refuses you; become root, or join the group 'vireo-admins'.")
-            : new HostUnreachableException("OperationFailed", "ProtocolError", $"{who} answered {(int)response.StatusCode} {response.ReasonPhrase}{(text.Length is > 0 and < 300 ? ": " + text : "")}.");
+            ? new HostUnreachableException("AccessDenied", "PermissionDenied", $"{Sentence(Who)} refuses you; become root, or join the group 'vireo-admins'.")
+            : new HostUnreachableException("OperationFailed", "ProtocolError", $"{Sentence(Who)} answered {(int)response.StatusCode} {response.ReasonPhrase}{(text.Length is > 0 and < 300 ? ": " + text : "")}.");
     }
 
     private async IAsyncEnumerable<JsonElement> LinesAsync(Stream stream, [EnumeratorCancellation] CancellationToken cancellation)
@@ -214,7 +214,7 @@ public sealed class HostClient : IDisposable
             {
                 if (buffer.Length >= MaximumLineBytes)
                 {
-                    throw new HostUnreachableException("ProtocolError", "ProtocolError", $"The host '{_address.Name}' sent a line that is too long.");
+                    throw new HostUnreachableException("ProtocolError", "ProtocolError", $"{Sentence(Who)} sent a line that is too long.");
                 }
 
                 Array.Resize(ref buffer, buffer.Length * 2);
@@ -227,7 +227,7 @@ public sealed class HostClient : IDisposable
             }
             catch (IOException error)
             {
-                throw new HostUnreachableException("ConnectionLost", "ConnectionError", "The connection to the host broke; 'vireo status' says how the host is.", error);
+                throw new HostUnreachableException("ConnectionLost", "ConnectionError", $"The connection to {Who} broke; 'vireo status' says how the host is.", error);
             }
 
             if (read == 0)
@@ -239,9 +239,41 @@ public sealed class HostClient : IDisposable
         }
     }
 
-    private static JsonElement Parse(ReadOnlySpan<byte> line)
+    private CommandRecord? Record(JsonElement line)
     {
-        var reader = new Utf8JsonReader(line);
-        return JsonElement.ParseValue(ref reader);
+        try
+        {
+            return CommandRecord.Read(line);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException)
+        {
+            throw Garbled(error);
+        }
     }
+
+    private JsonElement Parse(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(line);
+            return JsonElement.ParseValue(ref reader);
+        }
+        catch (JsonException error)
+        {
+            throw Garbled(error);
+        }
+    }
+
+    private HostUnreachableException Garbled(Exception error) => new(
+        "ProtocolError", "ProtocolError", $"{Sentence(Who)} sent what is no answer to a command ({error.Message}); is it another version, or no Vireo host at all?", error);
+
+    /// <summary>The host in the middle of a sentence.</summary>
+    private string Who => _address switch
+    {
+        { SocketPath: null } => $"the host '{_address.Name}'",
+        { Name: "." } => "the Vireo host",
+        _ => $"the Vireo host at {_address.SocketPath}",
+    };
+
+    private static string Sentence(string text) => string.Concat(text[..1].ToUpperInvariant(), text[1..]);
 }

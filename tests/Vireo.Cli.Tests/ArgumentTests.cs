@@ -115,4 +115,25 @@ public class ArgumentTests
         Assert.Equal("TerminatorExpectedAtEndOfString", Error("Get-VM 'a"));
         Assert.Equal("EmptyPipeElement", Error("Get-VM a |"));
     }
+
+    [Theory]
+    [InlineData(@"C:\d\a.vhdx", "/srv/d/a.vhdx")]
+    [InlineData("d:/a.vhdx", "/srv/a.vhdx")]
+    [InlineData(@"\\files\share\a.vhdx", "mount it")]
+    [InlineData(@"\\.\pipe\com1", "Unix socket")]
+    public void A_path_of_Windows_is_refused_with_what_to_write(string path, string advice)
+    {
+        var error = Assert.Throws<CliException>(() => Bind("New-VHD", path, "-SizeBytes", "1GB"));
+        Assert.Equal("InvalidParameter", error.ErrorId);
+        Assert.Contains(advice, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Only_the_words_of_a_set_are_accepted_whatever_the_kind()
+    {
+        Assert.Equal(4096, Bind("New-VHD", "a.vhdx", "-SizeBytes", "1GB", "-LogicalSectorSizeBytes", "4KB").GetProperty("LogicalSectorSizeBytes").GetInt32());
+        Assert.Equal("CannotConvertArgument", Error("New-VHD", "a.vhdx", "-SizeBytes", "1GB", "-LogicalSectorSizeBytes", "1024"));
+        Assert.Equal("Internal", Bind("New-VMSwitch", "a", "-SwitchType", "internal").GetProperty("SwitchType").GetString());
+        Assert.Equal("CannotConvertArgument", Error("New-VMSwitch", "a", "-SwitchType", "External"));
+    }
 }

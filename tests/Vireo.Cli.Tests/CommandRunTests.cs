@@ -35,6 +35,33 @@ public class CommandRunTests
     }
 
     [Fact]
+    public async Task Json_is_a_parameter_of_every_stage_and_of_all_that_is_printed()
+    {
+        await using var host = await FakeHost.StartAsync((command, _) => command == "Get-VM"
+            ? [FakeHost.Machine("web1")]
+            : ["""{"record":"whatif","target":"web1","action":"Stop-VM"}""", """{"record":"job","id":"00000000-0000-0000-0000-000000000001"}"""]);
+        var run = await Run.Async(host, "Get-VM web* | Stop-VM -Json -WhatIf");
+        Assert.Equal((0, ""), (run.Status, run.Error));
+        Assert.Equal(
+            ["""{"record":"whatif","target":"web1","action":"Stop-VM"}""", """{"record":"job","id":"00000000-0000-0000-0000-000000000001"}"""],
+            run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("{", (await Run.Async(host, "Get-VM", "-json")).Out, StringComparison.Ordinal);
+        Assert.StartsWith("{", (await Run.Async(host, "--json", "Get-VM")).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_nobody_can_answer_is_refused_with_advice_that_a_shell_leaves_alone()
+    {
+        const string error = """{"record":"error","errorId":"ConfirmationRequired","category":"OperationStopped","message":"Stop-VM must ask. Add -Confirm:$false to go on."}""";
+        await using var host = await FakeHost.StartAsync((_, request) => request.Confirm == false ? [] : [error]);
+        Assert.Contains("-Confirm:false", (await Run.Async(host, "Stop-VM", "web1")).Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await Run.Async(host, "Stop-VM", "web1", "-Confirm:false")).Status);
+        var eaten = await Run.Async(host, "Stop-VM", "web1", "-Confirm:");
+        Assert.Equal(2, eaten.Status);
+        Assert.Contains("-Confirm:false", eaten.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_pipeline_hands_objects_on_in_one_request()
     {
         await using var host = await FakeHost.StartAsync((command, _) => command == "Get-VM" ? [FakeHost.Machine("web1"), FakeHost.Machine("web2")] : []);
@@ -103,6 +130,36 @@ public class CommandRunTests
         {
             yield return $$"""{"record":"question","id":"{{id}}","kind":"shouldContinue","caption":"Confirm","message":"Remove it?"}""";
             await self.AnswerOf(id);
+            yield return FakeHost.End;
+        }
+    }
+
+    [Theory]
+    [InlineData("A\n", Answer.YesToAll)]
+    [InlineData("L\n", Answer.NoToAll)]
+    public async Task An_answer_to_all_is_asked_for_once(string typed, Answer answer)
+    {
+        Guid[] ids = [Guid.NewGuid(), Guid.NewGuid()];
+        var asked = 0;
+        await using var host = await FakeHost.StartAsync(Ask);
+        var run = await Run.Async(["--root", host.Root, "Get-VMHardDiskDrive web1 | Get-VHD"], typed, interactive: true);
+        Assert.Equal(2, run.Error.Split("Again?").Length);
+        Assert.Equal([answer, answer], [await host.AnswerOf(ids[0]), await host.AnswerOf(ids[1])]);
+
+        async IAsyncEnumerable<string> Ask(string command, CommandRequest request, FakeHost self)
+        {
+            if (command == "Get-VMHardDiskDrive")
+            {
+                yield return """{"record":"object","type":"Microsoft.HyperV.PowerShell.HardDiskDrive","value":{"Id":"x","Path":"/d/a.vhdx"}}""";
+                yield return """{"record":"object","type":"Microsoft.HyperV.PowerShell.HardDiskDrive","value":{"Id":"y","Path":"/d/b.vhdx"}}""";
+            }
+            else
+            {
+                var id = ids[asked++];
+                yield return $$"""{"record":"question","id":"{{id}}","kind":"shouldContinue","caption":"Confirm","message":"Again?"}""";
+                await self.AnswerOf(id);
+            }
+
             yield return FakeHost.End;
         }
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Vireo.Model;
 using Vireo.Surface;
@@ -16,10 +17,7 @@ internal sealed class ObjectPrinter(Terminal terminal, bool asJson)
     {
         if (asJson)
         {
-            terminal.ClearProgress();
-            terminal.Out.Write(record.Value.GetRawText());
-            terminal.Out.Write('\n');
-            terminal.Out.Flush();
+            WriteLine(record.Value.GetRawText());
             return;
         }
 
@@ -31,6 +29,14 @@ internal sealed class ObjectPrinter(Terminal terminal, bool asJson)
 
         _rows.Add(record.Value);
     }
+
+    /// <summary>Prints what would be done. Among JSON it is a line of JSON, with a member <c>record</c> that no object has.</summary>
+    public void Add(WhatIfRecord record) => WriteLine(asJson
+        ? Json("whatif", ("target", record.Target), ("action", record.Action))
+        : CellText.Harmless($"What if: Performing the operation \"{record.Action}\" on target \"{record.Target}\"."));
+
+    /// <summary>Prints the job that the command goes on as, among JSON in the same way.</summary>
+    public void Add(JobRecord record) => WriteLine(asJson ? Json("job", ("id", record.Id.ToString())) : $"Job {record.Id}");
 
     /// <summary>Prints what waits.</summary>
     public void Flush()
@@ -56,6 +62,32 @@ internal sealed class ObjectPrinter(Terminal terminal, bool asJson)
             _rows.Clear();
         }
 
+        terminal.Out.Flush();
+    }
+
+    private static string Json(string kind, params ReadOnlySpan<(string Name, string Value)> members)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("record", kind);
+            foreach (var (name, value) in members)
+            {
+                writer.WriteString(name, value);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    }
+
+    private void WriteLine(string line)
+    {
+        terminal.ClearProgress();
+        terminal.Out.Write(line);
+        terminal.Out.Write('\n');
         terminal.Out.Flush();
     }
 

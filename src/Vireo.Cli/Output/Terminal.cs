@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Vireo.Surface;
 
 namespace Vireo.Cli.Output;
@@ -11,7 +12,7 @@ internal sealed class Terminal : IDisposable
     /// <summary>The program's own streams.</summary>
     public Terminal()
         : this(
-            new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false), 32 << 10),
+            new StreamWriter(StandardOutput(!Console.IsOutputRedirected), new UTF8Encoding(false), 32 << 10),
             new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true },
             null,
             outIsScreen: !Console.IsOutputRedirected,
@@ -118,8 +119,34 @@ internal sealed class Terminal : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        ClearProgress();
-        Out.Flush();
-        Error.Flush();
+        try
+        {
+            ClearProgress();
+            Error.Flush();
+            Out.Flush();
+        }
+        catch (IOException)
+        {
+            // The reader is gone, and the run has ended with that or said so.
+        }
+    }
+
+    /// <summary>
+    /// The output. The console's own stream takes a pipe that nobody reads for written, so that a command that follows something would
+    /// never end; a plain stream on the descriptor throws. It keeps an offset of its own, though, which is wrong for a file that several
+    /// programs write one after the other: files, and the screen, stay with the console's.
+    /// </summary>
+    private static Stream StandardOutput(bool isScreen)
+    {
+        if (!isScreen)
+        {
+            var plain = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            if (!plain.CanSeek)
+            {
+                return plain;
+            }
+        }
+
+        return Console.OpenStandardOutput();
     }
 }

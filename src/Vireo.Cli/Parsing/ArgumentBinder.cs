@@ -9,7 +9,7 @@ namespace Vireo.Cli.Parsing;
 /// </summary>
 internal sealed class ArgumentBinder(CommandInfo command, string currentFolder)
 {
-    private static readonly string[] CommonSwitches = ["WhatIf", "Confirm", "Verbose", "Debug"];
+    private static readonly string[] CommonSwitches = ["WhatIf", "Confirm", "Verbose", "Debug", "Json"];
     private static readonly string[] CommonValues = ["ErrorAction", "WarningAction"];
 
     private readonly Call _call = new(command);
@@ -61,6 +61,11 @@ internal sealed class ArgumentBinder(CommandInfo command, string currentFolder)
     {
         var (typed, attached) = words[index].SplitParameter();
         var name = Resolve(typed);
+        if (attached is { Text: "", IsQuoted: false } && (CommonSwitches.Contains(name, StringComparer.Ordinal) || command.Find(name)?.Kind == ParameterKind.Switch))
+        {
+            throw Wrong(name, attached, "");
+        }
+
         if (command.Find(name) is { } parameter)
         {
             if (parameter.Kind == ParameterKind.Switch)
@@ -142,7 +147,8 @@ internal sealed class ArgumentBinder(CommandInfo command, string currentFolder)
 
         if (parameter.ClientSide && parameter.Name == "ComputerName")
         {
-            _call.ComputerNames = [.. value.EnumerateArray().Select(static name => name.GetString()!)];
+            // No name at all is as little a host as an empty one.
+            _call.ComputerNames = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(static name => name.GetString()!)] : [""];
         }
         else if (parameter.ClientSide && parameter.Name == "AsJob")
         {
@@ -162,6 +168,9 @@ internal sealed class ArgumentBinder(CommandInfo command, string currentFolder)
                 break;
             case "Verbose":
                 _call.Verbose = on;
+                break;
+            case "Json":
+                _call.Json = on;
                 break;
             default:
                 break; // -Debug: nothing more is known than -Verbose says
@@ -254,6 +263,7 @@ internal sealed class ArgumentBinder(CommandInfo command, string currentFolder)
         }
     }
 
-    private CliException Wrong(string name, Word value, string wanted) =>
-        new("CannotConvertArgument", $"{command.Name}: the parameter '{name}' is '{value.Text}'; it must be {wanted}.");
+    private CliException Wrong(string name, Word value, string wanted) => value is { Text: "", IsQuoted: false }
+        ? new("CannotConvertArgument", $"{command.Name}: nothing stands behind '-{name}:'; a shell takes $true and $false for itself, so write -{name}:true or -{name}:false.")
+        : new("CannotConvertArgument", $"{command.Name}: the parameter '{name}' is '{value.Text}'; it must be {wanted}.");
 }

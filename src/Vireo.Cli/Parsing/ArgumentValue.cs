@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Vireo.Client;
 using Vireo.Surface;
 
 namespace Vireo.Cli.Parsing;
@@ -81,14 +82,14 @@ internal static class ArgumentValue
                     throw Wrong($"a number from {minimum} to {maximum}");
                 }
 
-                writer.WriteRawValue(number.ToString(CultureInfo.InvariantCulture));
+                writer.WriteRawValue(Accepted(number.ToString(CultureInfo.InvariantCulture)));
                 break;
             case ParameterKind.Double:
                 writer.WriteNumberValue(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real) && double.IsFinite(real) ? real : throw Wrong("a number"));
                 break;
             case ParameterKind.Enum:
                 writer.WriteStringValue(ValueText.TryEnum(parameter, text, out var member)
-                    ? member
+                    ? Accepted(member)
                     : throw Wrong("one of " + string.Join(", ", parameter.Values.Select(static value => value.Name))));
                 break;
             case ParameterKind.TimeSpan:
@@ -108,17 +109,29 @@ internal static class ArgumentValue
             case ParameterKind.Credential:
                 throw Wrong("a credential, which this command line does not take; sign in by other means");
             default:
-                writer.WriteStringValue(parameter.IsPath ? Absolute(parameter, text, currentFolder) : text);
+                writer.WriteStringValue(parameter.IsPath ? Absolute(command, parameter, text, currentFolder) : Accepted(text));
                 break;
         }
+
+        string Accepted(string value) =>
+            parameter.AcceptedValues.Count == 0 || parameter.AcceptedValues.Contains(value, StringComparer.OrdinalIgnoreCase)
+                ? value
+                : throw Wrong("one of " + string.Join(", ", parameter.AcceptedValues));
 
         CliException Wrong(string wanted) =>
             new("CannotConvertArgument", $"{command.Name}: the parameter '{parameter.Name}' is '{text}'; it must be {wanted}.");
     }
 
     /// <summary>Only the client knows the current folder. Names that the host completes, and URLs, stay as they are.</summary>
-    private static string Absolute(ParameterInfo parameter, string text, string currentFolder) =>
-        text.Length == 0 || text.Contains("://", StringComparison.Ordinal) || (parameter.KeepBareName && !text.Contains('/', StringComparison.Ordinal) && text is not ("." or ".."))
+    private static string Absolute(CommandInfo command, ParameterInfo parameter, string text, string currentFolder)
+    {
+        if (HostPath.Refusal(text) is { } refusal)
+        {
+            throw new CliException("InvalidParameter", $"{command.Name}: {refusal}");
+        }
+
+        return text.Length == 0 || text.Contains("://", StringComparison.Ordinal) || (parameter.KeepBareName && !text.Contains('/', StringComparison.Ordinal) && text is not ("." or ".."))
             ? text
             : Path.GetFullPath(text.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), text[2..]) : text, currentFolder);
+    }
 }

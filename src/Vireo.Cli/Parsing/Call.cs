@@ -28,9 +28,15 @@ internal sealed class Call(CommandInfo command)
 
     public bool? Confirm { get; set; }
 
+    /// <summary>What was answered to all questions that are yet to come.</summary>
+    public Answer? AnswerToAll { get; set; }
+
     public bool Verbose { get; set; }
 
     public bool AsJob { get; set; }
+
+    /// <summary>What comes out is printed as JSON.</summary>
+    public bool Json { get; set; }
 
     public ErrorAction ErrorAction { get; set; }
 

@@ -5,15 +5,44 @@ using Vireo.Surface;
 
 namespace Vireo.Cli.Running;
 
-/// <summary>Runs the stages of a pipeline one after the other; the objects of a stage are the input of the next.</summary>
-internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost) : IDisposable
+/// <summary>
+/// Runs the stages of a pipeline one after the other; the objects of a stage are the input of the next. A host that does not answer is an
+/// error like others: the other hosts' objects go on.
+/// </summary>
+internal sealed class PipelineRunner(Terminal terminal, GlobalOptions options, ObjectPrinter printer) : IDisposable
 {
-    private readonly Dictionary<string, HostClient> _hosts = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<HostAddress, HostClient> _hosts = [];
     private bool _failed;
+    private bool _unreachable;
     private bool _cancelled;
 
+    private int Status => _cancelled ? ExitStatus.Cancelled : _unreachable ? ExitStatus.Unreachable : _failed ? ExitStatus.Error : ExitStatus.Ok;
+
     /// <summary>Runs and prints; gives the exit status.</summary>
-    public async Task<int> RunAsync(IReadOnlyList<Call> stages, ObjectPrinter printer, CancellationToken cancellation)
+    public async Task<int> RunAsync(IReadOnlyList<Call> stages, CancellationToken cancellation)
+    {
+        try
+        {
+            await RunStagesAsync(stages, cancellation);
+        }
+        finally
+        {
+            printer.Flush(); // what came before an error is shown
+        }
+
+        return Status;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var host in _hosts.Values)
+        {
+            host.Dispose();
+        }
+    }
+
+    private async Task RunStagesAsync(IReadOnlyList<Call> stages, CancellationToken cancellation)
     {
         IReadOnlyList<HostObject>? inputs = null;
         for (var i = 0; i < stages.Count && !_cancelled; i++)
@@ -34,24 +63,11 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
                     }
                 }, cancellation))
                 {
-                    printer.Flush();
-                    return _cancelled ? ExitStatus.Cancelled : ExitStatus.Error;
+                    return;
                 }
             }
 
             inputs = outputs;
-        }
-
-        printer.Flush();
-        return _cancelled ? ExitStatus.Cancelled : _failed ? ExitStatus.Error : ExitStatus.Ok;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var host in _hosts.Values)
-        {
-            host.Dispose();
         }
     }
 
@@ -63,15 +79,15 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
         }
 
         return call.ComputerNames.Count == 0
-            ? [new StageRequest(Host(defaultHost), null, [])]
+            ? [new StageRequest(Host(options.Address), null, [])]
             : [.. call.ComputerNames.Select(name => new StageRequest(Host(Address(name)), null, []))];
     }
 
-    private static HostAddress Address(string name)
+    private HostAddress Address(string name)
     {
         try
         {
-            return HostAddress.Parse(name);
+            return HostAddress.Parse(name, options.Root);
         }
         catch (FormatException error)
         {
@@ -81,9 +97,9 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
 
     private HostClient Host(HostAddress address)
     {
-        if (!_hosts.TryGetValue(address.Name, out var host))
+        if (!_hosts.TryGetValue(address, out var host))
         {
-            _hosts[address.Name] = host = new HostClient(address);
+            _hosts[address] = host = new HostClient(address);
         }
 
         return host;
@@ -127,6 +143,16 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
                 }
             }
         }
+        catch (HostUnreachableException error)
+        {
+            _unreachable = true;
+            if (call.ErrorAction != ErrorAction.SilentlyContinue)
+            {
+                terminal.WriteError($"{CellText.Harmless(error.Message)} [{error.ErrorId}]");
+            }
+
+            return call.ErrorAction != ErrorAction.Stop;
+        }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             _cancelled = true;
@@ -154,10 +180,10 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
                 terminal.WriteNote("VERBOSE: " + CellText.Harmless(verbose.Message));
                 break;
             case WhatIfRecord whatIf:
-                terminal.Out.Write(CellText.Harmless($"What if: Performing the operation \"{whatIf.Action}\" on target \"{whatIf.Target}\".") + "\n");
+                printer.Add(whatIf);
                 break;
             case JobRecord job:
-                terminal.Out.Write($"Job {job.Id}\n");
+                printer.Add(job);
                 break;
             default:
                 break;
@@ -166,17 +192,18 @@ internal sealed class PipelineRunner(Terminal terminal, HostAddress defaultHost)
 
     private async Task AnswerAsync(Call call, HostClient host, QuestionRecord question, CancellationToken cancellation)
     {
-        var answer = terminal.Ask(question);
+        var answer = call.AnswerToAll ?? terminal.Ask(question);
         await host.ReplyAsync(question.Id, answer, cancellation);
-        if (answer == Answer.YesToAll)
+        if (answer is Answer.YesToAll or Answer.NoToAll)
         {
-            call.Confirm = false; // also for the objects that come later
+            call.AnswerToAll = answer; // also for the objects that come later
         }
     }
 
     private static string ErrorLine(string command, ErrorRecord error)
     {
-        var message = CellText.Harmless(error.Message);
+        // A shell would take the variable for its own; the word means the same in all of them.
+        var message = CellText.Harmless(error.ErrorId == "ConfirmationRequired" ? error.Message.Replace("-Confirm:$false", "-Confirm:false", StringComparison.Ordinal) : error.Message);
         return $"{(message.StartsWith(command, StringComparison.OrdinalIgnoreCase) ? "" : command + ": ")}{message} [{error.FullyQualifiedErrorId}]";
     }
 }

@@ -12,12 +12,22 @@ internal static class CompleteVerb
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
+    // The words are as typed, with their quotes; candidates go in quoted, unless that is within quotes.
     private const string Bash = """
         _vireo() {
-            local IFS=$'\n' words
-            words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-            COMPREPLY=($(vireo __complete "${words[@]}" 2>/dev/null))
-            [ ${#COMPREPLY[@]} -eq 0 ] && compopt -o default
+            local program="${COMP_WORDS[0]/#\~/$HOME}" word quote="" words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+            for word in "${!words[@]}"; do
+                case "${words[word]}" in
+                    \'*|\"*) quote="${words[word]:0:1}"; words[word]="${words[word]#?}"; words[word]="${words[word]%"$quote"}" ;;
+                    *) quote=""; words[word]="${words[word]//\\/}" ;;
+                esac
+            done
+            COMPREPLY=()
+            while IFS= read -r word; do
+                [ -n "$quote" ] || printf -v word %q "$word"
+                COMPREPLY+=("$word")
+            done < <("$program" __complete "${words[@]}" 2>/dev/null)
+            if [ ${#COMPREPLY[@]} -eq 0 ]; then compopt -o default; fi
         }
         complete -F _vireo vireo ./vireo
 
@@ -27,12 +37,14 @@ internal static class CompleteVerb
         #compdef vireo
         _vireo() {
             local -a found
-            found=("${(@f)$(vireo __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+            found=("${(@f)$("${${(Q)words[1]}/#\~/$HOME}" __complete "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
             if [[ -n "${found[1]}" ]]; then compadd -M 'm:{a-zA-Z}={A-Za-z}' -a found; else _files; fi
         }
-        compdef _vireo vireo
+        compdef _vireo vireo ./vireo
 
         """;
+
+    private static readonly string[] GlobalNames = ["--root", "--host", "--json"];
 
     public static Task<int> RunAsync(VerbContext context)
     {
@@ -62,7 +74,18 @@ internal static class CompleteVerb
         using var patient = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patient.CancelAfter(patience);
         cancellation = patient.Token;
+        (options, typed) = WithoutGlobal(options, typed);
         var last = typed.Count == 0 ? "" : typed[^1];
+        if (typed.Count == 1 && last.StartsWith('-'))
+        {
+            return Matching(GlobalNames, last);
+        }
+
+        if (typed.Count > 1 && typed[0] is "--root" or "--host")
+        {
+            return []; // the folder or address is being typed
+        }
+
         if (typed.Count <= 1)
         {
             return Matching(CommandTable.Names.Concat(CommandTable.Aliases.Select(static alias => alias.Key)).Concat(Verb.Names), last);
@@ -90,6 +113,37 @@ internal static class CompleteVerb
         }
 
         return Current(command, words) is { } parameter ? await ValuesAsync(options, command, parameter, last, cancellation) : [];
+    }
+
+    /// <summary>Takes complete global options off the front, as the command line would. Bash makes three words of <c>--root=folder</c>.</summary>
+    private static (GlobalOptions Options, IReadOnlyList<string> Typed) WithoutGlobal(GlobalOptions options, IReadOnlyList<string> typed)
+    {
+        var at = 0;
+        while (at < typed.Count - 1)
+        {
+            var (name, value, words) = typed[at] switch
+            {
+                "--root" or "--host" when typed[at + 1] == "=" => (typed[at], at + 2 < typed.Count ? typed[at + 2] : "", 3),
+                "--root" or "--host" => (typed[at], typed[at + 1], 2),
+                "--json" or "-Json" => (typed[at], "", 1),
+                _ when typed[at].StartsWith("--root=", StringComparison.Ordinal) || typed[at].StartsWith("--host=", StringComparison.Ordinal) => (typed[at][..6], typed[at][7..], 1),
+                _ => ("", "", 0),
+            };
+            if (words == 0 || at + words >= typed.Count)
+            {
+                break;
+            }
+
+            options = name switch
+            {
+                "--root" when value.Length > 0 => options with { Root = Path.GetFullPath(value) },
+                "--host" => options with { Host = value },
+                _ => options,
+            };
+            at += words;
+        }
+
+        return (options, [.. typed.Skip(at)]);
     }
 
     /// <summary>The parameter whose value is being typed.</summary>
@@ -168,7 +222,7 @@ internal static class CompleteVerb
                 }
             }
         }
-        catch (Exception error) when (error is HostUnreachableException or OperationCanceledException)
+        catch (Exception error) when (error is HostUnreachableException or OperationCanceledException or FormatException)
         {
             // Completion is a convenience: without a host there are no names to offer.
             return [];

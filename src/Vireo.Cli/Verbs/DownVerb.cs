@@ -15,17 +15,17 @@ internal static class DownVerb
 
     public static async Task<int> RunAsync(VerbContext context)
     {
+        var machines = context.Arguments.Contains("--machines", StringComparer.Ordinal);
+        if (context.Arguments.FirstOrDefault(static argument => argument != "--machines") is { } unknown)
+        {
+            throw new CliException("InvalidParameter", $"'vireo down' does not know '{unknown}'; it takes --machines.", ExitStatus.Usage);
+        }
+
         var folder = context.Options.RunFolder;
         if (ServeLock.Owner(folder) is not { } process)
         {
             context.Terminal.Out.Write("Vireo is not running.\n");
             return ExitStatus.Ok;
-        }
-
-        var machines = context.Arguments.Contains("--machines", StringComparer.Ordinal);
-        if (context.Arguments.FirstOrDefault(static argument => argument != "--machines") is { } unknown)
-        {
-            throw new CliException("InvalidParameter", $"'vireo down' does not know '{unknown}'; it takes --machines.", ExitStatus.Usage);
         }
 
         if (machines)

@@ -36,7 +36,8 @@ internal static class HelpVerb
             output.Write($"  {names[i],-32} {FirstSentence(synopses[i])}\n");
         }
 
-        output.Write("\nOptions before a command: --root FOLDER (another host of this machine), --host ADDRESS (another machine).\n");
+        output.Write("\nOptions before a command: --root FOLDER (another host of this machine), --host unix:/PATH (the same, by its socket).\n");
+        output.Write("A host of this version listens on its Unix socket only; for one on another machine, run vireo there: ssh MACHINE vireo Get-VM.\n");
         output.Write("Every command takes -Json, -Verbose, -ErrorAction and -WarningAction. 'vireo help New-VM' explains one.\n");
     }
 
@@ -51,7 +52,7 @@ internal static class HelpVerb
 
         if (Verb.Find(name) is { } verb)
         {
-            output.Write($"vireo {verb.Name}: {verb.Help}.\n");
+            output.Write($"vireo {verb.Name}{(verb.Usage.Length > 0 ? " " : "")}{verb.Usage}\n\n  {verb.Help}.\n");
             return ExitStatus.Ok;
         }
 
@@ -93,7 +94,7 @@ internal static class HelpVerb
         output.Write("\nPARAMETERS\n");
         foreach (var parameter in command.Parameters)
         {
-            output.Write($"  -{parameter.Name}{(parameter.Kind == ParameterKind.Switch ? "" : $" <{parameter.TypeName}>")}\n      {parameter.Help}{Extra(parameter)}\n");
+            output.Write($"  -{parameter.Name}{(parameter.Kind == ParameterKind.Switch ? "" : $" <{parameter.TypeName}>")}\n      {Meaning(parameter)}{Extra(parameter)}\n");
         }
 
         if (command.Examples.Count > 0)
@@ -101,7 +102,7 @@ internal static class HelpVerb
             output.Write("\nEXAMPLES\n");
             foreach (var example in command.Examples)
             {
-                output.Write($"  vireo {(example.Line.Contains('|', StringComparison.Ordinal) ? $"\"{example.Line}\"" : example.Line)}\n      {example.Effect}\n");
+                output.Write($"  {ForShell(example.Line)}\n      {example.Effect}\n");
             }
         }
 
@@ -131,6 +132,24 @@ internal static class HelpVerb
 
         parts.AddRange(command.SupportsShouldProcess ? ["[-WhatIf]", "[-Confirm]"] : []);
         return string.Join(' ', parts);
+    }
+
+    /// <summary>What a parameter is, and what this version can do with it.</summary>
+    internal static string Meaning(ParameterInfo parameter) => parameter is { ClientSide: true, Name: "ComputerName" }
+        ? parameter.Help + " A host of this version listens on its Unix socket only: unix:/path names another host of the same machine by its socket."
+        : parameter.Help;
+
+    /// <summary>A line as it can be pasted into bash, zsh or PowerShell: none of them sees into single quotes.</summary>
+    internal static string ForShell(string line)
+    {
+        if (line.AsSpan().IndexOfAny("$*?[]|;&<>(){}#@!~`\\") < 0)
+        {
+            return "vireo " + line;
+        }
+
+        // Quotes inside become double ones, which mean the same to us; where they would not, the way of the shells of Unix is left.
+        var hasBoth = line.Contains('\'', StringComparison.Ordinal) && line.AsSpan().IndexOfAny('"', '`') >= 0;
+        return $"vireo '{(hasBoth ? line.Replace("'", "'\\''", StringComparison.Ordinal) : line.Replace('\'', '"'))}'";
     }
 
     private static string Extra(ParameterInfo parameter)

@@ -104,7 +104,7 @@ internal static class MamlVerb
         }
 
         xml.WriteElementString("name", Maml, parameter.Name);
-        Paragraph(xml, "description", parameter.Help);
+        Paragraph(xml, "description", HelpVerb.Meaning(parameter));
         if (parameter.Kind != ParameterKind.Switch)
         {
             xml.WriteStartElement("parameterValue", Command);

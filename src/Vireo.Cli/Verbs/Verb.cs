@@ -11,21 +11,27 @@ internal sealed record VerbContext(GlobalOptions Options, IReadOnlyList<string> 
 /// <param name="Run">Does it and gives the exit status.</param>
 internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int>> Run)
 {
+    /// <summary>What follows the name, for the help.</summary>
+    public string Usage { get; init; } = "";
+
+    /// <summary>It answers <c>--help</c> itself, or takes any word for what it is.</summary>
+    public bool ExplainsItself { get; init; }
+
     /// <summary>All that people use, in the order of the help.</summary>
     public static IReadOnlyList<Verb> All { get; } =
     [
         new("up", "Start Vireo on this machine, in the background", UpVerb.RunAsync),
-        new("down", "Stop Vireo; virtual machines keep running, or with --machines stop as they are set to", DownVerb.RunAsync),
+        new("down", "Stop Vireo; virtual machines keep running, or with --machines stop as they are set to", DownVerb.RunAsync) { Usage = "[--machines]" },
         new("status", "Show how Vireo is", StatusVerb.RunAsync),
-        new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync),
-        new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync),
+        new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync) { Usage = "NAME" },
+        new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync) { Usage = "[--follow]" },
         new("jobs", "List long work and how far it is", JobsVerb.RunAsync),
         new("doctor", "Check what this machine offers to virtual machines", DoctorVerb.RunAsync),
-        new("help", "Explain a command: vireo help New-VM", HelpVerb.RunAsync),
-        new("check-disk", "Look at a disk image's structures, and say what is wrong", CheckDiskVerb.RunAsync),
-        new("serve-disk", "Serve one disk image over NBD or vhost-user, without a host", ServeDiskVerb.RunAsync),
-        new("lab", "Run one switch in the foreground, without a host: vireo lab switch --help", LabVerb.RunAsync),
-        new("complete", "Print a completion script: vireo complete bash | zsh", CompleteVerb.RunAsync),
+        new("help", "Explain a command: vireo help New-VM", HelpVerb.RunAsync) { Usage = "[COMMAND]" },
+        new("check-disk", "Look at a disk image's structures, and say what is wrong", CheckDiskVerb.RunAsync) { Usage = "IMAGE", ExplainsItself = true },
+        new("serve-disk", "Serve one disk image over NBD or vhost-user, without a host", ServeDiskVerb.RunAsync) { Usage = "IMAGE --socket PATH", ExplainsItself = true },
+        new("lab", "Run one switch in the foreground, without a host: vireo lab switch --help", LabVerb.RunAsync) { Usage = "switch" },
+        new("complete", "Print a completion script: vireo complete bash | zsh", CompleteVerb.RunAsync) { Usage = "bash | zsh" },
         new("version", "Print the version", VersionVerb.RunAsync),
         new("serve", "Run Vireo in the foreground", ServeVerb.RunAsync),
         new("host", "Run the host plane alone", PlaneVerb.RunAsync("vireo-host")),
@@ -41,8 +47,8 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
     {
         "--help" or "-h" or "-?" => Find("help"),
         "--version" => Find("version"),
-        MamlVerb.Name => new Verb(MamlVerb.Name, "", MamlVerb.RunAsync),
-        CompleteVerb.WordsVerb => new Verb(CompleteVerb.WordsVerb, "", CompleteVerb.WordsAsync),
+        MamlVerb.Name => new Verb(MamlVerb.Name, "", MamlVerb.RunAsync) { ExplainsItself = true },
+        CompleteVerb.WordsVerb => new Verb(CompleteVerb.WordsVerb, "", CompleteVerb.WordsAsync) { ExplainsItself = true },
         _ => All.FirstOrDefault(verb => string.Equals(verb.Name, name, StringComparison.OrdinalIgnoreCase)),
     };
 }

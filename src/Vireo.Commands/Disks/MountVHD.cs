@@ -15,7 +15,7 @@ namespace Vireo.Commands.Disks;
 [CommandError("ParentMismatch", ErrorCategory.InvalidData, "a parent is not the disk that the child was made from")]
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "this computer lacks what it takes; the message names it")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or a step failed")]
-[Example("Mount-VHD /images/data.vhdx -Passthru | Select-Object DevicePath", "Makes a disk a block device and shows which.")]
+[Example("Mount-VHD /images/data.vhdx -Passthru", "Makes a disk a block device and shows which.")]
 [Example("Mount-VHD /images/data.vhdx -ReadOnly", "Looks at a disk without changing it.")]
 public sealed class MountVHD : DiskCommand
 {
