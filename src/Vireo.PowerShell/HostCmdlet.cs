@@ -15,11 +15,12 @@ namespace Vireo.PowerShell;
 /// </summary>
 public abstract class HostCmdlet : PSCmdlet, IDisposable
 {
-    private const string LocalHost = "";
     private static int s_activities;
     private readonly CancellationTokenSource _stop = new();
     private readonly int _activity = Interlocked.Increment(ref s_activities);
     private bool _progressShown;
+    private bool _yesToAll;
+    private bool _noToAll;
 
     private protected abstract string CommandName { get; }
 
@@ -42,12 +43,13 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        foreach (var connection in Connections())
+        foreach (var (connection, about, objects) in Targets())
         {
-            var request = Request(connection);
-            if (MyInvocation.BoundParameters.TryGetValue("AsJob", out var asJob) && asJob is SwitchParameter { IsPresent: true })
+            var request = Request(connection, about, objects);
+            if (IsOn("AsJob") == true)
             {
-                var job = new VMJob(MyInvocation.Line, CommandName, GetType().FullName!, connection, request with { Interactive = false });
+                // Nobody answers a job: what would happen is said by the host.
+                var job = new VMJob(MyInvocation.Line, CommandName, GetType().FullName!, connection, request with { Interactive = false, WhatIf = OnlySays() });
                 JobRepository.Add(job);
                 job.Start();
                 WriteObject(job);
@@ -59,8 +61,11 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>The hosts that were named; the host of a given object; else this machine.</summary>
-    private IEnumerable<HostConnection> Connections()
+    /// <summary>
+    /// The hosts that were named; the hosts of the objects that the command is about, each with its own of them; else this machine. A
+    /// parameter that takes the pipeline says what a command is about; objects of others, a template for example, may be from anywhere.
+    /// </summary>
+    private IEnumerable<(HostConnection Connection, string? About, object[]? Objects)> Targets()
     {
         if (MyInvocation.BoundParameters.TryGetValue("ComputerName", out var names) && names is string[] computers)
         {
@@ -69,34 +74,48 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
             {
                 if (Connection(computers[i], credentials is null ? null : credentials[Math.Min(i, credentials.Length - 1)]) is { } connection)
                 {
-                    yield return connection;
+                    yield return (connection, null, null);
                 }
             }
 
             yield break;
         }
 
-        foreach (var value in MyInvocation.BoundParameters.Values)
+        var about = MyInvocation.BoundParameters.Where(static given => Items(given.Value).Any(static item => HostOf(item) is not null))
+            .Select(static given => given.Key).OrderBy(name => TakesPipeline(name) ? 0 : 1).FirstOrDefault();
+        if (about is null)
         {
-            var first = value is Array { Length: > 0 } items ? items.GetValue(0) : value;
-            if (first is VirtualizationObject { LiveSource: LiveObjects live })
+            if (Connection(null, null) is { } local)
             {
-                yield return live.Host;
-                yield break;
+                yield return (local, null, null);
             }
+
+            yield break;
         }
 
-        if (Connection(LocalHost, null) is { } local)
+        foreach (var sameHost in Items(MyInvocation.BoundParameters[about]).GroupBy(HostOf))
         {
-            yield return local;
+            if ((sameHost.Key ?? Connection(null, null)) is { } connection)
+            {
+                yield return (connection, about, [.. sameHost]);
+            }
         }
     }
 
-    private HostConnection? Connection(string computer, PSCredential? credential)
+    private static IEnumerable<object> Items(object? value) => value switch { null => [], Array items => items.OfType<object>(), _ => [value] };
+
+    private static HostConnection? HostOf(object? value) => value is VirtualizationObject { LiveSource: LiveObjects live } ? live.Host : null;
+
+    private bool TakesPipeline(string parameter) =>
+        MyInvocation.MyCommand.Parameters.TryGetValue(parameter, out var metadata)
+        && (metadata.ParameterSets.TryGetValue(ParameterSetName, out var place) || metadata.ParameterSets.TryGetValue(ParameterAttribute.AllParameterSets, out place))
+        && place.ValueFromPipeline;
+
+    private HostConnection? Connection(string? computer, PSCredential? credential)
     {
         try
         {
-            return HostConnection.To(computer.Length == 0 ? null : computer, credential);
+            return HostConnection.To(computer, credential);
         }
         catch (FormatException error)
         {
@@ -110,7 +129,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
         return null;
     }
 
-    private CommandRequest Request(HostConnection connection)
+    private CommandRequest Request(HostConnection connection, string? about, object[]? objects)
     {
         var asks = Asks();
         using var asTheyAre = LiveObjects.Suspend();
@@ -123,7 +142,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
                     if (name is not ("ComputerName" or "Credential" or "AsJob") && !CommonParameters.Contains(name) && !OptionalCommonParameters.Contains(name))
                     {
                         writer.WritePropertyName(name);
-                        Json.Write(writer, connection.Client.Address.SocketPath is null ? value : Located(name, value));
+                        Json.Write(writer, Located(name, name == about && value is Array ? objects : value, isLocal: connection.Client.Address.SocketPath is not null));
                     }
                 }
             }),
@@ -143,7 +162,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
             return false;
         }
 
-        if (IsOn("WhatIf") ?? LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")))
+        if (OnlySays())
         {
             return true;
         }
@@ -152,27 +171,37 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
             ?? (GetVariableValue("ConfirmPreference") is ConfirmImpact preference && preference != ConfirmImpact.None && Impact >= preference);
     }
 
+    /// <summary>Whether <c>-WhatIf</c> holds, by itself or by preference.</summary>
+    private bool OnlySays() => SupportsShouldProcess && (IsOn("WhatIf") ?? LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
+
     private bool IsVerbose() => IsOn("Verbose") ?? (GetVariableValue("VerbosePreference") is ActionPreference preference && preference != ActionPreference.SilentlyContinue);
 
     private bool? IsOn(string parameter) =>
         MyInvocation.BoundParameters.TryGetValue(parameter, out var value) ? value is SwitchParameter { IsPresent: true } : null;
 
-    /// <summary>A path below the current location of the file system.</summary>
-    private object? Located(string parameter, object? value)
+    /// <summary>A path below the current location of the file system, which a host on another machine does not have.</summary>
+    private object? Located(string parameter, object? value, bool isLocal)
     {
         var rule = PathRuleOf(parameter);
         return rule == PathRule.None ? value : value switch
         {
-            string path => Absolute(path, rule),
-            string[] paths => paths.Select(path => Absolute(path, rule)).ToArray(),
+            string path => Absolute(path, rule, isLocal),
+            string[] paths => paths.Select(path => Absolute(path, rule, isLocal)).ToArray(),
             _ => value,
         };
     }
 
-    private string Absolute(string path, PathRule rule) =>
-        path.Length == 0 || path.Contains("://", StringComparison.Ordinal) || (rule == PathRule.KeepBareName && path.AsSpan().IndexOfAny('/', '\\') < 0)
+    private string Absolute(string path, PathRule rule, bool isLocal)
+    {
+        if (HostPath.Refusal(path) is { } refusal)
+        {
+            ThrowTerminatingError(Failure("InvalidParameter", ErrorCategory.InvalidArgument, refusal, path));
+        }
+
+        return !isLocal || path.Length == 0 || path.Contains("://", StringComparison.Ordinal) || (rule == PathRule.KeepBareName && path.AsSpan().IndexOfAny('/', '\\') < 0)
             ? path
             : GetUnresolvedProviderPathFromPSPath(path);
+    }
 
     private void Run(HostConnection connection, CommandRequest request)
     {
@@ -223,11 +252,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
         {
             case ObjectRecord item:
                 var value = ModelObjects.Read(item);
-                if (value is VirtualizationObject living)
-                {
-                    connection.Live.Adopt(living);
-                }
-
+                connection.Live.Adopt(value);
                 WriteObject(value);
                 break;
             case ErrorRecord error:
@@ -246,7 +271,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
             case QuestionRecord question:
                 var yes = question.Kind == QuestionKind.ShouldProcess
                     ? ShouldProcess(question.Target, question.Action)
-                    : ShouldContinue(question.Message, question.Caption);
+                    : ShouldContinue(question.Message, question.Caption, ref _yesToAll, ref _noToAll);
                 connection.Client.ReplyAsync(question.Id, yes ? Answer.Yes : Answer.No, _stop.Token).GetAwaiter().GetResult();
                 break;
             default:

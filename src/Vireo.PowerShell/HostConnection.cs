@@ -9,7 +9,7 @@ namespace Vireo.PowerShell;
 /// </summary>
 internal sealed class HostConnection
 {
-    private static readonly ConcurrentDictionary<string, HostConnection> Known = new(StringComparer.OrdinalIgnoreCase);
+    private static readonly ConcurrentDictionary<string, HostConnection> Known = new(StringComparer.Ordinal);
     private long _changes;
 
     private HostConnection(HostAddress address, PSCredential? credential)

@@ -30,7 +30,7 @@ public sealed class VMJob : Job
     }
 
     /// <inheritdoc/>
-    public override bool HasMoreData => Output.Count > 0 || Error.Count > 0 || Warning.Count > 0 || Verbose.Count > 0 || Progress.Count > 0;
+    public override bool HasMoreData => Output.Count > 0 || Error.Count > 0 || Warning.Count > 0 || Verbose.Count > 0 || Progress.Count > 0 || Information.Count > 0;
 
     /// <inheritdoc/>
     public override string Location => _connection.Client.Address.Name == "." ? "localhost" : _connection.Client.Address.Name;
@@ -66,9 +66,9 @@ public sealed class VMJob : Job
     private async Task RunAsync()
     {
         var state = JobState.Failed;
-        _connection.Changed();
         try
         {
+            _connection.Changed();
             await foreach (var record in _connection.Client.SendAsync(_command, _request, _stop.Token).ConfigureAwait(false))
             {
                 Add(record);
@@ -83,10 +83,29 @@ public sealed class VMJob : Job
         {
             Add(new HostError(error.ErrorId, error.Category, error.Message, null, $"{error.ErrorId},{_cmdletClass}", Terminating: true));
         }
+        catch (Exception error)
+        {
+            // Whoever waits for the job waits for its state: it must end, whatever happened.
+            Add(new HostError("OperationFailed", nameof(ErrorCategory.NotSpecified), $"{_command} ended without an answer that can be read: {error.Message}", null, $"OperationFailed,{_cmdletClass}", Terminating: true));
+            state = JobState.Failed;
+        }
+        finally
+        {
+            _connection.Changed();
+            End(state);
+        }
+    }
 
-        _connection.Changed();
-        SetJobState(state);
-        _ended.SetResult();
+    private void End(JobState state)
+    {
+        try
+        {
+            SetJobState(state);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
     }
 
     private void Add(CommandRecord record)
@@ -95,12 +114,15 @@ public sealed class VMJob : Job
         {
             case ObjectRecord item:
                 var value = ModelObjects.Read(item);
-                if (value is VirtualizationObject living)
-                {
-                    _connection.Live.Adopt(living);
-                }
-
+                _connection.Live.Adopt(value);
                 Output.Add(PSObject.AsPSObject(value));
+                break;
+            case WhatIfRecord whatIf:
+                // As Write-Host does it: shown when the job is received, and no output.
+                var message = new HostInformationMessage { Message = $"What if: Performing the operation \"{whatIf.Action}\" on target \"{whatIf.Target}\"." };
+                var note = new InformationRecord(message, _command);
+                note.Tags.Add("PSHOST");
+                Information.Add(note);
                 break;
             case HostError error:
                 var category = Enum.TryParse<ErrorCategory>(error.Category, out var known) ? known : ErrorCategory.NotSpecified;

@@ -22,17 +22,18 @@ public class PowerShellTests
         }
     }
 
-    private static async Task<string[]> RunAsync(FakeHost host, string script)
+    private static async Task<string[]> RunAsync(FakeHost host, string script, string? typed = null)
     {
         var start = new ProcessStartInfo(FactNeedsAttribute.FindPowerShell()!) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment["VIREO_ROOT"] = host.Root;
         start.Environment["NO_COLOR"] = "1";
-        foreach (var argument in (string[])["-NoProfile", "-NonInteractive", "-Command", $"$ErrorActionPreference = 'Stop'; Import-Module '{Module}'; {script}"])
+        foreach (var argument in (string[])["-NoProfile", .. typed is null ? ["-NonInteractive"] : Array.Empty<string>(), "-Command", $"$ErrorActionPreference = 'Stop'; Import-Module '{Module}'; {script}"])
         {
             start.ArgumentList.Add(argument);
         }
 
         using var process = Process.Start(start)!;
+        await process.StandardInput.WriteAsync(typed);
         process.StandardInput.Close();
         var error = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
@@ -145,5 +146,126 @@ public class PowerShellTests
             """);
         Assert.Equal(["web1", "'my vm'"], output[..2]);
         Assert.Equal("Name  State   CPUUsage(%) MemoryAssigned(M) Uptime           Status             Version", output[2]);
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task A_machine_that_is_read_again_is_new_in_every_property_and_gone_only_when_the_host_says_so()
+    {
+        var id = Guid.NewGuid();
+        var notes = "one";
+        string? error = null;
+        await using var host = await FakeHost.StartAsync((command, request) =>
+        {
+            notes = command == "Set-VM" ? "two" : notes;
+            error = command switch { "Stop-VM" => "AccessDenied", "Remove-VM" => "InvalidParameter", _ => error };
+            return command != "Get-VM" ? []
+                : error is not null ? [$$"""{"record":"error","errorId":"{{error}}","category":"InvalidArgument","message":"No.","target":"{{id}}"}"""]
+                : [$$"""{"record":"object","type":"Microsoft.HyperV.PowerShell.VirtualMachine","value":{"Id":"{{id}}","Name":"web1","Notes":"{{notes}}"} }"""];
+        });
+        Assert.Equal(
+            ["one", "two", "two", "False", "two", "True"],
+            await RunAsync(host, """
+                $vm = Get-VM web1
+                $vm.Notes
+                Set-VM web1 -Notes two
+                $vm.Notes
+                Stop-VM web1
+                $vm.Notes
+                $vm.IsDeleted
+                Remove-VM web1 -Force
+                $vm.Notes
+                $vm.IsDeleted
+                """));
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task Objects_and_what_is_in_them_go_back_to_the_host_they_came_from()
+    {
+        const string machine = """{"record":"object","type":"Microsoft.HyperV.PowerShell.VirtualMachine","value":{"Id":"00000000-0000-0000-0000-000000000001","Name":"NAME","NetworkAdapters":[{"Id":"x","Name":"net"}]}}""";
+        await using var here = await FakeHost.StartAsync((command, _) => command == "Get-VM" ? [machine.Replace("NAME", "here", StringComparison.Ordinal)] : []);
+        await using var there = await FakeHost.StartAsync((command, _) => command == "Get-VM" ? [machine.Replace("NAME", "there", StringComparison.Ordinal)] : []);
+        await RunAsync(here, $$"""
+            $vm = Get-VM -ComputerName unix:{{there.Root}}/run/host.sock there
+            $vm.NetworkAdapters | Set-VMNetworkAdapter -MacAddressSpoofing On
+            $vm.NetworkAdapters | Set-VMNetworkAdapter -MacAddressSpoofing Off # of the machine that was read again
+            Stop-VM -VM (Get-VM here), $vm
+            """);
+        Assert.Equal(2, there.Requests.Count(static request => request.Command == "Set-VMNetworkAdapter"));
+        Assert.DoesNotContain(here.Requests, static request => request.Command == "Set-VMNetworkAdapter");
+        Assert.Equal("here", NamesOf(Assert.Single(here.Requests, static request => request.Command == "Stop-VM").Request));
+        Assert.Equal("there", NamesOf(Assert.Single(there.Requests, static request => request.Command == "Stop-VM").Request));
+
+        static string NamesOf(CommandRequest request) =>
+            string.Join(',', request.Parameters.GetProperty("VM").EnumerateArray().Select(static machine => machine.GetProperty("Name").GetString()));
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task A_job_ends_whatever_the_host_answers()
+    {
+        await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1", "Sideways")]);
+        Assert.Equal(
+            ["Failed", "OperationFailed,Microsoft.HyperV.PowerShell.Commands.StartVM", "stopped"],
+            await RunAsync(host, """
+                $job = Start-VM web1 -AsJob
+                "$(($job | Wait-Job -Timeout 60).State)"
+                $job.Error[0].FullyQualifiedErrorId
+                $job.StopJob()
+                'stopped'
+                """));
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task A_job_says_what_it_would_do()
+    {
+        await using var host = await FakeHost.StartAsync((_, _) => ["""{"record":"whatif","target":"web1","action":"Start-VM"}"""]);
+        Assert.Equal(
+            ["Completed", "What if: Performing the operation \"Start-VM\" on target \"web1\"."],
+            await RunAsync(host, """
+                $job = Start-VM web1 -AsJob -WhatIf | Wait-Job
+                "$($job.State)"
+                $job | Receive-Job
+                """));
+        Assert.True(Assert.Single(host.Requests).Request.WhatIf);
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task Yes_to_all_answers_the_questions_about_later_objects()
+    {
+        var questions = new List<Guid>();
+        await using var host = await FakeHost.StartAsync(Ask);
+        await RunAsync(host, "Get-VM web* | Remove-VM", typed: "A\n");
+        Assert.Equal(2, questions.Count);
+        Assert.Equal([Answer.Yes, Answer.Yes], [await host.AnswerOf(questions[0]), await host.AnswerOf(questions[1])]);
+
+        async IAsyncEnumerable<string> Ask(string command, CommandRequest request, FakeHost self)
+        {
+            if (command == "Get-VM")
+            {
+                yield return FakeHost.Machine("web1");
+                yield return FakeHost.Machine("web2");
+            }
+            else
+            {
+                var id = Guid.NewGuid();
+                questions.Add(id);
+                yield return $$"""{"record":"question","id":"{{id}}","kind":"shouldContinue","caption":"Confirm","message":"Remove it?"}""";
+                await self.AnswerOf(id);
+            }
+
+            yield return FakeHost.End;
+        }
+    }
+
+    [FactNeeds(Need.PowerShell)]
+    public async Task A_path_of_Windows_and_an_empty_host_are_refused()
+    {
+        await using var host = await FakeHost.StartAsync((_, _) => []);
+        Assert.Equal(
+            ["InvalidParameter,Microsoft.Vhd.PowerShell.Cmdlets.NewVhd", "True", "InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM"],
+            await RunAsync(host, """
+                try { New-VHD 'C:\d\a.vhdx' -SizeBytes 1GB } catch { $_.FullyQualifiedErrorId; "$_".Contains('/srv/d/a.vhdx') }
+                try { Get-VM -ComputerName ' ' } catch { $_.FullyQualifiedErrorId }
+                """));
+        Assert.Empty(host.Requests);
     }
 }

@@ -1,24 +1,13 @@
+using Vireo.Model;
+
 namespace Microsoft.HyperV.PowerShell;
 
 /// <summary>
-/// A virtual machine. <see cref="VirtualMachineBase.Id"/> is its identity; several machines may share a name. State, uptime, status and what the guest
-/// reports are live: a script that polls them sees them change.
+/// A virtual machine. <see cref="VirtualMachineBase.Id"/> is its identity; several machines may share a name. What can change is live: a script
+/// that polls it sees it change.
 /// </summary>
 public sealed class VirtualMachine : VirtualMachineBase
 {
-    private VMState _state;
-    private string _status = "";
-    private VMOperationalStatus[] _operationalStatus = [];
-    private TimeSpan _uptime;
-    private int _cpuUsage;
-    private long _memoryAssigned;
-    private long _memoryDemand;
-    private string _memoryStatus = "";
-    private VMHeartbeatStatus? _heartbeat;
-    private VMNetworkAdapter[] _networkAdapters = [];
-    private HardDiskDrive[] _hardDrives = [];
-    private DvdDrive[] _dvdDrives = [];
-
     /// <summary>The same as <see cref="VirtualMachineBase.Id"/>.</summary>
     public Guid VMId
     {
@@ -33,142 +22,162 @@ public sealed class VirtualMachine : VirtualMachineBase
         set => Name = value;
     }
 
-    /// <summary>State (live).</summary>
+    /// <summary>State.</summary>
     public VMState State
     {
-        get => Fresh()._state;
-        set => _state = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary>Share of the host's processors in use, percent (live).</summary>
+    /// <summary>Share of the host's processors in use, percent.</summary>
     public int CPUUsage
     {
-        get => Fresh()._cpuUsage;
-        set => _cpuUsage = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary>Memory the machine has now, bytes (live); 0 when it is off.</summary>
+    /// <summary>Memory the machine has now, bytes; 0 when it is off.</summary>
     public long MemoryAssigned
     {
-        get => Fresh()._memoryAssigned;
-        set => _memoryAssigned = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary>Memory the guest wants, bytes (live); 0 when it is off.</summary>
+    /// <summary>Memory the guest wants, bytes; 0 when it is off.</summary>
     public long MemoryDemand
     {
-        get => Fresh()._memoryDemand;
-        set => _memoryDemand = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary><c>OK</c>, <c>Low</c>, <c>Warning</c>; empty when it is off (live).</summary>
+    /// <summary><c>OK</c>, <c>Low</c>, <c>Warning</c>; empty when it is off.</summary>
     public string MemoryStatus
     {
-        get => Fresh()._memoryStatus;
-        set => _memoryStatus = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = "";
 
-    /// <summary>Time since the start (live).</summary>
+    /// <summary>Time since the start.</summary>
     public TimeSpan Uptime
     {
-        get => Fresh()._uptime;
-        set => _uptime = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary>One sentence on how it is (live).</summary>
+    /// <summary>One sentence on how it is.</summary>
     public string Status
     {
-        get => Fresh()._status;
-        set => _status = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = "";
 
-    /// <summary>Operational status (live).</summary>
+    /// <summary>Operational status.</summary>
     public VMOperationalStatus[] OperationalStatus
     {
-        get => Fresh()._operationalStatus;
-        set => _operationalStatus = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = [];
 
-    /// <summary>Heartbeat of the guest (live); null when the machine is off.</summary>
+    /// <summary>Heartbeat of the guest; null when the machine is off.</summary>
     public VMHeartbeatStatus? Heartbeat
     {
-        get => Fresh()._heartbeat;
-        set => _heartbeat = value;
+        get => Fresh(ref field);
+        set;
     }
 
-    /// <summary>Network adapters (live).</summary>
+    /// <summary>Network adapters.</summary>
     public VMNetworkAdapter[] NetworkAdapters
     {
-        get => Fresh()._networkAdapters;
-        set => _networkAdapters = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = [];
 
-    /// <summary>Hard disk drives (live).</summary>
+    /// <summary>Hard disk drives.</summary>
     public HardDiskDrive[] HardDrives
     {
-        get => Fresh()._hardDrives;
-        set => _hardDrives = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = [];
 
-    /// <summary>DVD drives (live).</summary>
+    /// <summary>DVD drives.</summary>
     public DvdDrive[] DVDDrives
     {
-        get => Fresh()._dvdDrives;
-        set => _dvdDrives = value;
-    }
+        get => Fresh(ref field);
+        set;
+    } = [];
 
     /// <summary>Serial port 1.</summary>
-    public VMComPort? ComPort1 { get; set; }
+    public VMComPort? ComPort1
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>Serial port 2.</summary>
-    public VMComPort? ComPort2 { get; set; }
+    public VMComPort? ComPort2
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>Generation as a type.</summary>
     public VirtualMachineSubType VirtualMachineSubType => (VirtualMachineSubType)Generation;
 
     /// <summary>Folder of the configuration.</summary>
-    public string ConfigurationLocation { get; set; } = "";
+    public string ConfigurationLocation
+    {
+        get => Fresh(ref field);
+        set;
+    } = "";
 
     /// <summary>Folder of the smart paging file.</summary>
-    public string SmartPagingFilePath { get; set; } = "";
+    public string SmartPagingFilePath
+    {
+        get => Fresh(ref field);
+        set;
+    } = "";
 
     /// <summary>A smart paging file is in use.</summary>
-    public bool SmartPagingFileInUse { get; set; }
+    public bool SmartPagingFileInUse
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>A checkpoint is taken at each start. Vireo takes none by itself.</summary>
-    public bool AutomaticCheckpointsEnabled { get; set; }
+    public bool AutomaticCheckpointsEnabled
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>The machine belongs to a cluster.</summary>
-    public bool IsClustered { get; set; }
+    public bool IsClustered
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>Number of NUMA nodes the guest sees.</summary>
-    public int NumaNodesCount { get; set; } = 1;
+    public int NumaNodesCount
+    {
+        get => Fresh(ref field);
+        set;
+    } = 1;
 
-    /// <summary>Takes the live properties of <paramref name="other"/>, the same machine read later.</summary>
-    public void CopyLiveFrom(VirtualMachine other)
+    /// <summary>Takes every property of <paramref name="other"/>, the same machine read later.</summary>
+    public void CopyFrom(VirtualMachine other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        _state = other._state;
-        _status = other._status;
-        _operationalStatus = other._operationalStatus;
-        _uptime = other._uptime;
-        _cpuUsage = other._cpuUsage;
-        _memoryAssigned = other._memoryAssigned;
-        _memoryDemand = other._memoryDemand;
-        _memoryStatus = other._memoryStatus;
-        _heartbeat = other._heartbeat;
-        _networkAdapters = other._networkAdapters;
-        _hardDrives = other._hardDrives;
-        _dvdDrives = other._dvdDrives;
-        IsDeleted = other.IsDeleted;
+        foreach (var property in ModelJson.Default.VirtualMachine.Properties)
+        {
+            if (property is { Get: { } get, Set: { } set })
+            {
+                set(this, get(other));
+            }
+        }
     }
 
     /// <summary>The name.</summary>
     public override string ToString() => $"VirtualMachine (Name = '{Name}') [Id = '{Id}']";
-
-    private VirtualMachine Fresh()
-    {
-        LiveSource?.Refresh(this);
-        return this;
-    }
 }
