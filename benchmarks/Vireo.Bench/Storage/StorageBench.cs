@@ -53,6 +53,9 @@ internal sealed class StorageBench(StorageOptions options, string folder, string
     public Task CompareAsync(string what, string unit, IReadOnlyList<DiskServer> servers, Func<DiskServer, Task<double>> measure) =>
         CompareAsync(what, unit, [.. servers.Select(server => (server.Name, (Func<Task<double>>)(() => measure(server))))]);
 
+    /// <summary>A line of the table that was measured otherwise.</summary>
+    public void Add(Comparison row) => rows.Add(row);
+
     /// <summary>A figure that is held against a limit.</summary>
     public void AddLimit(string what, string unit, double value, double limit) =>
         rows.Add(new Comparison(what, unit, value, "the limit", limit, LessIsBetter: true));

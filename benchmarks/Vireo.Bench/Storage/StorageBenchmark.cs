@@ -7,7 +7,7 @@ namespace Vireo.Bench.Storage;
 internal sealed class StorageBenchmark : IBenchmark
 {
     private static readonly IStoragePart[] s_parts =
-        [new NbdPart(), new DiskPart(), new VhostPart(), new FirstWritesPart(), new ChainPart(), new SplicePart(), new CopyPart(), new SectorPart(), new MemoryPart()];
+        [new NbdPart(), new DiskPart(), new VhostPart(), new FirstWritesPart(), new ChainPart(), new SplicePart(), new MergePart(), new CopyPart(), new SectorPart(), new MemoryPart()];
 
     /// <inheritdoc/>
     public string Name => "storage";

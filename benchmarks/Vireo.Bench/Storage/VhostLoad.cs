@@ -41,16 +41,22 @@ internal sealed class VhostLoad : IDisposable
     /// <summary>Requests a second, over <paramref name="seconds"/>.</summary>
     public double Run(bool isWrite, int blockBytes, int depth, double seconds)
     {
+        var end = Stopwatch.GetTimestamp() + (long)(seconds * Stopwatch.Frequency);
+        return RunWhile(isWrite, blockBytes, depth, now => now < end);
+    }
+
+    /// <summary>Requests a second, as long as <paramref name="isGoing"/>, which is asked all the time and told what time it is, says so.</summary>
+    public double RunWhile(bool isWrite, int blockBytes, int depth, Func<long, bool> isGoing)
+    {
         var type = isWrite ? MockBlockDriver.Write : MockBlockDriver.Read;
         var blocks = (StorageBench.ImageMegabytes << 20) / blockBytes;
         var done = 0L;
         var inFlight = 0;
         var begin = Stopwatch.GetTimestamp();
-        var end = begin + (long)(seconds * Stopwatch.Frequency);
         while (true)
         {
             var now = Stopwatch.GetTimestamp();
-            if (now < end)
+            if (isGoing(now))
             {
                 while (inFlight < depth)
                 {

@@ -4,6 +4,7 @@ using Vireo.Disks;
 using Vireo.Disks.Vhd;
 using Vireo.Platform.Memory;
 using Vireo.Testing;
+using Xunit.Abstractions;
 
 namespace Vireo.Fuzz.Tests.Disks;
 
@@ -12,21 +13,29 @@ namespace Vireo.Fuzz.Tests.Disks;
 /// mostly with right checksums: opening one ends in the precise exception and without a write, or in an image that can be read, mapped,
 /// written, changed and compacted. Nothing else, and soon.
 /// </summary>
-public sealed class VhdFuzz
+public sealed class VhdFuzz(ITestOutputHelper output)
 {
     private const int DiskBytes = 4 << 20;
     private const int Rounds = 800;
+    private const int ManyRounds = 100_000;
 
     [Fact]
     [Requirement("VD-10")]
-    public async Task DamagedImage_IsRefusedPreciselyOrWorks()
+    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(Random.Shared.Next(), Rounds);
+
+    [Fact]
+    [Requirement("VD-10")]
+    [Trait("Category", "Long")]
+    public Task ManyDamagedImages_AreRefusedPreciselyOrWork() =>
+        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (_, _) => await DamageAsync(Random.Shared.Next(), ManyRounds / Environment.ProcessorCount));
+
+    private async Task DamageAsync(int seed, int rounds)
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        output.WriteLine($"seed {seed}, {rounds} rounds");
         var random = new Random(seed);
         var images = new[] { await MakeAsync(VhdDiskType.Fixed), await MakeAsync(VhdDiskType.Dynamic), await MakeAsync(VhdDiskType.Differencing) };
         var refused = 0;
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             var bytes = (byte[])images[random.Next(images.Length)].Clone();
             Damage(bytes, random);
@@ -46,7 +55,8 @@ public sealed class VhdFuzz
         }
 
         // Both ends must have been seen, or the damage is too weak or too strong to show anything.
-        Assert.InRange(refused, Rounds / 10, Rounds * 9 / 10);
+        output.WriteLine($"seed {seed}: {refused} of {rounds} were refused");
+        Assert.InRange(refused, rounds / 10, rounds * 9 / 10);
     }
 
     private static async Task<bool> TryAsync(byte[] bytes, bool isReadOnly, Random random)

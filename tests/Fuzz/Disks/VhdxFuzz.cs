@@ -4,6 +4,7 @@ using Vireo.Disks;
 using Vireo.Disks.Vhdx;
 using Vireo.Platform.Memory;
 using Vireo.Testing;
+using Xunit.Abstractions;
 
 namespace Vireo.Fuzz.Tests.Disks;
 
@@ -11,17 +12,25 @@ namespace Vireo.Fuzz.Tests.Disks;
 /// Valid VHDX files, one with a log that waits for replay, damaged where their structures are and mostly with right checksums: opening one
 /// ends in the precise exception and without a write, or in an image that can be read, mapped and written. Nothing else, and soon.
 /// </summary>
-public sealed class VhdxFuzz
+public sealed class VhdxFuzz(ITestOutputHelper output)
 {
     private const int DiskBytes = 4 << 20;
     private const int Rounds = 800;
+    private const int ManyRounds = 100_000;
 
     [Fact]
     [Requirement("VD-10")]
-    public async Task DamagedImage_IsRefusedPreciselyOrWorks()
+    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(Random.Shared.Next(), Rounds);
+
+    [Fact]
+    [Requirement("VD-10")]
+    [Trait("Category", "Long")]
+    public Task ManyDamagedImages_AreRefusedPreciselyOrWork() =>
+        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (_, _) => await DamageAsync(Random.Shared.Next(), ManyRounds / Environment.ProcessorCount));
+
+    private async Task DamageAsync(int seed, int rounds)
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        output.WriteLine($"seed {seed}, {rounds} rounds");
         var random = new Random(seed);
         var images = new[]
         {
@@ -29,7 +38,7 @@ public sealed class VhdxFuzz
             await MakeChildAsync(isClean: false), await MakeChildAsync(isClean: true),
         };
         var refused = 0;
-        for (var round = 0; round < Rounds; round++)
+        for (var round = 0; round < rounds; round++)
         {
             var bytes = (byte[])images[random.Next(images.Length)].Clone();
             Damage(bytes, random);
@@ -49,7 +58,8 @@ public sealed class VhdxFuzz
         }
 
         // Both ends must have been seen, or the damage is too weak or too strong to show anything.
-        Assert.InRange(refused, Rounds / 10, Rounds * 9 / 10);
+        output.WriteLine($"seed {seed}: {refused} of {rounds} were refused");
+        Assert.InRange(refused, rounds / 10, rounds * 9 / 10);
     }
 
     /// <summary>Parent locators by themselves: whatever their bytes are, they are read or refused, and what was read is written the same.</summary>

@@ -5,7 +5,10 @@ using Vireo.Disks.Vhdx;
 
 namespace Vireo.Bench.Storage;
 
-/// <summary>Convert, merge and mirror beside <c>cp</c> of as many bytes, in the same folder. All of them end with the data where a flush would put them.</summary>
+/// <summary>
+/// Convert, merge and mirror beside <c>cp</c> of as many bytes, in the same folder. All of them end with the data where a flush would put them, and
+/// begin when the disk has nothing more to write of what came before.
+/// </summary>
 internal sealed class CopyPart : IStoragePart
 {
     /// <inheritdoc/>
@@ -32,7 +35,7 @@ internal sealed class CopyPart : IStoragePart
         {
             await bench.CompareAsync($"convert {what} {where}", "MB/s",
             [
-                ("Vireo", () => RateAsync(copy, () => plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Convert, source, target), null))), ("cp", () => CopyAsync(raw, copy)),
+                ("Vireo", () => RateAsync(bench, copy, () => plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Convert, source, target), null))), ("cp", () => CopyAsync(bench, raw, copy)),
             ]);
         }
 
@@ -42,9 +45,9 @@ internal sealed class CopyPart : IStoragePart
             ("Vireo", async () =>
             {
                 await MakeChildAsync(vhdx, child);
-                return await RateAsync(copy, () => plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Merge, child), null));
+                return await RateAsync(bench, copy, () => plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Merge, child), null));
             }),
-            ("cp", () => CopyAsync(raw, copy)),
+            ("cp", () => CopyAsync(bench, raw, copy)),
         ]);
 
         var disk = new DiskAttachment(Guid.NewGuid(), vhdx, ReadOnly: false, FrontEndKind.Nbd, bench.Socket(0));
@@ -53,7 +56,7 @@ internal sealed class CopyPart : IStoragePart
         [
             ("Vireo", async () =>
             {
-                var rate = await RateAsync(null, async () =>
+                var rate = await RateAsync(bench, null, async () =>
                 {
                     await plane.Client.StartMirrorAsync(disk.Id, new StartMirror(mirror));
                     while ((await plane.Client.GetCopyAsync(disk.Id, CopyKind.Mirror)).Phase == CopyPhase.Copying)
@@ -69,12 +72,13 @@ internal sealed class CopyPart : IStoragePart
                 await plane.Client.CancelCopyAsync(disk.Id, CopyKind.Mirror);
                 return rate;
             }),
-            ("cp", () => CopyAsync(raw, copy)),
+            ("cp", () => CopyAsync(bench, raw, copy)),
         ]);
         await plane.Client.CloseDiskAsync(disk.Id);
     }
 
-    private static async Task MakeChildAsync(string parent, string path)
+    /// <summary>A child of which every block holds data of its own.</summary>
+    public static async Task MakeChildAsync(string parent, string path)
     {
         // All of the parent is overwritten, so that as much is copied as cp copies.
         await using (var below = ImageFile.Open(parent, new ImageOpenOptions(ReadOnly: true)))
@@ -96,11 +100,13 @@ internal sealed class CopyPart : IStoragePart
         }
     }
 
-    private static Task<double> CopyAsync(string source, string target) =>
-        RateAsync(target, () => Tool.OutputAsync("sh", ["-c", $"cp '{source}' '{target}' && sync '{target}'"]));
+    private static Task<double> CopyAsync(StorageBench bench, string source, string target) =>
+        RateAsync(bench, target, () => Tool.OutputAsync("sh", ["-c", $"cp '{source}' '{target}' && sync '{target}'"]));
 
-    private static async Task<double> RateAsync(string? target, Func<Task> work)
+    private static async Task<double> RateAsync(StorageBench bench, string? target, Func<Task> work)
     {
+        // What was written and removed before, the file system's journal too.
+        await Tool.OutputAsync("sync", ["-f", bench.DiskFolder]);
         var begin = Stopwatch.GetTimestamp();
         await work();
         var seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;

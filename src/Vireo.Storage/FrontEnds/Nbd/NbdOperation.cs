@@ -50,7 +50,8 @@ internal sealed class NbdOperation : ReactorWork, IThreadPoolWorkItem
     public bool Begin()
     {
         var export = _connection.Export;
-        var isInside = _request.IsInside(export.Geometry.SizeBytes, export.Geometry.LogicalSectorBytes);
+        var isKnown = (_request.Flags & ~NbdCommandFlags.Known) == 0;
+        var isInside = isKnown && _request.IsInside(export.Geometry.SizeBytes, export.Geometry.LogicalSectorBytes);
         var lengthBytes = (int)_request.LengthBytes;
         switch (_request.Command)
         {
@@ -60,7 +61,7 @@ internal sealed class NbdOperation : ReactorWork, IThreadPoolWorkItem
                 return FinishNow(export.Disk.ReadAsync((long)_request.OffsetBytes, new IoVector(_segment, lengthBytes)));
             case NbdCommand.Write when isInside:
                 return FinishNow(export.Disk.WriteAsync((long)_request.OffsetBytes, new IoVector(_segment, lengthBytes), Durability));
-            case NbdCommand.Flush:
+            case NbdCommand.Flush when isKnown:
                 return FinishNow(export.Disk.FlushAsync());
             case NbdCommand.BlockStatus when isInside && _connection.Session.Contexts.Count > 0 && _request.LengthBytes > 0:
             case NbdCommand.Trim or NbdCommand.WriteZeroes when isInside:

@@ -108,6 +108,9 @@ internal enum NbdCommandFlags : ushort
     NoHole = 2,
     DoNotFragment = 4,
     RequestOne = 8,
+
+    /// <summary>What a client may set; others change what a command means and are refused.</summary>
+    Known = ForceUnitAccess | NoHole | DoNotFragment | RequestOne,
 }
 
 /// <summary>NBD_REPLY_TYPE_*.</summary>

@@ -79,6 +79,70 @@ public sealed class NbdPeerTests
     }
 
     [Fact]
+    public async Task Nbdsh_DoesEverything_AndWhatIsWrongIsRefused()
+    {
+        using var folder = new TempFolder();
+        await using var server = new NbdServer(folder, OpenNew(folder, 64 << 20));
+        const string script =
+            """
+            import errno, nbd
+            size = h.get_size()
+            data = bytes(range(256)) * 256
+            h.pwrite(data, 1 << 20)
+            h.pwrite(data, size - 65536, nbd.CMD_FLAG_FUA)
+            h.zero(4096, 1 << 20, nbd.CMD_FLAG_NO_HOLE)
+            h.trim(1 << 20, 8 << 20)
+            h.flush()
+            assert h.pread(65536, size - 65536) == data
+            assert h.pread(65536, 1 << 20) == bytes(4096) + data[4096:]
+            buffers = [nbd.Buffer(4096) for _ in range(64)]
+            for i, buffer in enumerate(buffers):
+                h.aio_pread(buffer, (1 << 20) + 4096 * (i % 16))
+            while h.aio_in_flight() > 0:
+                h.poll(-1)
+            assert all(bytes(b.to_bytearray()) == (bytes(4096) + data[4096:])[4096 * (i % 16):][:4096] for i, b in enumerate(buffers))
+            seen = []
+            h.block_status(size, 0, lambda context, offset, entries, error: seen.extend(entries) or 0)
+            assert sum(seen[0::2]) == size and 0 in seen[1::2] and 3 in seen[1::2], seen
+
+            # libnbd sends what it knows to be wrong once it is told not to look.
+            h.set_strict_mode(0)
+            def refused(what, request):
+                try:
+                    request()
+                except nbd.Error as error:
+                    assert error.errno in ("EINVAL", "ENOSPC", "ENOTSUP", "EOVERFLOW"), (what, error.errno)
+                else:
+                    raise SystemExit("not refused: " + what)
+            refused("read behind the end", lambda: h.pread(512, size))
+            refused("read over the end", lambda: h.pread(1024, size - 512))
+            refused("read at the end of numbers", lambda: h.pread(512, 2**63 - 512))
+            refused("write behind the end", lambda: h.pwrite(bytes(512), size))
+            refused("write of a part of a sector", lambda: h.pwrite(bytes(100), 0))
+            refused("write between sectors", lambda: h.pwrite(bytes(512), 3))
+            refused("read between sectors", lambda: h.pread(512, 1))
+            refused("trim behind the end", lambda: h.trim(1 << 20, size))
+            refused("zeros between sectors", lambda: h.zero(512, 1))
+            refused("zeros over the end", lambda: h.zero(1 << 20, size - 512))
+            refused("block status behind the end", lambda: h.block_status(512, size, lambda *_: 0))
+            refused("cache", lambda: h.cache(512, 0))
+            refused("a flag that does not belong", lambda: h.pread(512, 0, nbd.CMD_FLAG_FAST_ZERO))
+            refused("a read that is too long", lambda: h.pread(48 << 20, 0))
+            assert h.pread(65536, size - 65536) == data
+            """;
+        Nbdsh("--base-allocation", "-u", server.Uri, "-c", script).Succeeded("nbdsh");
+
+        // A write that is too long costs its client the connection, and nobody else anything.
+        var tooLong = Nbdsh("-u", server.Uri, "-c", "h.set_strict_mode(0); h.pwrite(bytes(48 << 20), 0)");
+        Assert.NotEqual(0, tooLong.ExitCode);
+        Assert.Contains("nbd", tooLong.Error, StringComparison.OrdinalIgnoreCase);
+        Nbdsh("-u", server.Uri, "-c", "assert h.pread(4096, 1 << 20) == bytes(4096)").Succeeded("nbdsh");
+
+        // As the program nbdsh does, with the interpreter that the library was installed for.
+        static PeerResult Nbdsh(params string[] arguments) => Peer.TryRun("/usr/bin/python3", ["-m", "nbd", .. arguments]);
+    }
+
+    [Fact]
     public async Task ReadOnlyDisk_SaysSo_AndRefusesWrites()
     {
         using var folder = new TempFolder();
