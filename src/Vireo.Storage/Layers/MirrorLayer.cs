@@ -212,10 +212,13 @@ public sealed partial class MirrorLayer : LayerBase
     }
 
     // Without buffers: zeros. What was merged is the parent's alone, for good.
-    private ValueTask<BlockStatus> ChangeAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options) =>
-        _merging is not null && offsetBytes + lengthBytes <= CursorBytes
+    private ValueTask<BlockStatus> ChangeAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
+    {
+        Interlocked.Increment(ref _changes);
+        return _merging is not null && offsetBytes + lengthBytes <= CursorBytes
             ? ChangeParentAsync(offsetBytes, lengthBytes, buffers, options)
             : ChangeInTurnAsync(offsetBytes, lengthBytes, buffers, options);
+    }
 
     private async ValueTask<BlockStatus> ChangeInTurnAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
     {

@@ -18,6 +18,11 @@ public sealed partial class MirrorLayer
     // Copied, made durable and let go of together: the target is flushed once for so many bytes.
     private const long WindowBytes = 32 << 20;
     private const int FreePasses = 2;
+
+    // A guest that writes shares processors and disk with the copy, and gets so many times the time that the copy takes.
+    private const int GuestsShare = 2;
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(20);
     private readonly Lock _noting = new();
     private long _windowStart;
     private bool[] _written = [];
@@ -25,6 +30,8 @@ public sealed partial class MirrorLayer
     private volatile bool _isTargetNeeded;
 
     private volatile bool _isMergeEnded;
+    private long _changes;
+    private TimeSpan _owed;
 
     // A mirror that was given up passes everything on; but while a write to the target alone is on its way, the child must not come to hold what is
     // beside it, nor let go of what nobody noted was written.
@@ -236,6 +243,7 @@ public sealed partial class MirrorLayer
     {
         var under = new Queue<Task>();
         var isGoingOn = true;
+        var before = Volatile.Read(ref _changes);
         for (var at = start; at < end && isGoingOn; at += BlockBytes)
         {
             if (!TakeWritten(at))
@@ -243,6 +251,7 @@ public sealed partial class MirrorLayer
                 continue;
             }
 
+            var (changes, begun) = (Volatile.Read(ref _changes), _time.GetTimestamp());
             var (copy, dataBytes) = await StartPieceAsync(at, Math.Min(at + BlockBytes, end)).ConfigureAwait(false);
             isGoingOn = copy is not null;
             if (copy is null)
@@ -251,16 +260,46 @@ public sealed partial class MirrorLayer
             }
 
             under.Enqueue(copy);
-            if (under.Count == Depth)
+            if (changes != before)
+            {
+                // Piece after piece, with pauses, while the guest writes.
+                await Task.WhenAll(under).ConfigureAwait(false);
+                under.Clear();
+                await GiveWayAsync(_time.GetElapsedTime(begun)).ConfigureAwait(false);
+            }
+            else if (under.Count == Depth)
             {
                 await under.Dequeue().ConfigureAwait(false);
             }
 
+            before = changes;
             await PayAsync(dataBytes).ConfigureAwait(false);
         }
 
         await Task.WhenAll(under).ConfigureAwait(false);
         return isGoingOn && _failure is null;
+    }
+
+    private async ValueTask GiveWayAsync(TimeSpan took)
+    {
+        _owed += took * GuestsShare;
+        if (_owed < s_shortestPause || _stop.IsCancellationRequested)
+        {
+            return;
+        }
+
+        var pause = _owed < s_longestPause ? _owed : s_longestPause;
+        _owed = TimeSpan.Zero;
+        try
+        {
+            // Allowed: giving way is waiting, and the clock is the one that was passed in.
+            await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The merge ends; the loop sees it.
+            return;
+        }
     }
 
     // Null when the merge ends.
