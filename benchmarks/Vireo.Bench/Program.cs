@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Vireo.Bench;
+using Vireo.Bench.Machines;
 using Vireo.Bench.Storage;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new StorageBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new StorageBenchmark(), new MachinesBenchmark()];
 if (args is [ServedPair.Verb, .. var sockets])
 {
     return await ServedPair.RunAsync(sockets);
