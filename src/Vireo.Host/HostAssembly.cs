@@ -20,6 +20,7 @@ using Vireo.Host.Planes;
 using Vireo.Host.Settings;
 using Vireo.Host.Store;
 using Vireo.Host.Switches;
+using Vireo.Host.Transfers;
 using Vireo.Machines;
 using Vireo.Machines.Running;
 using Vireo.Platform.Files;
@@ -112,6 +113,10 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IMounts>(_ => mounts!);
         MeteringService? metering = null;
         builder.Services.AddSingleton<IMetering>(_ => metering!);
+        IExports? exports = null;
+        IImports? imports = null;
+        builder.Services.AddSingleton<IExports>(_ => exports!);
+        builder.Services.AddSingleton<IImports>(_ => imports!);
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -119,13 +124,18 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var connector = new DeviceConnector(
             storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId, DiskTransports.Choose(accelerator, Environment.GetEnvironmentVariable(DiskTransports.Variable)));
         var running = new RunningMachines(Path.Combine(paths.State, "running.json"), ProcessIdentity.CurrentBootId);
+        var planned = new PlannedMachines(paths.State);
         var store = new MachineStore(paths.State);
         var unitServices = new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage)
         {
             SwitchExists = id => switches?.Find(id) is not null,
             ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
         };
-        machines = new MachineService(store, driver, storage, switching, settings, unitServices);
+        machines = new MachineService(store, driver, storage, switching, settings, unitServices, planned);
+        var exporting = new ExportJournal(paths.State);
+        exporting.Recover(reason => events.Write("ExportLeftover", reason, null));
+        exports = new ExportService(machines.Unit, exporting, storage, id => switches?.Find(id)?.Name, events);
+        imports = new ImportService(machines, planned, storage, settings, () => switches!, events, time);
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
 

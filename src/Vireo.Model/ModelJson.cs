@@ -47,4 +47,7 @@ namespace Vireo.Model;
 
 // Metering and pools.
 [JsonSerializable(typeof(VMMeteringReportForVirtualMachine))]
+
+// Export and import.
+[JsonSerializable(typeof(VMCompatibilityReport))]
 public sealed partial class ModelJson : JsonSerializerContext;

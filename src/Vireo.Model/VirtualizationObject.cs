@@ -2,7 +2,16 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.HyperV.PowerShell;
 
-/// <summary>Base of every object that commands take and return.</summary>
+/// <summary>Base of every object that commands take and return. Where one of several types may stand, JSON names it by <c>$type</c>.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "$type")]
+[JsonDerivedType(typeof(VirtualMachine), nameof(VirtualMachine))]
+[JsonDerivedType(typeof(VMSnapshot), nameof(VMSnapshot))]
+[JsonDerivedType(typeof(VMMemory), nameof(VMMemory))]
+[JsonDerivedType(typeof(VMProcessor), nameof(VMProcessor))]
+[JsonDerivedType(typeof(VMComPort), nameof(VMComPort))]
+[JsonDerivedType(typeof(VMNetworkAdapter), nameof(VMNetworkAdapter))]
+[JsonDerivedType(typeof(HardDiskDrive), nameof(HardDiskDrive))]
+[JsonDerivedType(typeof(DvdDrive), nameof(DvdDrive))]
 public abstract class VirtualizationObject
 {
     /// <summary>Host the object lives on.</summary>

@@ -22,6 +22,7 @@
     'Add-VMSwitchExtensionPortFeature'
     'Add-VMSwitchExtensionSwitchFeature'
     'Checkpoint-VM'
+    'Compare-VM'
     'Connect-VMNetworkAdapter'
     'Convert-VHD'
     'Copy-VMFile'
@@ -33,6 +34,8 @@
     'Enable-VMIntegrationService'
     'Enable-VMResourceMetering'
     'Enable-VMSwitchExtension'
+    'Export-VM'
+    'Export-VMSnapshot'
     'Get-VHD'
     'Get-VM'
     'Get-VMBios'
@@ -61,6 +64,7 @@
     'Get-VMSystemSwitchExtension'
     'Get-VMSystemSwitchExtensionPortFeature'
     'Get-VMSystemSwitchExtensionSwitchFeature'
+    'Import-VM'
     'Install-VMSystemSwitchExtension'
     'Measure-VM'
     'Merge-VHD'
@@ -121,6 +125,7 @@
     'Wait-VM'
   )
   AliasesToExport = @(
+    'Export-VMCheckpoint'
     'Get-VMCheckpoint'
     'Remove-VMCheckpoint'
     'Rename-VMCheckpoint'

@@ -116,6 +116,31 @@ internal sealed class Terminal : IDisposable
         }
     }
 
+    /// <summary>Asks for a line; null is the end of the input.</summary>
+    public string? Prompt(string question)
+    {
+        ClearProgress();
+        Error.Write(question);
+        return (Input ?? Console.In).ReadLine();
+    }
+
+    /// <summary>Asks for yes or no; the end of the input is no.</summary>
+    public bool Confirm(string question)
+    {
+        while (true)
+        {
+            switch (Prompt($"  {CellText.Harmless(question)} [Y/N]: ")?.Trim().ToUpperInvariant())
+            {
+                case "Y" or "YES":
+                    return true;
+                case "N" or "NO" or "QUIT" or null:
+                    return false;
+                default:
+                    break;
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -24,6 +24,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
         new("down", "Stop Vireo; virtual machines keep running, or with --machines stop as they are set to", DownVerb.RunAsync) { Usage = "[--machines]" },
         new("status", "Show how Vireo is", StatusVerb.RunAsync),
         new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync) { Usage = "NAME" },
+        new("import", "Import a virtual machine, page by page: vireo import PATH", ImportVerb.RunAsync) { Usage = "PATH", ExplainsItself = true },
         new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync) { Usage = "[--follow]" },
         new("jobs", "List long work and how far it is", JobsVerb.RunAsync),
         new("doctor", "Check what this machine offers to virtual machines", DoctorVerb.RunAsync),

@@ -62,7 +62,7 @@ public sealed class AddVMDvdDrive : ChangePartCommand
                     var (bus, controller, location) = DrivePlaces.ForNew(c, running: false, null, ControllerNumber, ControllerLocation);
                     drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
                     var changed = c with { Drives = [.. c.Drives, drive] };
-                    MachineValidator.Require(changed, facts);
+                    MachineValidator.Require(changed, facts, before: c);
                     return changed;
                 },
                 context.Cancellation);

@@ -112,7 +112,7 @@ public sealed class SetVMDvdDrive : MachineCommand
                 }
 
                 var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive ? Apply(other, medium) : other)] };
-                MachineValidator.Require(changed, facts);
+                MachineValidator.Require(changed, facts, before: c);
                 return changed;
             },
             context.Cancellation);

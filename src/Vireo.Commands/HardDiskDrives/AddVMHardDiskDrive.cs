@@ -70,7 +70,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
                     DrivePlaces.RequireHotPluggable(c, status, bus);
                     drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
                     var changed = c with { Drives = [.. c.Drives, drive] };
-                    MachineValidator.Require(changed, facts);
+                    MachineValidator.Require(changed, facts, before: c);
                     return changed;
                 },
                 context.Cancellation);

@@ -121,7 +121,7 @@ public sealed class SetVMHardDiskDrive : MachineCommand
                     ControllerLocation = ToControllerLocation ?? drive.ControllerLocation,
                 };
                 var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive.Id ? drive : other)] };
-                MachineValidator.Require(changed, facts);
+                MachineValidator.Require(changed, facts, before: c);
                 return changed;
             },
             context.Cancellation);

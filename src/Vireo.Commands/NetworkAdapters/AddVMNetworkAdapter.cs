@@ -130,7 +130,7 @@ public sealed class AddVMNetworkAdapter : MachineCommand
                     }
 
                     var changed = c with { NetworkAdapters = [.. c.NetworkAdapters, adapter] };
-                    MachineValidator.Require(changed, facts);
+                    MachineValidator.Require(changed, facts, before: c);
                     return changed;
                 },
                 context.Cancellation);

@@ -81,7 +81,7 @@ public abstract class AdapterCommand : MachineCommand
                         {
                             NetworkAdapters = [.. c.NetworkAdapters.Where(adapter => changed is not null || adapter.Id != current.Id).Select(adapter => adapter.Id == current.Id ? changed! : adapter)],
                         };
-                        MachineValidator.Require(next, facts);
+                        MachineValidator.Require(next, facts, before: c);
                         return next;
                     },
                     context.Cancellation);

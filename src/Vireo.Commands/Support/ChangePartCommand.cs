@@ -27,7 +27,7 @@ public abstract class ChangePartCommand : MachinePartCommand
                 (configuration, status) =>
                 {
                     var changed = change(configuration, status);
-                    MachineValidator.Require(changed, facts);
+                    MachineValidator.Require(changed, facts, before: configuration);
                     return changed;
                 },
                 context.Cancellation);

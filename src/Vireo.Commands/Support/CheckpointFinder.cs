@@ -16,7 +16,7 @@ internal static class CheckpointFinder
     /// <summary>Those of a machine whose names match; all without a name. A plain name that none has is written as an error.</summary>
     public static IEnumerable<FoundCheckpoint> OfMachine(CommandContext context, VirtualMachineConfiguration machine, string? name)
     {
-        var found = machine.Checkpoints.All.Where(one => name is null || Wildcard.Matches(name, one.Name)).ToList();
+        var found = machine.Checkpoints.All.Where(one => !one.IsForExport).Where(one => name is null || Wildcard.Matches(name, one.Name)).ToList();
         if (found.Count == 0 && name is not null && !Wildcard.IsPattern(name))
         {
             context.WriteError(NotFound($"The virtual machine '{machine.Name}' has no checkpoint named '{name}'.", name));
@@ -28,7 +28,9 @@ internal static class CheckpointFinder
     /// <summary>The one that an object stands for, or null: then an error was written.</summary>
     public static FoundCheckpoint? OfObject(CommandContext context, VMSnapshot snapshot)
     {
-        var found = ById(context, snapshot.Id);
+        // Checkpoints of a planned machine are found by it alone: it is not listed.
+        var owner = context.Service<IMachines>().Find(snapshot.VMId);
+        var found = owner?.Checkpoints.All.FirstOrDefault(one => one.Id == snapshot.Id) is { } checkpoint ? new FoundCheckpoint(owner, checkpoint) : ById(context, snapshot.Id);
         if (found is null)
         {
             context.WriteError(NotFound($"The checkpoint '{snapshot.Name}' of '{snapshot.VMName}' is not there any more.", snapshot.Name));

@@ -10,7 +10,8 @@ public static class DriveRules
     private const int IdeControllers = 2;
     private const int IdeLocations = 2;
     private const int ScsiLocations = 64;
-    private const int EmulatedLocations = 6;
+    /// <summary>Places of emulated SCSI controllers together.</summary>
+    public const int EmulatedLocations = 6;
 
     /// <summary>Every problem with the places of a machine's drives.</summary>
     public static IEnumerable<string> Problems(VirtualMachineConfiguration c)
@@ -41,6 +42,10 @@ public static class DriveRules
             yield return $"Location {place.Key.ControllerLocation} of {Name(place.Key.Bus)} controller {place.Key.ControllerNumber} is taken already in the virtual machine '{c.Name}'.";
         }
     }
+
+    /// <summary>Whether the machine has the controller and the location of a drive.</summary>
+    public static bool HasPlace(VirtualMachineConfiguration c, DriveConfiguration drive) =>
+        drive.ControllerNumber >= 0 && drive.ControllerNumber < Controllers(c, drive.Bus) && drive.ControllerLocation >= 0 && drive.ControllerLocation < Locations(drive.Bus);
 
     /// <summary>First free place on a bus, optionally on one controller; null when all are taken.</summary>
     public static (int Controller, int Location)? FreePlace(VirtualMachineConfiguration c, DriveBus bus, int? controller)

@@ -18,13 +18,21 @@ public static class MachineValidator
     /// <summary>Longest name, in characters.</summary>
     public const int MaximumNameLength = 100;
 
-    private const int MaximumAdapters = 8;
-    private const int MaximumLegacyAdapters = 4;
+    /// <summary>Most synthetic network adapters of a machine.</summary>
+    public const int MaximumAdapters = 8;
 
-    /// <summary>Throws one error that names every problem.</summary>
-    public static void Require(VirtualMachineConfiguration configuration, HostFacts host)
+    /// <summary>Most legacy network adapters of a machine.</summary>
+    public const int MaximumLegacyAdapters = 4;
+
+    /// <summary>Throws one error that names every problem; those that were there <paramref name="before"/> may stay: a plan is put right step by step.</summary>
+    public static void Require(VirtualMachineConfiguration configuration, HostFacts host, VirtualMachineConfiguration? before = null)
     {
         var problems = Problems(configuration, host).ToList();
+        if (problems.Count > 0 && before is not null)
+        {
+            problems = [.. problems.Except(Problems(before, host))];
+        }
+
         if (problems.Count > 0)
         {
             throw Errors.Invalid(string.Join(" ", problems), configuration.Name);

@@ -51,7 +51,7 @@ public static class ModelMapper
             AutomaticStopAction = Enum.Parse<StopAction>(c.AutomaticStopAction),
             CheckpointType = Enum.Parse<CheckpointType>(c.CheckpointType),
             ResourceMeteringEnabled = c.ResourceMeteringEnabled,
-            ParentSnapshotId = c.Checkpoints.CurrentId,
+            ParentSnapshotId = Visible(c, c.Checkpoints.CurrentId),
             ParentSnapshotName = CheckpointName(c, c.Checkpoints.CurrentId),
             NetworkAdapters = [.. c.NetworkAdapters.Select(adapter => Adapter(c, adapter, status, context))],
             HardDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => HardDisk(c, drive, host))],
@@ -76,7 +76,7 @@ public static class ModelMapper
             State = checkpoint.HasState ? VMState.Saved : VMState.Off,
             IsApplicationConsistent = checkpoint.IsApplicationConsistent,
             CreationTime = checkpoint.CreationTime.LocalDateTime,
-            ParentSnapshotId = checkpoint.ParentId,
+            ParentSnapshotId = Visible(c, checkpoint.ParentId),
             ParentSnapshotName = CheckpointName(c, checkpoint.ParentId),
             Generation = then.Generation,
             DeviceModel = Enum.Parse<VMDeviceModel>(then.DeviceModel.ToString()),
@@ -100,7 +100,11 @@ public static class ModelMapper
         };
     }
 
-    private static string? CheckpointName(VirtualMachineConfiguration c, Guid? id) => c.Checkpoints.All.FirstOrDefault(one => one.Id == id)?.Name;
+    private static string? CheckpointName(VirtualMachineConfiguration c, Guid? id) => c.Checkpoints.All.FirstOrDefault(one => one.Id == Visible(c, id))?.Name;
+
+    // A checkpoint that an export made for itself is nobody's parent.
+    private static Guid? Visible(VirtualMachineConfiguration c, Guid? id) =>
+        c.Checkpoints.All.FirstOrDefault(one => one.Id == id) is { IsForExport: true } hidden ? hidden.ParentId : id;
 
     /// <summary>A network adapter of a machine.</summary>
     public static VMNetworkAdapter Adapter(

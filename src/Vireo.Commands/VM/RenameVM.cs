@@ -35,7 +35,7 @@ public sealed class RenameVM : NamedMachineCommand
                 (configuration, _) =>
                 {
                     var renamed = configuration with { Name = NewName };
-                    MachineValidator.Require(renamed, facts);
+                    MachineValidator.Require(renamed, facts, before: configuration);
                     return renamed;
                 },
                 context.Cancellation);

@@ -142,7 +142,7 @@ public sealed class SetVM : NamedMachineCommand
             SnapshotFileLocation = SnapshotFileLocation ?? c.SnapshotFileLocation,
             SmartPagingFilePath = SmartPagingFilePath ?? c.SmartPagingFilePath,
         };
-        MachineValidator.Require(changed, facts);
+        MachineValidator.Require(changed, facts, before: c);
         return changed;
     }
 }

@@ -215,6 +215,9 @@ public enum ImageOperation
 
     /// <summary>Looks at every structure of the image and its parents; changes nothing.</summary>
     Test,
+
+    /// <summary>Copies the file as it is to <see cref="ImageWork.OtherPath"/>, complete or not at all; a copy of a differencing image keeps its parent.</summary>
+    Copy,
 }
 
 /// <summary>How thorough a compaction is.</summary>
@@ -240,7 +243,7 @@ public enum ImageCompactMode
 /// <param name="Operation">What to do.</param>
 /// <param name="Path">The image.</param>
 /// <param name="Target">For Convert: the image to make. A size of 0 is the source's.</param>
-/// <param name="OtherPath">For Merge and SetParent: the parent.</param>
+/// <param name="OtherPath">For Merge and SetParent: the parent. For Copy: the new file.</param>
 /// <param name="SizeBytes">For Resize and SetPhysicalSectorSize.</param>
 /// <param name="Mode">For Compact.</param>
 /// <param name="IgnoreIdMismatch">For SetParent: takes a parent that is not the image the child was made from.</param>

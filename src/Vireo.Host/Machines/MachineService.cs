@@ -8,6 +8,7 @@ using Vireo.Host.History;
 using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Metering;
 using Vireo.Host.Store;
+using Vireo.Host.Transfers;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
 
@@ -18,6 +19,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 {
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<Guid, MachineUnit> _units = new();
+    private readonly PlannedMachines _planned;
     private readonly MachineStore _store;
     private readonly IMachineDriver _driver;
     private readonly IStorageControl _storage;
@@ -26,8 +28,9 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     private readonly UnitServices _services;
     private volatile bool _hasUnknown;
 
-    public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, ISwitchControl switching, IHostSettings settings, UnitServices services)
+    public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, ISwitchControl switching, IHostSettings settings, UnitServices services, PlannedMachines planned)
     {
+        _planned = planned;
         _store = store;
         _driver = driver;
         _storage = storage;
@@ -131,9 +134,9 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         }
     }
 
-    public VirtualMachineConfiguration? Find(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Configuration : null;
+    public VirtualMachineConfiguration? Find(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Configuration : Planned(id)?.Machine;
 
-    public MachineStatus StatusOf(Guid id) => Unit(id).Status();
+    public MachineStatus StatusOf(Guid id) => Planned(id) is { } plan ? PlannedMachines.StatusOf(plan) : Unit(id).Status();
 
     /// <summary>The process of a machine; null without one.</summary>
     public ProcessUse? ProcessOf(Guid id) => Unit(id).Process();
@@ -171,12 +174,29 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         _events.Write("MachineCreated", $"The virtual machine '{configuration.Name}' was created.", configuration.Id);
     }
 
+    /// <summary>Registers a machine that is imported; what it takes is made by <paramref name="makeFiles"/>, which is all undone when that fails.</summary>
+    internal async Task ImportAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles)
+    {
+        await _store.ImportAsync(machine, makeFiles);
+
+        // From here on it is a machine of the host, whoever goes away.
+        var unit = await OpenAsync(machine, CancellationToken.None);
+        _units[machine.Id] = unit;
+        await unit.AdoptAsync();
+    }
+
     public Task<VirtualMachineConfiguration> ChangeAsync(
         Guid id, Func<VirtualMachineConfiguration, MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation) =>
-        Unit(id).ChangeAsync(change, cancellation);
+        Planned(id) is not null ? Task.FromResult(_planned.Change(id, change)) : Unit(id).ChangeAsync(change, cancellation);
 
     public async Task RemoveAsync(Guid id, CancellationToken cancellation)
     {
+        if (Planned(id) is not null)
+        {
+            _planned.Drop(id);
+            return;
+        }
+
         var unit = Unit(id);
         await unit.RemoveAsync(() =>
         {
@@ -212,7 +232,9 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 
     public Task StartAsync(Guid id, Action<string, int> progress, CancellationToken cancellation) => Unit(id).StartAsync(progress, cancellation);
 
-    public Task TurnOffAsync(Guid id, CancellationToken cancellation) => Unit(id).TurnOffAsync(cancellation);
+    public Task TurnOffAsync(Guid id, CancellationToken cancellation) => Planned(id) is not null
+        ? Task.FromResult(_planned.Change(id, static (machine, _) => machine with { HasSavedState = false }))
+        : Unit(id).TurnOffAsync(cancellation);
 
     public Task ShutDownAsync(Guid id, bool force, Action<string, int> progress, CancellationToken cancellation) =>
         Unit(id).ShutDownAsync(force, progress, cancellation);
@@ -247,6 +269,13 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     /// <inheritdoc/>
     public async Task RemoveAsync(Guid id, IReadOnlyCollection<Guid> checkpoints, bool withChildren, CancellationToken cancellation)
     {
+        if (Planned(id) is not null)
+        {
+            _planned.Change(id, (machine, _) =>
+                PlannedMachines.WithoutCheckpoints(machine, checkpoints.SelectMany(one => withChildren ? CheckpointTree.Subtree(machine, one) : new HashSet<Guid> { one }).ToHashSet()));
+            return;
+        }
+
         var count = 0;
         await Unit(id).RemoveCheckpointsAsync(
             machine =>
@@ -261,7 +290,12 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     }
 
     /// <inheritdoc/>
-    public Task RemoveStateAsync(Guid id, Guid checkpoint, CancellationToken cancellation) => Unit(id).RemoveCheckpointStateAsync(checkpoint, cancellation);
+    public Task RemoveStateAsync(Guid id, Guid checkpoint, CancellationToken cancellation) => Planned(id) is not null
+        ? Task.FromResult(_planned.Change(id, (machine, _) => machine with
+        {
+            Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one.Id == checkpoint ? one with { HasState = false } : one)] },
+        }))
+        : Unit(id).RemoveCheckpointStateAsync(checkpoint, cancellation);
 
     /// <inheritdoc/>
     public Task CopyToGuestAsync(Guid id, string source, string destination, bool createPath, bool force, Action<string, int> progress, CancellationToken cancellation) =>
@@ -296,5 +330,11 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         return new MachineUnit(configuration, machine, _services);
     }
 
-    private MachineUnit Unit(Guid id) => _units.TryGetValue(id, out var unit) ? unit : throw Errors.MachineGone(id);
+    // What has become a machine is no plan any more.
+    private PlannedImport? Planned(Guid id) => _units.ContainsKey(id) ? null : _planned.Find(id);
+
+    /// <summary>A machine that must be there.</summary>
+    internal MachineUnit Unit(Guid id) => _units.TryGetValue(id, out var unit) ? unit
+        : Planned(id) is { } plan ? throw Errors.State($"The virtual machine '{plan.Machine.Name}' is only planned; 'Import-VM -CompatibilityReport' makes it one of this host.", plan.Machine.Name)
+        : throw Errors.MachineGone(id);
 }

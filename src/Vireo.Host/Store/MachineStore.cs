@@ -14,6 +14,7 @@ public sealed class MachineStore(string stateFolder)
 {
     private readonly string _registry = Path.Combine(stateFolder, "machines");
     private readonly string _intents = Path.Combine(stateFolder, "intents");
+    private const string OriginalExtension = ".original";
 
     /// <summary>Name of the folder, below a machine's own, that holds its configuration.</summary>
     public const string ConfigurationFolder = "Virtual Machines";
@@ -55,6 +56,7 @@ public sealed class MachineStore(string stateFolder)
             Undo(intent);
         }
 
+        DeleteOriginals();
         var machines = new List<VirtualMachineConfiguration>();
         foreach (var file in Directory.EnumerateFiles(_registry, "*.json"))
         {
@@ -125,9 +127,66 @@ public sealed class MachineStore(string stateFolder)
         AtomicFile.Delete(intent);
     }
 
+    /// <summary>
+    /// Registers a machine whose files exist, or are made by <paramref name="makeFiles"/>. When anything fails, what was made is gone, and a
+    /// configuration that was there before is as it was.
+    /// </summary>
+    internal async Task ImportAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles)
+    {
+        var configuration = ConfigurationFile(machine);
+        var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
+        var original = File.Exists(configuration) ? Path.ChangeExtension(intent, OriginalExtension) : null;
+        if (original is not null)
+        {
+            AtomicFile.Copy(configuration, original);
+        }
+
+        try
+        {
+            var journal = new ImportJournal(intent, configuration, original);
+            CrashPoint.Hit("host.import.intended");
+            await makeFiles(journal);
+            CrashPoint.Hit("host.import.files");
+            JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
+            CrashPoint.Hit("host.import.configured");
+            journal.Sync();
+            JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration), StoreJson.Default.MachineRegistration);
+        }
+        catch
+        {
+            if (File.Exists(intent))
+            {
+                Undo(intent);
+            }
+
+            DeleteOriginals();
+            throw;
+        }
+
+        CrashPoint.Hit("host.import.registered");
+        AtomicFile.Delete(intent);
+        DeleteOriginals();
+    }
+
+    // Configurations as they were before an import; without their intents nobody asks for them any more.
+    private void DeleteOriginals()
+    {
+        foreach (var file in Directory.EnumerateFiles(_intents, $"*{OriginalExtension}").Where(file => !File.Exists(Path.ChangeExtension(file, ".json"))).ToList())
+        {
+            AtomicFile.Delete(file);
+        }
+    }
+
     /// <summary>Replaces a machine's configuration.</summary>
     public static void Save(VirtualMachineConfiguration machine) =>
         JsonFile.Write(ConfigurationFile(machine), machine, StoreJson.Default.VirtualMachineConfiguration);
+
+    /// <summary>Writes a configuration into a folder that is not the machine's yet.</summary>
+    public static void Save(VirtualMachineConfiguration machine, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        JsonFile.Write(ConfigurationFile(machine with { Path = folder }), machine, StoreJson.Default.VirtualMachineConfiguration);
+    }
 
     /// <summary>Forgets a machine and removes its configuration, saved state and firmware variables. Disks stay.</summary>
     public void Remove(VirtualMachineConfiguration machine)
@@ -151,7 +210,12 @@ public sealed class MachineStore(string stateFolder)
     private void Undo(string intentFile)
     {
         var intent = JsonFile.Read(intentFile, StoreJson.Default.CreationIntent, static _ => 1, 1)!;
-        if (!File.Exists(Path.Combine(_registry, Path.GetFileName(intentFile))))
+        var isRegistered = File.Exists(Path.Combine(_registry, Path.GetFileName(intentFile)));
+        if (!isRegistered && intent.Import is { } import)
+        {
+            ImportJournal.Undo(intent.ConfigurationFile, import);
+        }
+        else if (!isRegistered)
         {
             var configuration = intent.ConfigurationFile;
             AtomicFile.Sweep(configuration);

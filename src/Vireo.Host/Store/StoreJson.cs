@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Vireo.Commands.Services;
 using Vireo.Host.Machines;
 using Vireo.Host.Mounts;
+using Vireo.Host.Transfers;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Store;
@@ -15,6 +16,8 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(CreationIntent))]
 [JsonSerializable(typeof(RunningRecord))]
 [JsonSerializable(typeof(MountRecord))]
+[JsonSerializable(typeof(ExportRecord))]
+[JsonSerializable(typeof(PlannedImport))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>
@@ -24,4 +27,5 @@ internal sealed record MachineRegistration(string ConfigurationFile);
 /// <summary>What a creation under way will have made; found at a start, it is undone unless the machine is registered.</summary>
 /// <param name="ConfigurationFile">Configuration that is about to be written.</param>
 /// <param name="DiskFile">Disk that is about to be made, or null.</param>
-internal sealed record CreationIntent(string ConfigurationFile, string? DiskFile);
+/// <param name="Import">What an import has made, when it is one.</param>
+internal sealed record CreationIntent(string ConfigurationFile, string? DiskFile, ImportIntent? Import = null);

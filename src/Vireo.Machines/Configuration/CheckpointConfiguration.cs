@@ -21,6 +21,9 @@ public sealed record CheckpointConfiguration
     /// <summary>The guest's file systems were frozen at the moment: its applications' data are whole.</summary>
     public bool IsApplicationConsistent { get; init; }
 
+    /// <summary>It was taken for an export that is under way, and goes with it; nobody sees it.</summary>
+    public bool IsForExport { get; init; }
+
     /// <summary>The machine then, without checkpoints.</summary>
     public required VirtualMachineConfiguration Machine { get; init; }
 }

@@ -213,6 +213,9 @@ public sealed record NetworkAdapterConfiguration
     /// <summary>Switch it is connected to; null is disconnected.</summary>
     public Guid? SwitchId { get; init; }
 
+    /// <summary>Name of the switch on the host that the machine was exported from; null in a machine that was not.</summary>
+    public string? SwitchName { get; init; }
+
     /// <summary>0 is untagged; otherwise the access VLAN.</summary>
     public int AccessVlanId { get; init; }
 

@@ -39,6 +39,20 @@ internal static class SavedState
                 BufferSize = 0,
                 UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
+        stream.Write(Format(header));
+        return stream;
+    }
+
+    /// <summary>Replaces the header of a file; the stream stays.</summary>
+    public static void WriteHeader(string path, SavedStateHeader header)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        stream.Write(Format(header));
+        stream.Flush(flushToDisk: true);
+    }
+
+    private static byte[] Format(SavedStateHeader header)
+    {
         var json = JsonSerializer.SerializeToUtf8Bytes(header, MachineJson.Default.SavedStateHeader);
         var block = new byte[StreamOffset];
         Platform.Invariant.Check(json.Length <= StreamOffset - HeaderOffset);
@@ -46,8 +60,7 @@ internal static class SavedState
         BinaryPrimitives.WriteInt32LittleEndian(block.AsSpan(8), FormatVersion);
         BinaryPrimitives.WriteInt32LittleEndian(block.AsSpan(12), json.Length);
         json.CopyTo(block, HeaderOffset);
-        stream.Write(block);
-        return stream;
+        return block;
     }
 
     /// <summary>Opens the file and reads its header; the handle stands at the beginning of the stream.</summary>

@@ -85,6 +85,13 @@ public static partial class AtomicFile
         }
     }
 
+    /// <summary>Whether a file system refused because it is full, or its user's share is.</summary>
+    public static bool IsOutOfSpace(Exception error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return error is IOException && (error.HResult & 0xFFFF) is Errno.NoSpace or Errno.QuotaExceeded;
+    }
+
     /// <summary>Deletes <paramref name="path"/> if it exists and makes the deletion durable.</summary>
     public static void Delete(string path)
     {

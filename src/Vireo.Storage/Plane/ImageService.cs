@@ -131,6 +131,10 @@ internal sealed class ImageService(DiskRegistry disks)
             case ImageOperation.Test:
                 await ImageTest.RunAsync(work.Path, disks.Parents, progress, cancellationToken).ConfigureAwait(false);
                 break;
+            case ImageOperation.Copy:
+                var copy = work.OtherPath ?? throw PlaneErrors.Invalid($"The request to copy '{work.Path}' does not say where to.", work.Path);
+                var done = FileCopy.Run(work.Path, copy, progress, cancellationToken);
+                return new ImageWorkResult(copy, done.Method.ToString(), done.CopiedBytes);
             default:
                 throw PlaneErrors.Invalid($"'{work.Operation}' is nothing that can be done to an image.", work.Path);
         }

@@ -1,4 +1,5 @@
 using Vireo.Testing;
+using Vireo.Testing.Guests;
 
 namespace Vireo.Host.Tests.Checkpoints;
 
@@ -217,6 +218,55 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
         Assert.Equal("InvalidState", (string?)(await client.ErrorAsync("Checkpoint-VM", new { Name = Guest }))["errorId"]);
         await client.ObjectsAsync("Remove-VMSnapshot", new { VMName = Guest });
         await CleanAsync(client);
+    }
+
+    [Fact]
+    [Requirement("IM-1")]
+    public async Task A_running_guest_is_exported_and_its_copy_goes_on_where_it_was()
+    {
+        using var elsewhere = new TempFolder();
+        await using var host = await guest.StartHostAsync();
+        using var client = guest.Client();
+        await MarkAsync("exported");
+        await client.ObjectsAsync("Export-VM", new { Name = Guest, Path = elsewhere["whole"] });
+        await MarkAsync("later");
+        Assert.Empty(await client.ObjectsAsync("Get-VMSnapshot", new { VMName = Guest }));
+        await client.ObjectsAsync("Export-VM", new { Name = Guest, Path = elsewhere["disks"], CaptureLiveState = "CaptureCrashConsistentState" });
+        Assert.Empty(Directory.GetFiles(elsewhere["disks"], "*.state", SearchOption.AllDirectories));
+        await CleanAsync(client);
+        await ExpectAsync("later");
+
+        var copy = Assert.Single(await client.ObjectsAsync("Import-VM", new { Path = elsewhere["whole"], Copy = true, GenerateNewId = true, VirtualMachinePath = elsewhere["copy"], VhdDestinationPath = elsewhere["copy"] }));
+        Assert.Equal("Saved", (string?)copy["State"]);
+        await client.ObjectsAsync("Start-VM", new { VM = copy });
+        await using (var shell = await SerialShell.OpenAsync(guest[$"run/m/{Guid.Parse((string)copy["Id"]!):N}/com1"], logPath: null))
+        {
+            Assert.Equal("exported", await shell.CheckAsync("cat /run/mark"));
+            Assert.Equal("exported", await shell.CheckAsync($"echo 3 >/proc/sys/vm/drop_caches; dd if={Device} bs=512 count=1 iflag=direct 2>/dev/null | tr -d ' '"));
+        }
+
+        await ExpectAsync("later");
+        await client.ObjectsAsync("Stop-VM", new { VM = copy, TurnOff = true });
+        await client.ObjectsAsync("Remove-VM", new { VM = copy, Force = true });
+    }
+
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData("host.export.taken")]
+    [InlineData("host.export.copied")]
+    [Requirement("IM-1")]
+    [Requirement("IM-4")]
+    public async Task A_host_that_dies_while_it_exports_leaves_the_guest_as_it_was(string point)
+    {
+        using var elsewhere = new TempFolder();
+        await MarkAsync("before");
+        await guest.CrashAsync(point, "Export-VM", new { Name = Guest, Path = elsewhere["out"] });
+        await using var host = await guest.StartHostAsync();
+        using var client = guest.Client();
+        Assert.Empty(await client.ObjectsAsync("Get-VMSnapshot", new { VMName = Guest }));
+        Assert.Empty(Directory.GetFileSystemEntries(elsewhere["out"]));
+        await CleanAsync(client);
+        await ExpectAsync("before");
     }
 
     private async Task<List<string>> DrivesAsync() => (await guest.InHostAsync("Get-VMHardDiskDrive", new { VMName = Guest })).ConvertAll(drive => (string)drive["Path"]!);

@@ -19,9 +19,15 @@ internal static partial class CheckpointFiles
     /// <summary>A name for an image on top of another: <c>system.vhdx</c>, <c>system_8FD4...avhdx</c>, <c>system_02AB...avhdx</c>.</summary>
     public static string NextImage(string parent)
     {
-        var name = IdSuffix().Replace(Path.GetFileNameWithoutExtension(parent), "");
         var extension = Path.GetExtension(parent).ToLowerInvariant() is ".vhd" or ".avhd" ? ".avhd" : ".avhdx";
-        return Path.Combine(Path.GetDirectoryName(parent)!, $"{name}_{Guid.NewGuid().ToString("D").ToUpperInvariant()}{extension}");
+        return Path.Combine(Path.GetDirectoryName(parent)!, $"{Path.GetFileNameWithoutExtension(BaseImage(parent))}_{Guid.NewGuid().ToString("D").ToUpperInvariant()}{extension}");
+    }
+
+    /// <summary>What the disk was called before there were checkpoints: <c>system_8FD4...avhdx</c> stands on <c>system.vhdx</c>.</summary>
+    public static string BaseImage(string path)
+    {
+        var extension = Path.GetExtension(path).ToLowerInvariant() switch { ".avhdx" => ".vhdx", ".avhd" => ".vhd", _ => Path.GetExtension(path) };
+        return Path.Combine(Path.GetDirectoryName(path)!, IdSuffix().Replace(Path.GetFileNameWithoutExtension(path), "") + extension);
     }
 
     /// <summary>Keeps the firmware variables as they are now, if there are any.</summary>

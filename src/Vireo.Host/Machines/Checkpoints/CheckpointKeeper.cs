@@ -1,3 +1,4 @@
+using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
 using Vireo.Control;
@@ -20,10 +21,14 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
     private VirtualMachineConfiguration Current => keeper.Current;
 
     /// <summary>Takes a checkpoint of the machine, running or not.</summary>
+    /// <param name="name">Name; null makes one.</param>
+    /// <param name="progress">Told what is being done.</param>
+    /// <param name="cancellation">Gives up; everything is as before.</param>
+    /// <param name="export">It is for an export, which wants this of a running guest; null goes by the machine's settings.</param>
     /// <exception cref="CommandException">The machine's settings or disks forbid it, or the guest cannot be frozen and must be; everything is as before.</exception>
-    public async Task<CheckpointConfiguration> TakeAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
+    public async Task<CheckpointConfiguration> TakeAsync(string? name, Action<string, int> progress, CancellationToken cancellation, CaptureLiveState? export = null)
     {
-        await RequireDisksAsync(cancellation);
+        await RequireDisksAsync(export is not null, cancellation);
         var now = services.Time.GetUtcNow();
         var checkpoint = new CheckpointConfiguration
         {
@@ -32,13 +37,14 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
             CreationTime = now,
             ParentId = Current.Checkpoints.CurrentId,
             HasState = Current.HasSavedState,
+            IsForExport = export is not null,
             Machine = Current with { Checkpoints = new(), HasSavedState = false },
         };
         keeper.Store(CheckpointTree.Intend(Current, new CheckpointWork(checkpoint.Id, NewDisks(Current.Drives))));
         CrashPoint.Hit("host.checkpoint.intended");
         try
         {
-            return machine.Running is null ? await TakeOfIdleAsync(checkpoint, progress, cancellation) : await TakeOfRunningAsync(checkpoint, progress, cancellation);
+            return machine.Running is null ? await TakeOfIdleAsync(checkpoint, progress, cancellation) : await TakeOfRunningAsync(checkpoint, export, progress, cancellation);
         }
         catch
         {
@@ -227,17 +233,17 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         return Commit(checkpoint);
     }
 
-    private async Task<CheckpointConfiguration> TakeOfRunningAsync(CheckpointConfiguration checkpoint, Action<string, int> progress, CancellationToken cancellation)
+    private async Task<CheckpointConfiguration> TakeOfRunningAsync(CheckpointConfiguration checkpoint, CaptureLiveState? export, Action<string, int> progress, CancellationToken cancellation)
     {
-        var frozen = await freeze.TryBeginAsync(progress, cancellation);
-        checkpoint = checkpoint with { HasState = !frozen, IsApplicationConsistent = frozen };
+        var frozen = await freeze.TryBeginAsync(export, progress, cancellation);
+        checkpoint = checkpoint with { HasState = export is null ? !frozen : export == CaptureLiveState.CaptureSavedState, IsApplicationConsistent = frozen };
         try
         {
             CrashPoint.Hit("host.checkpoint.frozen");
             cancellation.ThrowIfCancellationRequested();
-            progress(frozen ? "Taking disks" : "Writing memory", 30);
+            progress(checkpoint.HasState ? "Writing memory" : "Taking disks", 30);
             await machine.CheckpointAsync(
-                frozen ? null : CheckpointFiles.State(Current, checkpoint.Id),
+                !checkpoint.HasState ? null : CheckpointFiles.State(Current, checkpoint.Id),
                 async _ =>
                 {
                     progress("Taking disks", 80);
@@ -277,9 +283,9 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         machine.MoveDrives(after.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).ToDictionary(drive => drive.Id, drive => drive.Path!));
     }
 
-    private async Task RequireDisksAsync(CancellationToken cancellation)
+    private async Task RequireDisksAsync(bool isForExport, CancellationToken cancellation)
     {
-        if (Current.CheckpointType == "Disabled")
+        if (Current.CheckpointType == "Disabled" && !isForExport)
         {
             throw Errors.State($"Checkpoints of the virtual machine '{Current.Name}' are disabled; use Set-VM -CheckpointType to allow them.", Current.Name);
         }
@@ -289,7 +295,10 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
             var image = await services.Storage.InspectImageAsync(drive.Path!, cancellation);
             if (image.Format == ImageFormat.Raw)
             {
-                throw Errors.State($"The virtual machine '{Current.Name}' cannot have a checkpoint: its disk '{drive.Path}' is neither VHDX nor VHD; use Convert-VHD.", Current.Name);
+                throw Errors.State(
+                    isForExport
+                        ? $"The virtual machine '{Current.Name}' cannot be exported while it runs: its disk '{drive.Path}' is neither VHDX nor VHD; turn the machine off, or use Convert-VHD."
+                        : $"The virtual machine '{Current.Name}' cannot have a checkpoint: its disk '{drive.Path}' is neither VHDX nor VHD; use Convert-VHD.", Current.Name);
             }
         }
     }

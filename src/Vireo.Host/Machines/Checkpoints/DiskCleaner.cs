@@ -25,16 +25,35 @@ internal sealed class DiskCleaner(
     private readonly Lock _state = new();
     private CancellationTokenSource? _stop;
     private Task _work = Task.CompletedTask;
+    private bool _isHeld;
 
     /// <summary>Images are being removed or merged.</summary>
     public bool IsActive => !_work.IsCompleted;
+
+    /// <summary>From now on nothing begins before <see cref="Release"/>: somebody reads the images. The caller has suspended it.</summary>
+    public void Hold()
+    {
+        lock (_state)
+        {
+            _isHeld = true;
+        }
+    }
+
+    /// <summary>The images are no longer read.</summary>
+    public void Release()
+    {
+        lock (_state)
+        {
+            _isHeld = false;
+        }
+    }
 
     /// <summary>Begins, when there is something to do. What failed before is tried again.</summary>
     public void Resume()
     {
         lock (_state)
         {
-            if (_stop is null && CheckpointTree.Next(keeper.Current) is not null)
+            if (_stop is null && !_isHeld && CheckpointTree.Next(keeper.Current) is not null)
             {
                 _stop = new CancellationTokenSource();
                 _work = Task.Run(() => WorkAsync(_stop.Token));

@@ -1,3 +1,4 @@
+using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Support;
 using Vireo.Machines;
 using Vireo.Machines.States;
@@ -46,10 +47,16 @@ internal sealed class GuestFreeze(ConfigurationKeeper keeper, IMachine machine, 
     }
 
     /// <summary>Freezes the guest, if the machine is to have production checkpoints and the guest can. What was begun must be ended.</summary>
-    /// <exception cref="Commands.Framework.CommandException">The machine allows only production checkpoints, and there can be none.</exception>
-    public async Task<bool> TryBeginAsync(Action<string, int> progress, CancellationToken cancellation)
+    /// <param name="export">What an export wants, whatever the machine is to have; null is no export.</param>
+    /// <param name="progress">Told what is being done.</param>
+    /// <param name="cancellation">Gives up before anything is frozen.</param>
+    /// <exception cref="Commands.Framework.CommandException">The machine or the export allows only that, and it cannot be.</exception>
+    public async Task<bool> TryBeginAsync(CaptureLiveState? export, Action<string, int> progress, CancellationToken cancellation)
     {
-        if (keeper.Current.CheckpointType == "Standard" || machine.Status.State != MachineState.Running)
+        var isWanted = export is null
+            ? keeper.Current.CheckpointType != "Standard" && machine.Status.State == MachineState.Running
+            : export == CaptureLiveState.CaptureDataConsistentState;
+        if (!isWanted)
         {
             return false;
         }
@@ -74,6 +81,11 @@ internal sealed class GuestFreeze(ConfigurationKeeper keeper, IMachine machine, 
                     await ThawAsync();
                     reason = refused.Message;
                 }
+            }
+
+            if (export is not null)
+            {
+                throw Errors.State($"The guest of '{keeper.Current.Name}' cannot be frozen: {reason}. Export it with -CaptureLiveState CaptureSavedState or CaptureCrashConsistentState instead.", keeper.Current.Name);
             }
 
             return keeper.Current.CheckpointType == "ProductionOnly"
@@ -102,7 +114,8 @@ internal sealed class GuestFreeze(ConfigurationKeeper keeper, IMachine machine, 
         }
     }
 
-    private string? Obstacle() => !IntegrationServices.Vss.IsEnabled(keeper.Current) ? "its freeze service is switched off"
+    private string? Obstacle() => machine.Status.State != MachineState.Running ? $"it is {machine.Status.State}"
+        : !IntegrationServices.Vss.IsEnabled(keeper.Current) ? "its freeze service is switched off"
         : machine.Status.Heartbeat != HeartbeatStatus.OkApplicationsUnknown ? "its guest has no agent that answers"
         : null;
 

@@ -1,0 +1,27 @@
+using Vireo.Commands.Services;
+
+namespace Vireo.Host.Transfers.Checks;
+
+/// <summary>Serial ports and firmware.</summary>
+internal sealed class DeviceCheck : IImportCheck
+{
+    /// <inheritdoc/>
+    public IEnumerable<Incompatibility> Check(ImportFacts facts)
+    {
+        var machine = facts.Machine;
+        for (var port = 0; port < machine.ComPorts.Count; port++)
+        {
+            if (machine.ComPorts[port] is { } path && !path.StartsWith('/'))
+            {
+                yield return new(
+                    IncompatibilityKind.SerialPipeInvalid, $"COM {port + 1} leads to '{path}', which is no path of this host; it will lead nowhere.", $"Set-VMComPort -Number {port + 1} -Path", IncompatibleObject.ComPort, Number: port + 1);
+            }
+        }
+
+        if (machine is { Generation: 2, SecureBootEnabled: true })
+        {
+            yield return new(
+                IncompatibilityKind.SecureBootOn, $"Secure boot of '{machine.Name}' is on; its firmware variables decide what may start.", "Set-VMFirmware -EnableSecureBoot Off", IncompatibleObject.Firmware);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using Vireo.Commands.Services;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Host.Transfers;
+
+/// <summary>What was found of an image.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Info">What it says of itself; null when it cannot be looked at.</param>
+/// <param name="Error">Why not; null when it can.</param>
+/// <param name="Chain">The images that it consists of, itself first, as far as they were found.</param>
+/// <param name="IsWritable">Its file can be written to.</param>
+internal sealed record DiskFacts(string Path, ImageInfo? Info, ControlError? Error, IReadOnlyList<ChainImage> Chain, bool IsWritable);
+
+/// <summary>What checks of a plan look at: the plan, the host, and the files as they are now.</summary>
+internal sealed record ImportFacts
+{
+    /// <summary>The plan.</summary>
+    public required PlannedImport Plan { get; init; }
+
+    /// <summary>What it becomes.</summary>
+    public required ImportLayout Layout { get; init; }
+
+    /// <summary>What the host is and has.</summary>
+    public required HostFacts Host { get; init; }
+
+    /// <summary>Settings of the host.</summary>
+    public required HostSettings Settings { get; init; }
+
+    /// <summary>Machines of the host.</summary>
+    public IReadOnlyList<VirtualMachineConfiguration> Machines { get; init; } = [];
+
+    /// <summary>Other plans.</summary>
+    public IReadOnlyList<PlannedImport> Plans { get; init; } = [];
+
+    /// <summary>Switches of the host.</summary>
+    public IReadOnlyList<SwitchConfiguration> Switches { get; init; } = [];
+
+    /// <summary>Network interfaces of the host that can be an uplink.</summary>
+    public IReadOnlyList<HostInterface> Interfaces { get; init; } = [];
+
+    /// <summary>Every image of the plan, by path.</summary>
+    public IReadOnlyDictionary<string, DiskFacts> Disks { get; init; } = new Dictionary<string, DiskFacts>();
+
+    /// <summary>The host's processors let guests have virtualization.</summary>
+    public bool OffersNesting { get; init; }
+
+    /// <summary>Bytes that are free where a folder is, or will be; null when it cannot be told.</summary>
+    public Func<string, long?> FreeBytes { get; init; } = _ => null;
+
+    /// <summary>Why a folder cannot be written to, or null.</summary>
+    public Func<string, string?> FolderProblem { get; init; } = _ => null;
+
+    /// <summary>Whether there is a file.</summary>
+    public Func<string, bool> FileExists { get; init; } = File.Exists;
+
+    /// <summary>Why saved memory cannot be continued, or null.</summary>
+    public Func<string, string?> StateProblem { get; init; } = _ => null;
+
+    /// <summary>The planned machine.</summary>
+    public VirtualMachineConfiguration Machine => Plan.Machine;
+}
