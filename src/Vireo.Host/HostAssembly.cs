@@ -14,6 +14,7 @@ using Vireo.Host.Api;
 using Vireo.Host.History;
 using Vireo.Host.Images;
 using Vireo.Host.Machines;
+using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
 using Vireo.Host.Mounts;
 using Vireo.Host.Planes;
@@ -117,6 +118,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         IImports? imports = null;
         builder.Services.AddSingleton<IExports>(_ => exports!);
         builder.Services.AddSingleton<IImports>(_ => imports!);
+        builder.Services.AddSingleton<IHostNuma>(_ => new HostNumaService(() => machines!.Processes(), time));
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -169,9 +171,11 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         await _application.StartAsync(CancellationToken.None);
         RestrictSocket();
         _metering.Start();
+        var balancing = _machines.BalanceMemoryAsync(stopping);
         var reconciling = ReconcileAsync(stopping);
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await reconciling;
+        await balancing;
         await _starting;
     }
 

@@ -139,6 +139,20 @@ public interface IMachine : IAsyncDisposable
     /// <summary>Memory that the guest has now and, when its driver tells, what it uses; null without a process.</summary>
     Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Asks the guest to have <paramref name="bytes"/> of memory; it follows as its drivers can. Beyond its startup memory it gets memory
+    /// plugged (virtio-mem), below it gives memory back (balloon). Asking again is harmless, and makes a guest that cannot unplug give other
+    /// memory back instead.
+    /// </summary>
+    /// <returns>False when it was not asked: it does not run, or another operation is under way.</returns>
+    Task<bool> SetMemoryAsync(long bytes, CancellationToken cancellationToken = default);
+
+    /// <summary>Sets the running machine's share of the host's processors; nothing happens without a process, or where there are no control groups.</summary>
+    /// <param name="weight">Weight among machines, 1 to 10000.</param>
+    /// <param name="most">The most processors that it may use; null is no limit.</param>
+    /// <exception cref="MachineException">Its control group does not take it.</exception>
+    void SetProcessors(int weight, double? most);
+
     /// <summary>The last lines that the guest wrote to COM 1 or COM 2, oldest first; also after it ended.</summary>
     IReadOnlyList<string> ReadConsole(int comPort = 1, int lines = 20);
 
@@ -152,7 +166,9 @@ public interface IMachine : IAsyncDisposable
 public sealed record RunningMachine(VirtualMachineConfiguration Configuration, MachineRuntimePlan Plan);
 
 /// <summary>Memory of a running guest, in bytes.</summary>
-/// <param name="AssignedBytes">What the balloon leaves it.</param>
+/// <param name="AssignedBytes">What it has: its startup memory without what its balloon took, and what was plugged.</param>
 /// <param name="AvailableBytes">What it can use without swapping, as its balloon driver says; null when it does not.</param>
 /// <param name="TotalBytes">What it sees, as its balloon driver says.</param>
-public sealed record MachineMemory(long AssignedBytes, long? AvailableBytes, long? TotalBytes);
+/// <param name="SwappedBytes">What it wrote to its swap and read from it since its start, as its balloon driver says.</param>
+/// <param name="ToldAt">When its balloon driver spoke last; null when it has not.</param>
+public sealed record MachineMemory(long AssignedBytes, long? AvailableBytes, long? TotalBytes, long? SwappedBytes = null, DateTimeOffset? ToldAt = null);

@@ -214,10 +214,6 @@ internal sealed partial class Machine : IMachine
         ReconfigureAsync(process => new MachineDevices(process).SetAdapterAsync(adapter, CancellationToken.None), cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default) =>
-        _process is { } process ? await Translate(new MachineDevices(process).GetMemoryAsync(cancellationToken)).ConfigureAwait(false) : null;
-
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -233,6 +229,13 @@ internal sealed partial class Machine : IMachine
 
     private async Task StartCoreAsync(MachineStart start, CancellationToken cancellationToken)
     {
+        var saved = start.SavedStatePath is { } path ? SavedState.Open(path) : default;
+        using var file = saved.Stream;
+        if (saved.Header is { } header)
+        {
+            start = start with { Plan = start.Plan with { Memory = header.Memory ?? new() } };
+        }
+
         var problems = MachineValidator.Validate(start.Configuration, start.Plan);
         if (problems.Count > 0)
         {
@@ -240,8 +243,6 @@ internal sealed partial class Machine : IMachine
                 MachineErrorKind.InvalidConfiguration, $"The virtual machine '{start.Configuration.Name}' cannot be started: {string.Join(' ', problems)}");
         }
 
-        var saved = start.SavedStatePath is { } path ? SavedState.Open(path) : default;
-        using var file = saved.Stream;
         var commandLine = MachineCommandLine.Build(start.Configuration, start.Plan, saved.Header?.Slots, saved.Header?.MachineType, incoming: file is not null);
         _commandLine = commandLine.ToString();
         var record = new MachineLauncher(_time).Launch(start, commandLine, file is null ? MachineIntent.Starting : MachineIntent.Restoring);

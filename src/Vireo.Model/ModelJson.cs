@@ -50,4 +50,6 @@ namespace Vireo.Model;
 
 // Export and import.
 [JsonSerializable(typeof(VMCompatibilityReport))]
+[JsonSerializable(typeof(VMHostNumaNode))]
+[JsonSerializable(typeof(VMHostNumaNodeStatus))]
 public sealed partial class ModelJson : JsonSerializerContext;

@@ -44,6 +44,8 @@
     'Get-VMFirmware'
     'Get-VMHardDiskDrive'
     'Get-VMHost'
+    'Get-VMHostNumaNode'
+    'Get-VMHostNumaNodeStatus'
     'Get-VMIdeController'
     'Get-VMIntegrationService'
     'Get-VMMemory'

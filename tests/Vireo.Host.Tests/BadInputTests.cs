@@ -108,6 +108,13 @@ public sealed class BadInputTests(HostFixture host) : IClassFixture<HostFixture>
         { "Add-VMNetworkAdapterExtendedAcl", """{"VMName":"none","Action":"Allow","Direction":"Inbound","Weight":1,"Protocol":"pigeon"}""", "InvalidParameter" },
         { "Add-VMNetworkAdapterExtendedAcl", """{"VMName":"none","Action":"Allow","Direction":"Inbound","Weight":1,"LocalPort":"90-80"}""", "InvalidParameter" },
         { "Set-VMHost", """{"MacAddressMinimum":"xyz"}""", "InvalidParameter" },
+        { "Set-VMMemory", """{"VMName":"none","Buffer":4}""", "ParameterArgumentValidationError" },
+        { "Set-VMMemory", """{"VMName":"none","Priority":101}""", "ParameterArgumentValidationError" },
+        { "Set-VMProcessor", """{"VMName":"none","RelativeWeight":0}""", "ParameterArgumentValidationError" },
+        { "Set-VMProcessor", """{"VMName":"none","Maximum":101}""", "ParameterArgumentValidationError" },
+        { "Set-VM", """{"Name":"none","StaticMemory":true,"DynamicMemory":true}""", "InvalidParameter" },
+        { "Get-VMHostNumaNode", """{"Id":99}""", "InvalidParameter" },
+        { "Get-VMHostNumaNodeStatus", """{"Id":99}""", "InvalidParameter" },
         { "Set-VMHost", """{"VirtualMachinePath":"/proc/none"}""", "ObjectNotFound" },
         { "Get-VMHost", """{"Bogus":1}""", "NamedParameterNotFound" },
     };

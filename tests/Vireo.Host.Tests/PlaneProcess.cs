@@ -30,7 +30,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
     public int Id => _process.Id;
 
     /// <summary>Starts <c>vireo-&lt;name&gt;</c> and waits until its socket answers.</summary>
-    public static async Task<PlaneProcess> StartAsync(string name, string root, string? crashAt = null, bool waitForSocket = true, string? networkNamespace = null)
+    public static async Task<PlaneProcess> StartAsync(string name, string root, string? crashAt = null, bool waitForSocket = true, string? networkNamespace = null, (string Name, string Value)? variable = null)
     {
         var socket = Path.Combine(root, "run", $"{name}.sock");
         Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
@@ -52,6 +52,11 @@ internal sealed class PlaneProcess : IAsyncDisposable
             UseShellExecute = false,
         };
         start.Environment["VIREO_CRASH_AT"] = crashAt ?? "";
+        if (variable is var (key, value))
+        {
+            start.Environment[key] = value;
+        }
+
         var plane = new PlaneProcess(Process.Start(start)!);
         plane._process.OutputDataReceived += plane.Note;
         plane._process.ErrorDataReceived += plane.Note;

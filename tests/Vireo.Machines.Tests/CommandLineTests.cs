@@ -169,6 +169,52 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    [Requirement("DM-1")]
+    public void A_machine_whose_memory_follows_its_demand_has_room_to_grow()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        var text = MachineCommandLine.Build(configuration, plan with { Memory = new() { GrowthBytes = 3L << 30 } }).ToString();
+        Assert.Contains("-m size=512M,maxmem=3584M ", text, StringComparison.Ordinal);
+        Assert.Contains("memory-backend-memfd,id=growth-memory,size=3221225472,share=on,reserve=off", text, StringComparison.Ordinal);
+        Assert.Contains("virtio-mem-pci,id=growth,memdev=growth-memory,block-size=2097152,requested-size=0,bus=pci.0,addr=0x3.0x1", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("virtio-mem", MachineCommandLine.Build(configuration, plan).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("VM-4")]
+    public void Nodes_of_the_guest_have_processors_memory_and_a_place_on_the_host()
+    {
+        var (configuration, plan) = Describe(2, AcceleratorKind.Kvm);
+        configuration = configuration with { Processor = new() { Count = 6 } };
+        var layout = new MemoryLayout { Sockets = 2, Nodes = [new(200 << 20, 2, HostNode: 1), new(312 << 20, 4, HostNode: 0, IsBound: true)] };
+        var text = MachineCommandLine.Build(configuration, plan with { Memory = layout }).ToString();
+        Assert.Contains("-smp cpus=6,sockets=2,cores=3,threads=1", text, StringComparison.Ordinal);
+        Assert.Contains("memory-backend-memfd,id=memory0,size=209715200,share=on,host-nodes=1,policy=preferred", text, StringComparison.Ordinal);
+        Assert.Contains("memory-backend-memfd,id=memory1,size=327155712,share=on,host-nodes=0,policy=bind", text, StringComparison.Ordinal);
+        Assert.Contains("-numa node,nodeid=0,cpus=0-1,memdev=memory0", text, StringComparison.Ordinal);
+        Assert.Contains("-numa node,nodeid=1,cpus=2-5,memdev=memory1", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("memory-backend=", text, StringComparison.Ordinal);
+        Assert.Contains(
+            MachineValidator.Validate(configuration, plan with { Memory = layout with { Sockets = 4 } }), problem => problem.Contains("layout", StringComparison.Ordinal));
+        foreach (var damaged in new[] { layout with { Sockets = 0 }, layout with { Nodes = null! }, layout with { Nodes = [new(2 << 20, 6)] }, layout with { GrowthBytes = -2 << 20 }, layout with { ThreadsPerCore = int.MaxValue } })
+        {
+            Assert.Contains(MachineValidator.Validate(configuration, plan with { Memory = damaged }), problem => problem.Contains("layout", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    [Requirement("VM-7")]
+    public void Compatibility_and_exposed_virtualization_choose_the_processor()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Kvm);
+        Assert.Contains("-cpu host,vmx=off,svm=off", Line(new()), StringComparison.Ordinal);
+        Assert.DoesNotContain("vmx=off", Line(new() { ExposeVirtualizationExtensions = true }), StringComparison.Ordinal);
+        Assert.Contains("-cpu Nehalem", Line(new() { CompatibilityForMigrationEnabled = true }), StringComparison.Ordinal);
+
+        string Line(ProcessorConfiguration processor) => MachineCommandLine.Build(configuration with { Processor = processor }, plan).ToString();
+    }
+
+    [Fact]
     public void Two_drives_in_one_place_are_refused()
     {
         var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);

@@ -1,5 +1,6 @@
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
+using Vireo.Machines.Running;
 using Vireo.Testing;
 
 namespace Vireo.Machines.Tests;
@@ -146,4 +147,37 @@ public sealed class DeviceTests
     }
 
     private static string? PathOf(TestMachine test, Guid drive) => test.Machine.Running!.Configuration.Drives.Single(candidate => candidate.Id == drive).Path;
+
+    [Fact]
+    [Requirement("VM-3")]
+    [Requirement("VM-7")]
+    public async Task A_machine_with_64_processors_of_the_compatible_kind_starts_and_saves_with_room_to_grow()
+    {
+        await using var test = await TestMachine.CreateAsync();
+        test.Configuration = test.Configuration with
+        {
+            Processor = new() { Count = 64, CompatibilityForMigrationEnabled = true },
+            Memory = test.Configuration.Memory with { DynamicMemoryEnabled = true },
+        };
+        test.Plan = test.Plan with { Memory = new() { GrowthBytes = 1L << 30, Sockets = 4, ThreadsPerCore = 2 } };
+        using (await test.StartAsync())
+        {
+            Assert.True(await test.Machine.SetMemoryAsync(64 << 20));
+            Assert.Equal(16 << 20, (await test.Machine.GetMemoryAsync())!.AssignedBytes);
+            var state = test["saved.state"];
+            await test.Machine.SaveAsync(state);
+            Assert.Equal(16 << 20, SavedStates.FindMemory(state));
+            Assert.False(await test.Machine.SetMemoryAsync(64 << 20));
+
+            // The layout is the saved one's, whatever would be chosen now.
+            test.Plan = test.Plan with { Memory = new() };
+            await test.Machine.StartAsync(test.Start with { SavedStatePath = state, BeforeRun = _ => Task.CompletedTask });
+        }
+
+        // Where we may lower it at all.
+        using var shell = System.Diagnostics.Process.Start("sh", ["-c", "{ echo -900 >/proc/$$/oom_score_adj; } 2>/dev/null"]);
+        await shell.WaitForExitAsync();
+        Assert.Equal(shell.ExitCode == 0 ? "-900" : (await File.ReadAllTextAsync("/proc/self/oom_score_adj")).Trim(), (await File.ReadAllTextAsync($"/proc/{test.Machine.Status.ProcessId}/oom_score_adj")).Trim());
+        Assert.Equal(64, Directory.EnumerateDirectories($"/proc/{test.Machine.Status.ProcessId}/task").Count(task => File.ReadAllText(Path.Combine(task, "comm")).StartsWith("CPU", StringComparison.Ordinal)));
+    }
 }

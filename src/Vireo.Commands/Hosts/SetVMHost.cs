@@ -41,6 +41,10 @@ public sealed class SetVMHost : Command
     [Parameter]
     public TimeSpan? ResourceMeteringSaveInterval { get; set; }
 
+    /// <summary>A NUMA node of a guest may use memory of several nodes of the host; holds for machines that are started from then on.</summary>
+    [Parameter]
+    public bool? NumaSpanningEnabled { get; set; }
+
     /// <summary>
     /// Where parents of differencing disks that were made on other computers are: 'D:\VMs=/srv/vms' for each beginning of paths. Replaces what was
     /// there; an empty text is none.
@@ -93,6 +97,7 @@ public sealed class SetVMHost : Command
                 MacAddressMinimum = MacAddressMinimum is null ? settings.MacAddressMinimum : MacAddresses.Parse(MacAddressMinimum),
                 MacAddressMaximum = MacAddressMaximum is null ? settings.MacAddressMaximum : MacAddresses.Parse(MacAddressMaximum),
                 ResourceMeteringSaveInterval = ResourceMeteringSaveInterval ?? settings.ResourceMeteringSaveInterval,
+                NumaSpanningEnabled = NumaSpanningEnabled ?? settings.NumaSpanningEnabled,
                 ParentFolders = parents ?? settings.ParentFolders,
             };
             return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0

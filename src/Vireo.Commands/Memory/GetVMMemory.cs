@@ -15,6 +15,6 @@ public sealed class GetVMMemory : GetPartCommand
 {
     private protected override IEnumerable<object> Parts(VirtualMachineConfiguration machine, MachineStatus status, CommandContext context)
     {
-        yield return ModelMapper.Memory(machine, Host(context));
+        yield return ModelMapper.Memory(machine, context.Service<IHostSettings>().Facts);
     }
 }

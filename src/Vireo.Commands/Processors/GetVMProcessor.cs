@@ -15,6 +15,6 @@ public sealed class GetVMProcessor : GetPartCommand
 {
     private protected override IEnumerable<object> Parts(VirtualMachineConfiguration machine, MachineStatus status, CommandContext context)
     {
-        yield return ModelMapper.Processor(machine, Host(context));
+        yield return ModelMapper.Processor(machine, context.Service<IHostSettings>().Facts);
     }
 }

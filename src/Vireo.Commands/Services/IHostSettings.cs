@@ -1,4 +1,5 @@
 using Vireo.Control.Storage;
+using Vireo.Machines.Devices;
 
 namespace Vireo.Commands.Services;
 
@@ -38,7 +39,34 @@ public sealed record HostSettings
 /// <param name="Accelerator">What guests run on.</param>
 /// <param name="Version">Version of Vireo.</param>
 public sealed record HostFacts(
-    string Name, string FullyQualifiedDomainName, int LogicalProcessorCount, long MemoryCapacityBytes, string Accelerator, string Version);
+    string Name, string FullyQualifiedDomainName, int LogicalProcessorCount, long MemoryCapacityBytes, string Accelerator, string Version)
+{
+    /// <summary>What guests' topologies are made after; one node where nobody says.</summary>
+    public HostTopology Topology { get; init; } = new(LogicalProcessorCount, MemoryCapacityBytes);
+}
+
+/// <summary>A NUMA node of the host, now.</summary>
+/// <param name="Id">Number.</param>
+/// <param name="ProcessorsAvailable">How much of each of its logical processors is free, percent.</param>
+/// <param name="AvailableBytes">Free memory.</param>
+/// <param name="TotalBytes">Memory.</param>
+public sealed record HostNumaNode(int Id, IReadOnlyList<int> ProcessorsAvailable, long AvailableBytes, long TotalBytes);
+
+/// <summary>Memory of a running machine on a node.</summary>
+/// <param name="NodeId">Node.</param>
+/// <param name="MachineId">Machine.</param>
+/// <param name="Bytes">What it has there.</param>
+public sealed record HostNumaUse(int NodeId, Guid MachineId, long Bytes);
+
+/// <summary>The NUMA nodes of the host.</summary>
+public interface IHostNuma
+{
+    /// <summary>The nodes; looking at processors takes a moment.</summary>
+    Task<IReadOnlyList<HostNumaNode>> NodesAsync(CancellationToken cancellation);
+
+    /// <summary>Where running machines have their memory.</summary>
+    IReadOnlyList<HostNumaUse> Uses();
+}
 
 /// <summary>The host itself.</summary>
 public interface IHostSettings

@@ -51,13 +51,14 @@ public static class CompatibilityMapper
 
     private static VirtualizationObject? Source(Incompatibility one, VirtualMachineConfiguration c, CommandContext context)
     {
-        var host = context.Service<IHostSettings>().Facts.Name;
+        var facts = context.Service<IHostSettings>().Facts;
+        var host = facts.Name;
         var status = context.Service<IMachines>().StatusOf(c.Id);
         return one.Object switch
         {
             IncompatibleObject.Machine => ModelMapper.Machine(c, status, context),
-            IncompatibleObject.Memory => ModelMapper.Memory(c, host),
-            IncompatibleObject.Processor => ModelMapper.Processor(c, host),
+            IncompatibleObject.Memory => ModelMapper.Memory(c, facts),
+            IncompatibleObject.Processor => ModelMapper.Processor(c, facts),
             IncompatibleObject.Firmware => ModelMapper.Machine(c, status, context),
             IncompatibleObject.ComPort => ModelMapper.ComPort(c, one.Number, host),
             IncompatibleObject.NetworkAdapter when c.NetworkAdapters.FirstOrDefault(adapter => adapter.Id == one.ObjectId) is { } adapter => ModelMapper.Adapter(c, adapter, status, context),

@@ -49,15 +49,20 @@ public static class MachineValidator
             yield return $"The name of a virtual machine has 1 to {MaximumNameLength} characters and no control characters.";
         }
 
-        if (c.Memory.StartupBytes is < MinimumMemoryBytes or > MaximumMemoryBytes || c.Memory.StartupBytes % (2 << 20) != 0)
+        foreach (var problem in MemoryRules.Problems(c.Memory))
         {
-            yield return $"The startup memory is {c.Memory.StartupBytes} bytes; it must be from 32 MB to 1 TB and a multiple of 2 MB.";
+            yield return problem;
         }
 
         var processors = Math.Min(MaximumProcessors, host.LogicalProcessorCount);
         if (c.Processor.Count < 1 || c.Processor.Count > processors)
         {
             yield return $"The number of virtual processors is {c.Processor.Count}; it must be from 1 to {processors} on this host.";
+        }
+
+        if (c.Processor.ReservePercent > c.Processor.LimitPercent)
+        {
+            yield return $"The processor reserve of {c.Processor.ReservePercent} percent is more than the limit of {c.Processor.LimitPercent} percent.";
         }
 
         if (c.NetworkAdapters.Count(adapter => !adapter.IsLegacy) > MaximumAdapters)

@@ -2,6 +2,7 @@ using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
 
 namespace Vireo.Commands.Support;
 
@@ -16,9 +17,13 @@ public static class ModelMapper
     /// <summary>A machine.</summary>
     public static VirtualMachine Machine(VirtualMachineConfiguration c, MachineStatus status, CommandContext context)
     {
-        var host = context.Service<IHostSettings>().Facts.Name;
+        var facts = context.Service<IHostSettings>().Facts;
+        var host = facts.Name;
+        var topology = GuestTopology.Plan(c, facts.Topology);
         return new VirtualMachine
         {
+            NumaNodesCount = GuestTopology.NodeCount(topology),
+            NumaSocketCount = topology.Sockets,
             ComputerName = host,
             Id = c.Id,
             Name = c.Name,
@@ -29,7 +34,7 @@ public static class ModelMapper
             CPUUsage = status.CpuUsagePercent,
             MemoryAssigned = status.MemoryAssignedBytes,
             MemoryDemand = status.MemoryDemandBytes,
-            MemoryStatus = status.MemoryAssignedBytes > 0 ? "OK" : "",
+            MemoryStatus = status.MemoryStatus,
             Heartbeat = status.Heartbeat,
             Generation = c.Generation,
             DeviceModel = Enum.Parse<VMDeviceModel>(c.DeviceModel.ToString()),
@@ -160,28 +165,32 @@ public static class ModelMapper
     }
 
     /// <summary>Memory.</summary>
-    public static VMMemory Memory(VirtualMachineConfiguration c, string host)
+    public static VMMemory Memory(VirtualMachineConfiguration c, HostFacts host)
     {
-        var part = Part<VMMemory>(c, null, "Memory", host);
+        var part = Part<VMMemory>(c, null, "Memory", host.Name);
         part.DynamicMemoryEnabled = c.Memory.DynamicMemoryEnabled;
         part.Startup = c.Memory.StartupBytes;
         part.Minimum = c.Memory.MinimumBytes;
         part.Maximum = c.Memory.MaximumBytes;
         part.Buffer = c.Memory.BufferPercent;
         part.Priority = c.Memory.Priority;
+        part.MaximumPerNumaNode = (int)((c.Memory.MaximumPerNumaNodeBytes ?? host.Topology.BytesPerNode) >> 20);
         return part;
     }
 
     /// <summary>Processors.</summary>
-    public static VMProcessor Processor(VirtualMachineConfiguration c, string host)
+    public static VMProcessor Processor(VirtualMachineConfiguration c, HostFacts host)
     {
-        var part = Part<VMProcessor>(c, null, "Processor", host);
+        var part = Part<VMProcessor>(c, null, "Processor", host.Name);
         part.Count = c.Processor.Count;
         part.Reserve = c.Processor.ReservePercent;
         part.Maximum = c.Processor.LimitPercent;
         part.RelativeWeight = c.Processor.RelativeWeight;
         part.CompatibilityForMigrationEnabled = c.Processor.CompatibilityForMigrationEnabled;
         part.ExposeVirtualizationExtensions = c.Processor.ExposeVirtualizationExtensions;
+        part.MaximumCountPerNumaNode = c.Processor.MaximumCountPerNumaNode ?? host.Topology.ProcessorsPerNode;
+        part.MaximumCountPerNumaSocket = c.Processor.MaximumCountPerNumaSocket ?? host.Topology.NodesPerSocket;
+        part.HwThreadCountPerCore = c.Processor.ThreadsPerCore;
         return part;
     }
 

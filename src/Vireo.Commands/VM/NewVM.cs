@@ -157,13 +157,19 @@ public sealed class NewVM : MachineCommand
             Path = folder,
             SnapshotFileLocation = folder,
             SmartPagingFilePath = folder,
-            Memory = new MemoryConfiguration { StartupBytes = MemoryStartupBytes ?? DefaultMemoryBytes },
+            Memory = NewMemory(MemoryStartupBytes ?? DefaultMemoryBytes),
             Drives = drives,
             NetworkAdapters = [adapter],
             FirmwareBootOrder = generation == 2 ? FirmwareOrder(drives, adapter) : [],
             BiosStartupOrder = BiosOrder.StartingWith(BootDevice),
             CheckpointType = "Production",
         };
+    }
+
+    private static MemoryConfiguration NewMemory(long startup)
+    {
+        var usual = new MemoryConfiguration { StartupBytes = startup };
+        return usual with { MinimumBytes = Math.Max(MachineValidator.MinimumMemoryBytes, Math.Min(usual.MinimumBytes, startup)) };
     }
 
     private List<Guid> FirmwareOrder(List<DriveConfiguration> drives, NetworkAdapterConfiguration adapter)

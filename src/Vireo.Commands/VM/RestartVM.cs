@@ -10,6 +10,7 @@ namespace Vireo.Commands.VM;
 [OutputType(typeof(VirtualMachine))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not running")]
+[CommandError("OutOfMemory", ErrorCategory.ResourceUnavailable, "the machine had given memory back, and the host has not enough for its start")]
 [CommandError("OperationTimeout", ErrorCategory.OperationTimeout, "with -Wait, the guest did not come back in time")]
 [Example("Restart-VM web1 -Force", "Resets web1.")]
 [Example("Restart-VM web1 -Wait -For Heartbeat -Timeout 120 -Force", "Resets web1 and waits until its guest answers.")]

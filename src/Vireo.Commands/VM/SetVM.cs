@@ -48,6 +48,18 @@ public sealed class SetVM : NamedMachineCommand
     [Parameter]
     public Switch StaticMemory { get; set; }
 
+    /// <summary>Memory follows demand.</summary>
+    [Parameter]
+    public Switch DynamicMemory { get; set; }
+
+    /// <summary>Least memory with dynamic memory, in bytes.</summary>
+    [Parameter]
+    public long? MemoryMinimumBytes { get; set; }
+
+    /// <summary>Most memory with dynamic memory, in bytes.</summary>
+    [Parameter]
+    public long? MemoryMaximumBytes { get; set; }
+
     /// <summary>What happens when the host starts.</summary>
     [Parameter]
     public StartAction? AutomaticStartAction { get; set; }
@@ -95,6 +107,11 @@ public sealed class SetVM : NamedMachineCommand
             throw Errors.NotSupported("Automatic checkpoints are not available in this version; give -AutomaticCheckpointsEnabled $false.", nameof(AutomaticCheckpointsEnabled));
         }
 
+        if (DynamicMemory && StaticMemory)
+        {
+            throw Errors.Invalid("Memory is either static or dynamic: give one of -StaticMemory and -DynamicMemory.", nameof(DynamicMemory));
+        }
+
         var facts = context.Service<IHostSettings>().Facts;
         return ForEachAsync(context, Machines(context), "Set-VM", async machine =>
         {
@@ -108,9 +125,9 @@ public sealed class SetVM : NamedMachineCommand
 
     private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status, HostFacts facts)
     {
-        if (!status.IsOff && (ProcessorCount is not null || MemoryStartupBytes is not null))
+        if (!status.IsOff && ProcessorCount is not null)
         {
-            throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its processors or its startup memory.", c.Name);
+            throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; turn it off to change its processors.", c.Name);
         }
 
         if (!status.IsOff && (DeviceModel is not null || GuestFamily is not null))
@@ -130,11 +147,8 @@ public sealed class SetVM : NamedMachineCommand
             DeviceModel = DeviceModel is { } model ? Enum.Parse<DeviceModel>(model.ToString()) : c.DeviceModel,
             GuestFamily = GuestFamily is { } family ? Enum.Parse<GuestFamily>(family.ToString()) : c.GuestFamily,
             Processor = ProcessorCount is { } count ? c.Processor with { Count = checked((int)Math.Clamp(count, int.MinValue, int.MaxValue)) } : c.Processor,
-            Memory = c.Memory with
-            {
-                StartupBytes = MemoryStartupBytes ?? c.Memory.StartupBytes,
-                DynamicMemoryEnabled = !StaticMemory && c.Memory.DynamicMemoryEnabled,
-            },
+            Memory = MemoryRules.Apply(
+                c, status, new(DynamicMemory ? true : StaticMemory ? false : null, MemoryStartupBytes, MemoryMinimumBytes, MemoryMaximumBytes)).Memory,
             AutomaticStartAction = AutomaticStartAction?.ToString() ?? c.AutomaticStartAction,
             AutomaticStartDelaySeconds = AutomaticStartDelay ?? c.AutomaticStartDelaySeconds,
             AutomaticStopAction = AutomaticStopAction?.ToString() ?? c.AutomaticStopAction,

@@ -6,6 +6,8 @@ using Vireo.Control.Storage;
 using Vireo.Control.Switching;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Checkpoints;
+using Vireo.Host.Machines.Memory;
+using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
 using Vireo.Host.Store;
 using Vireo.Host.Transfers;
@@ -27,6 +29,8 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     private readonly EventLog _events;
     private readonly UnitServices _services;
     private volatile bool _hasUnknown;
+    private readonly MemoryBalancer _balancer;
+    private readonly Lock _sharing = new();
 
     public MachineService(MachineStore store, IMachineDriver driver, IStorageControl storage, ISwitchControl switching, IHostSettings settings, UnitServices services, PlannedMachines planned)
     {
@@ -36,17 +40,45 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         _storage = storage;
         _switching = switching;
         _events = services.Events;
+        var memory = new MemoryLedger(
+            Keepers, MemoryReading.Now, ProcessMemory.Of, MemoryCap.Parse(Environment.GetEnvironmentVariable(MemoryCap.Variable)), services.Time);
         _services = services with
         {
             Addresses = new MacAddressPool(settings, () => _units.Values.SelectMany(unit => Addresses(unit.Configuration))),
-            Memory = new MemoryPromises(id => _units.Values
-                .Where(unit => unit.Configuration.Id != id && unit.Status().MemoryAssignedBytes > 0)
-                .Sum(unit => unit.Configuration.Memory.StartupBytes)),
+            Memory = memory,
+            MaySpanNodes = () => settings.Current.NumaSpanningEnabled,
+            ProcessorsChanged = ShareProcessors,
         };
+        _balancer = new MemoryBalancer(Keepers, memory, services.Time);
+        memory.Wake = _balancer.Wake;
+
+        IEnumerable<MemoryKeeper> Keepers() => _units.Values.Select(unit => unit.Memory);
     }
 
     public IReadOnlyList<VirtualMachineConfiguration> All =>
         [.. _units.Values.Select(unit => unit.Configuration).OrderBy(one => one.Name, StringComparer.OrdinalIgnoreCase).ThenBy(one => one.Id)];
+
+    /// <summary>Shares the host's memory among the running guests until it is cancelled.</summary>
+    public Task BalanceMemoryAsync(CancellationToken stopping) => _balancer.RunAsync(stopping);
+
+    /// <summary>Running machines and their processes.</summary>
+    public IEnumerable<(Guid Machine, int ProcessId)> Processes() => _units.Values
+        .Select(unit => (Machine: unit.Configuration.Id, unit.Memory.ProcessId)).Where(one => one.ProcessId is not null).Select(one => (one.Machine, one.ProcessId!.Value));
+
+    /// <summary>Gives each running machine its share of the processors.</summary>
+    private void ShareProcessors()
+    {
+        lock (_sharing)
+        {
+            var running = _units.Values.Where(unit => unit.Memory.ProcessId is not null).ToList();
+            var weights = ProcessorShares.Weights(Environment.ProcessorCount, [.. running.Select(unit => unit.Configuration).Select(machine =>
+                new ProcessorClaim(machine.Id, machine.Processor.Count, machine.Processor.ReservePercent, machine.Processor.RelativeWeight))]);
+            foreach (var unit in running)
+            {
+                unit.SetProcessors(weights[unit.Configuration.Id]);
+            }
+        }
+    }
 
     // Those of its checkpoints come back when they are applied.
     private static IEnumerable<string> Addresses(VirtualMachineConfiguration machine) =>
@@ -99,6 +131,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
             }
         });
         await CloseStrayAsync(cancellation);
+        ShareProcessors();
         return [.. failures.Order(StringComparer.Ordinal)];
     }
 

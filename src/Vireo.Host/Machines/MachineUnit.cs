@@ -2,14 +2,17 @@ using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
 using Vireo.Host.Machines.Checkpoints;
+using Vireo.Host.Machines.Memory;
 using Vireo.Host.Metering;
 using Vireo.Host.Store;
 using Vireo.Host.Transfers;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
+using Vireo.Machines.Running;
 using Vireo.Machines.States;
 using Vireo.Platform.Files;
+using Vireo.Platform.Memory;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Machines;
@@ -52,6 +55,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         _watch = new GuestWatch(
             machine, services.Time, IsEnabled, _freeze.ThawIfDueAsync, NotifyChanged,
             refused => services.Events.Write("ClockNotSet", $"The guest of '{Name}' did not let its clock be set after it stood still: {refused.Message}", configuration.Id));
+        Memory = new MemoryKeeper(machine, () => Configuration, services.Time);
         if (machine.Running is not null)
         {
             // Adopted: the host that managed it before may have died in the middle of a checkpoint.
@@ -65,6 +69,9 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public VirtualMachineConfiguration Configuration => _keeper.Current;
 
+    /// <summary>Its memory.</summary>
+    public MemoryKeeper Memory { get; }
+
     /// <summary>Whether the machine has something, in its configuration or in its running process.</summary>
     public bool Has(Func<VirtualMachineConfiguration, bool> part) => part(Configuration) || (_machine.Running is { } running && part(running.Configuration));
 
@@ -74,16 +81,18 @@ internal sealed class MachineUnit : IAsyncDisposable
     {
         var status = _machine.Status;
         var active = status.ProcessId is not null;
+        var memory = Memory.Describe();
         return new Vireo.Commands.Services.MachineStatus(
             StateMapper.ToModel(status),
             status.CriticalReason ?? (_cleaner.IsActive ? MergingDisks : StateMapper.Describe(status.State)),
             status.StartedAt is { } started ? Positive(_services.Time.GetUtcNow() - started) : TimeSpan.Zero,
             active ? ProcessorPercent() : 0,
-            active ? Configuration.Memory.StartupBytes : 0,
-            active ? Configuration.Memory.StartupBytes : 0,
+            memory.AssignedBytes,
+            memory.DemandBytes,
             StateMapper.ToModel(status.Heartbeat, status.State),
             active ? _watch.Addresses : GuestWatch.NoAddresses,
-            status.StartedAt);
+            status.StartedAt,
+            memory.Status);
     }
 
     /// <summary>
@@ -155,7 +164,8 @@ internal sealed class MachineUnit : IAsyncDisposable
 
         progress("Checking", 5);
         StartChecks.RequireFiles(Configuration);
-        using var memory = _services.Memory.Reserve(Configuration);
+        var memory = (Configuration.HasSavedState ? SavedStates.FindMemory(MachineStore.SavedStateFile(Configuration)) : null) ?? Configuration.Memory.StartupBytes;
+        using var reservation = await _services.Memory.ReserveAsync(Configuration, memory, cancellation);
         AssignAddresses();
         try
         {
@@ -169,6 +179,7 @@ internal sealed class MachineUnit : IAsyncDisposable
                 _watch.SetClock();
             }
 
+            Memory.Begin(memory);
             progress(Configuration.HasSavedState ? "Reading the saved state" : "Starting", 60);
             await _machine.StartAsync(
                 new MachineStart
@@ -181,6 +192,7 @@ internal sealed class MachineUnit : IAsyncDisposable
                         RunFolder = _services.Paths.MachineRun(Configuration.Id),
                         Drives = drives,
                         Adapters = adapters,
+                        Memory = MemoryLayouts.Plan(Configuration, NumaTopology.Read(), _services.MaySpanNodes()),
                         Firmware = Configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(Configuration)) : null,
                         User = _services.User,
                     },
@@ -202,6 +214,7 @@ internal sealed class MachineUnit : IAsyncDisposable
             await _machine.SetAdapterAsync(adapter, CancellationToken.None);
         }
 
+        _services.ProcessorsChanged();
         CrashPoint.Hit("host.start.running");
         progress("Running", 100);
     }, cancellation);
@@ -264,7 +277,10 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", async () =>
     {
+        // The new guest may touch all that a machine starts with, also where the old one had given memory back.
+        using var reservation = Memory.IsDynamic ? await _services.Memory.ReserveAsync(Configuration, Configuration.Memory.StartupBytes, cancellation) : null;
         await _machine.ResetAsync(cancellation);
+        Memory.BeginAnew();
 
         // Whoever waits for the new guest looks at once.
         _watch.Forget();
@@ -294,6 +310,7 @@ internal sealed class MachineUnit : IAsyncDisposable
         {
             await ExclusiveAsync("change", async () =>
             {
+                var before = Configuration;
                 var after = change(Configuration, Status());
                 if (after.Drives != Configuration.Drives)
                 {
@@ -311,6 +328,10 @@ internal sealed class MachineUnit : IAsyncDisposable
                 {
                     await _keeper.ChangeAsync(after, cancellation);
                     _machine.EnableHeartbeat(HeartbeatEnabled(after));
+                    if (after.Processor != before.Processor)
+                    {
+                        _services.ProcessorsChanged();
+                    }
                 }
             }, cancellation);
         }
@@ -534,6 +555,20 @@ internal sealed class MachineUnit : IAsyncDisposable
 
     public string? CommandLine => _machine.CommandLine;
 
+    /// <summary>Sets its share of the host's processors.</summary>
+    public void SetProcessors(int weight)
+    {
+        var processor = Configuration.Processor;
+        try
+        {
+            _machine.SetProcessors(weight, processor.LimitPercent >= 100 ? null : processor.Count * processor.LimitPercent / 100.0);
+        }
+        catch (MachineException refused)
+        {
+            _services.Events.Write("ProcessorShareNotSet", $"The share of processors of '{Name}' could not be set: {refused.Message}", Configuration.Id);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -559,6 +594,7 @@ internal sealed class MachineUnit : IAsyncDisposable
                 EventWriter.Write(_services.Events, Name, happened);
                 if (happened is MachineWasReset)
                 {
+                    Memory.BeginAnew();
                     _watch.Forget();
                 }
 
@@ -566,6 +602,7 @@ internal sealed class MachineUnit : IAsyncDisposable
                 if (happened is MachineExited)
                 {
                     _services.Running.Set(Configuration.Id, _machine.Running is not null);
+                    _services.ProcessorsChanged();
                 }
 
                 if (happened is MachineExited or MachineDriveReleased)

@@ -1,6 +1,7 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Host.History;
+using Vireo.Host.Machines.Memory;
 using Vireo.Machines.Accelerators;
 
 namespace Vireo.Host.Machines;
@@ -13,13 +14,19 @@ namespace Vireo.Host.Machines;
 /// <param name="Time">Clock.</param>
 /// <param name="Accelerator">What guests run on.</param>
 /// <param name="User">User that QEMU runs as; null is ours.</param>
-/// <param name="Memory">Memory that is promised.</param>
+/// <param name="Memory">Who was promised how much memory.</param>
 /// <param name="Running">Who runs.</param>
 /// <param name="Storage">Storage plane.</param>
 internal sealed record UnitServices(
     HostPaths Paths, DeviceConnector Connector, MacAddressPool Addresses, EventLog Events, TimeProvider Time, AcceleratorKind Accelerator, string? User,
-    MemoryPromises Memory, RunningMachines Running, IStorageControl Storage)
+    MemoryLedger Memory, RunningMachines Running, IStorageControl Storage)
 {
+    /// <summary>Whether a node of a guest may use memory of several NUMA nodes of the host.</summary>
+    public Func<bool> MaySpanNodes { get; init; } = static () => true;
+
+    /// <summary>Told when a machine begins or ceases to use processors, or its share changes.</summary>
+    public Action ProcessorsChanged { get; init; } = static () => { };
+
     /// <summary>Whether a virtual switch exists.</summary>
     public Func<Guid, bool> SwitchExists { get; set; } = static _ => true;
 

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Reflection;
 using Vireo.Commands.Services;
+using Vireo.Host.Machines.Memory;
 using Vireo.Host.Store;
+using Vireo.Platform.Memory;
 
 namespace Vireo.Host.Settings;
 
@@ -21,7 +23,10 @@ public sealed class HostSettingsService : IHostSettings
         _current = JsonFile.Read(_file, StoreJson.Default.HostSettings, static settings => settings.FormatVersion, NewestVersion) ?? New(stateFolder, random);
         Facts = new HostFacts(
             Environment.MachineName, Dns.GetHostName(), Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, accelerator,
-            typeof(HostSettingsService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0");
+            typeof(HostSettingsService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0")
+        {
+            Topology = MemoryLayouts.Describe(NumaTopology.Read()),
+        };
     }
 
     /// <inheritdoc/>

@@ -126,6 +126,9 @@ public sealed record MemoryConfiguration
 
     /// <summary>Weight among machines, 0 to 100.</summary>
     public int Priority { get; init; } = 50;
+
+    /// <summary>Most memory of one of the guest's NUMA nodes; null is what a node of the host has.</summary>
+    public long? MaximumPerNumaNodeBytes { get; init; }
 }
 
 /// <summary>Virtual processors of a machine.</summary>
@@ -148,6 +151,15 @@ public sealed record ProcessorConfiguration
 
     /// <summary>Offer virtualization extensions to the guest.</summary>
     public bool ExposeVirtualizationExtensions { get; init; }
+
+    /// <summary>Most virtual processors of one of the guest's NUMA nodes; null is what a node of the host has.</summary>
+    public int? MaximumCountPerNumaNode { get; init; }
+
+    /// <summary>Most NUMA nodes of one of the guest's sockets; null is what a socket of the host has.</summary>
+    public int? MaximumCountPerNumaSocket { get; init; }
+
+    /// <summary>Threads of one of the guest's cores; 0 is as on the host where it divides the processors, else 1.</summary>
+    public int ThreadsPerCore { get; init; } = 1;
 }
 
 /// <summary>Kind of drive.</summary>

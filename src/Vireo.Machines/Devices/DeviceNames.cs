@@ -7,11 +7,16 @@ internal static class DeviceNames
 {
     public const string Memory = "memory";
     public const string Balloon = "balloon";
+    public const string Growth = "growth";
+    public const string GrowthMemory = "growth-memory";
     public const string Agent = "agent";
     public const string AgentPort = "agent-port";
 
     /// <summary>AHCI controller of a generation 1 machine whose devices are emulated.</summary>
     public const string DiskController = "ahci";
+
+    /// <summary>Memory of a NUMA node of the guest.</summary>
+    public static string NodeMemory(int node) => $"memory{node}";
 
     /// <summary>Device of a drive.</summary>
     public static string Drive(Guid id) => $"drive-{id:N}";

@@ -109,8 +109,12 @@ public sealed class MachineCommandLine
         Add("-uuid", _configuration.Id.ToString());
         Add("-no-user-config");
         Add("-nodefaults");
-        Add("-machine", machineType).With("usb", false).With("vmport", false).With("hpet", false).With("dump-guest-core", false)
-            .With("memory-backend", DeviceNames.Memory);
+        var machine = Add("-machine", machineType).With("usb", false).With("vmport", false).With("hpet", false).With("dump-guest-core", false);
+        if (_plan.Memory.Nodes.Count == 0)
+        {
+            machine.With("memory-backend", DeviceNames.Memory);
+        }
+
         if (_plan.Accelerator == AcceleratorKind.Kvm)
         {
             Add("-accel", "kvm");
@@ -160,13 +164,42 @@ public sealed class MachineCommandLine
         var processor = _configuration.Processor;
         AddProcessorModel(processor);
         AddEnlightenments();
-        Add("-smp").With("cpus", processor.Count).With("sockets", 1).With("cores", processor.Count).With("threads", 1);
+        var layout = _plan.Memory;
+        Add("-smp").With("cpus", processor.Count).With("sockets", layout.Sockets)
+            .With("cores", processor.Count / layout.Sockets / layout.ThreadsPerCore).With("threads", layout.ThreadsPerCore);
         var bytes = _configuration.Memory.StartupBytes;
-        Add("-m").With("size", string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}M"));
+        var size = Add("-m").With("size", Megabytes(bytes));
+        if (layout.GrowthBytes > 0)
+        {
+            size.With("maxmem", Megabytes(bytes + layout.GrowthBytes));
+        }
 
-        // Shared: the data planes read and write it in place.
-        Add("-object", "memory-backend-memfd").With("id", DeviceNames.Memory).With("size", bytes).With("share", true);
+        if (layout.Nodes.Count == 0)
+        {
+            AddMemory(DeviceNames.Memory, bytes);
+        }
+
+        var firstProcessor = 0;
+        for (var i = 0; i < layout.Nodes.Count; i++)
+        {
+            var node = layout.Nodes[i];
+            var memory = AddMemory(DeviceNames.NodeMemory(i), node.Bytes);
+            if (node.HostNode is { } hostNode)
+            {
+                memory.With("host-nodes", hostNode).With("policy", node.IsBound ? "bind" : "preferred");
+            }
+
+            Add("-numa", "node").With("nodeid", i)
+                .With("cpus", string.Create(CultureInfo.InvariantCulture, $"{firstProcessor}-{firstProcessor + node.Processors - 1}"))
+                .With("memdev", DeviceNames.NodeMemory(i));
+            firstProcessor += node.Processors;
+        }
     }
+
+    // Shared: the data planes read and write it in place.
+    private QemuOption AddMemory(string id, long bytes) => Add("-object", "memory-backend-memfd").With("id", id).With("size", bytes).With("share", true);
+
+    private static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}M");
 
     private void AddProcessorModel(ProcessorConfiguration processor)
     {
@@ -226,7 +259,16 @@ public sealed class MachineCommandLine
     {
         var bus = _configuration.Generation == 1 ? "pci.0" : "pcie.0";
         Add("-device", "VGA").With("id", "screen").With("bus", bus).With("addr", "0x2");
-        Add("-device", "virtio-balloon-pci").With("id", DeviceNames.Balloon).With("bus", bus).With("addr", "0x3");
+        var balloon = Add("-device", "virtio-balloon-pci").With("id", DeviceNames.Balloon).With("bus", bus).With("addr", "0x3");
+        if (_plan.Memory.GrowthBytes > 0)
+        {
+            // Reserves addresses, not memory: the guest gets what it is given later on.
+            AddMemory(DeviceNames.GrowthMemory, _plan.Memory.GrowthBytes).With("reserve", false);
+            balloon.With("multifunction", true);
+            Add("-device", "virtio-mem-pci").With("id", DeviceNames.Growth).With("memdev", DeviceNames.GrowthMemory)
+                .With("block-size", MemoryLayout.StepBytes).With("requested-size", 0).With("bus", bus).With("addr", "0x3.0x1");
+        }
+
         Add("-object", "rng-random").With("id", "entropy").With("filename", "/dev/urandom");
         Add("-device", "virtio-rng-pci").With("id", "random").With("rng", "entropy").With("bus", bus).With("addr", "0x4");
         Add("-device", "virtio-serial-pci").With("id", "channels").With("bus", bus).With("addr", "0x5");

@@ -82,6 +82,9 @@ public sealed record MachineRuntimePlan
     /// <summary>Where adapters are served: one for each adapter.</summary>
     public IReadOnlyList<AdapterConnection> Adapters { get; init; } = [];
 
+    /// <summary>How memory and processors are laid out.</summary>
+    public MemoryLayout Memory { get; init; } = new();
+
     /// <summary>UEFI firmware; needed by generation 2.</summary>
     public FirmwareFiles? Firmware { get; init; }
 

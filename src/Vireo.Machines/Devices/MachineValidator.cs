@@ -32,6 +32,7 @@ public static class MachineValidator
             problems,
             memory is >= 8L << 20 and <= 1L << 40 && memory % (2L << 20) == 0,
             $"The startup memory of {memory} bytes is not a multiple of 2 MB between 8 MB and 1 TB.");
+        Require(problems, Fits(plan.Memory, configuration), "The layout of memory and processors does not fit the virtual machine; a saved state that says so is damaged.");
         Require(
             problems,
             Encoding.UTF8.GetByteCount(plan.RunFolder) <= MaximumRunFolderBytes,
@@ -120,6 +121,19 @@ public static class MachineValidator
                 connection.SocketPath is null || File.Exists(connection.SocketPath),
                 $"The port of the network adapter '{adapter.Name}' is not served: its socket '{connection.SocketPath}' is missing.");
         }
+    }
+
+    /// <summary>A layout may come from the file of a saved state: nothing in it is believed.</summary>
+    private static bool Fits(MemoryLayout layout, VirtualMachineConfiguration configuration)
+    {
+        var processors = configuration.Processor.Count;
+        return layout is { Sockets: > 0, ThreadsPerCore: > 0, GrowthBytes: >= 0 and <= 1L << 40, Nodes.Count: <= 64 }
+            && layout.GrowthBytes % MemoryLayout.StepBytes == 0
+            && layout.Sockets <= processors && layout.ThreadsPerCore <= processors
+            && processors % (layout.Sockets * layout.ThreadsPerCore) == 0
+            && layout.Nodes.All(node => node is { Bytes: > 0 and <= 1L << 40, Processors: > 0 and <= 64 } && node.Bytes % MemoryLayout.StepBytes == 0)
+            && (layout.Nodes.Count == 0
+                || (layout.Nodes.Sum(node => node.Bytes) == configuration.Memory.StartupBytes && layout.Nodes.Sum(node => node.Processors) == processors));
     }
 
     /// <summary>Whether a drive is a device of its own on the PCI bus, which comes and goes while the machine runs and may be served by either transport.</summary>

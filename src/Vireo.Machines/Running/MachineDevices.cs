@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
@@ -79,29 +78,6 @@ internal sealed class MachineDevices(MachineProcess process)
             },
         });
     }
-
-    /// <summary>Memory of the guest.</summary>
-    public async Task<MachineMemory> GetMemoryAsync(CancellationToken cancellationToken)
-    {
-        var balloon = await process.ExecuteAsync("query-balloon", null, cancellationToken).ConfigureAwait(false);
-        var statistics = await process.ExecuteAsync("qom-get", BalloonProperty("guest-stats"), cancellationToken).ConfigureAwait(false);
-        if (statistics.Member("last-update").AsNumber() == 0)
-        {
-            // Statistics begin when somebody wants them: asking wakes the guest.
-            var interval = BalloonProperty("guest-stats-polling-interval");
-            interval["value"] = 5;
-            await process.ExecuteAsync("qom-set", interval, cancellationToken).ConfigureAwait(false);
-        }
-
-        var values = statistics.Member("stats");
-        return new(balloon.Member("actual").AsNumber(), Statistic(values, "stat-available-memory"), Statistic(values, "stat-total-memory"));
-    }
-
-    private static JsonObject BalloonProperty(string property) => new() { ["path"] = $"/machine/peripheral/{DeviceNames.Balloon}", ["property"] = property };
-
-    /// <summary>A value that the guest's driver does not tell is -1, as an unsigned number or not. What it does tell is the guest's word.</summary>
-    private static long? Statistic(JsonElement values, string name) =>
-        values.FindMember(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt64(out var number) && number >= 0 ? number : null;
 
     /// <summary>Node names of media are numbered, see <see cref="DeviceNames.Node"/>: the old node still exists when the new one is made.</summary>
     private static int NextGeneration(string node) => node.Length > 1 && char.IsAsciiDigit(node[1]) ? node[1] - '0' + 1 : 0;

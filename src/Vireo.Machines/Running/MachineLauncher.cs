@@ -10,6 +10,9 @@ namespace Vireo.Machines.Running;
 /// <param name="time">Clock.</param>
 internal sealed class MachineLauncher(TimeProvider time)
 {
+    // When memory runs out in spite of all promises, whoever is not a guest goes first.
+    private const int OutOfMemoryScore = -900;
+
     /// <summary>Starts the process; its guest does not run yet.</summary>
     /// <exception cref="MachineException">It could not be started.</exception>
     public MachineRecord Launch(MachineStart start, MachineCommandLine commandLine, MachineIntent intent)
@@ -48,6 +51,7 @@ internal sealed class MachineLauncher(TimeProvider time)
                 LogPath = plan.LogPath,
                 ControlGroupFiles = [.. group.ProcessFiles],
                 OpenFiles = commandLine.OpenFiles,
+                OutOfMemoryScore = OutOfMemoryScore,
             });
             CrashPoint.Hit("machine.launched");
             record = record with { Process = identity };

@@ -9,7 +9,29 @@ namespace Vireo.Machines.Running;
 /// <param name="QemuVersion">The QEMU that wrote it.</param>
 /// <param name="MachineType">Exact machine type, for example <c>pc-i440fx-7.2</c>.</param>
 /// <param name="Slots">Places of its devices.</param>
-public sealed record SavedStateHeader(Guid MachineId, string QemuVersion, string MachineType, DeviceSlots Slots);
+/// <param name="Memory">Layout of its memory; null in states of machines that had none but the plain one.</param>
+/// <param name="AssignedBytes">Memory that the guest had; null is its startup memory.</param>
+public sealed record SavedStateHeader(
+    Guid MachineId, string QemuVersion, string MachineType, DeviceSlots Slots, MemoryLayout? Memory = null, long? AssignedBytes = null);
+
+/// <summary>What others may know of a saved state.</summary>
+public static class SavedStates
+{
+    /// <summary>Memory in bytes that the guest needs to go on; null when the file does not say, or cannot be read: its start tells why.</summary>
+    public static long? FindMemory(string path)
+    {
+        try
+        {
+            var (stream, header) = SavedState.Open(path);
+            stream.Dispose();
+            return header.AssignedBytes;
+        }
+        catch (MachineException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>
 /// File of a saved state. Bytes 0 to 7: "VIREOSAV". 8 to 11: format version, 1, little endian. 12 to 15: length of the header. From 16:

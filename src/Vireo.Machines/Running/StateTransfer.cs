@@ -22,7 +22,8 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             File.Delete(partial);
             var header = new SavedStateHeader(
-                process.Record.Configuration.Id, process.QemuVersion, await GetMachineTypeAsync(cancellationToken).ConfigureAwait(false), process.Record.Slots);
+                process.Record.Configuration.Id, process.QemuVersion, await GetMachineTypeAsync(cancellationToken).ConfigureAwait(false), process.Record.Slots,
+                process.Record.Plan.Memory, (await new MemoryControl(process).GetAsync(cancellationToken).ConfigureAwait(false)).AssignedBytes);
             using (var file = SavedState.Create(partial, header))
             {
                 await WriteStreamAsync(file, cancellationToken).ConfigureAwait(false);

@@ -21,6 +21,9 @@ public sealed class VMMemory : VMComponentObject
     /// <summary>Weight among machines, 0 to 100.</summary>
     public int Priority { get; set; }
 
+    /// <summary>Most memory of a NUMA node of the guest, in megabytes.</summary>
+    public int MaximumPerNumaNode { get; set; }
+
     /// <summary>Pool the memory comes from.</summary>
     public string ResourcePoolName { get; set; } = "Primordial";
 }

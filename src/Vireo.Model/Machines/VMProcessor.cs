@@ -21,6 +21,15 @@ public sealed class VMProcessor : VMComponentObject
     /// <summary>Offer virtualization extensions to the guest.</summary>
     public bool ExposeVirtualizationExtensions { get; set; }
 
+    /// <summary>Most virtual processors of a NUMA node of the guest.</summary>
+    public int MaximumCountPerNumaNode { get; set; }
+
+    /// <summary>Most NUMA nodes of a socket of the guest.</summary>
+    public int MaximumCountPerNumaSocket { get; set; }
+
+    /// <summary>Threads of a core of the guest; 0 is as on the host.</summary>
+    public long HwThreadCountPerCore { get; set; }
+
     /// <summary>Pool the processors come from.</summary>
     public string ResourcePoolName { get; set; } = "Primordial";
 }

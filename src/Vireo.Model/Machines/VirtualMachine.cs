@@ -165,6 +165,13 @@ public sealed class VirtualMachine : VirtualMachineBase
         set;
     } = 1;
 
+    /// <summary>Number of sockets the guest sees.</summary>
+    public int NumaSocketCount
+    {
+        get => Fresh(ref field);
+        set;
+    } = 1;
+
     /// <summary>Takes every property of <paramref name="other"/>, the same machine read later.</summary>
     public void CopyFrom(VirtualMachine other)
     {

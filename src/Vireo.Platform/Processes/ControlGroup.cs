@@ -63,6 +63,24 @@ public sealed class ControlGroup
         return new(folders, unified, folders.Count == 0 ? "No control group hierarchy with a cpu or memory controller is mounted." : null);
     }
 
+    /// <summary>The group whose folders somebody wrote down when it was made; the files in them tell which controllers they have.</summary>
+    public static ControlGroup Find(IReadOnlyList<string> folders)
+    {
+        ArgumentNullException.ThrowIfNull(folders);
+        Dictionary<string, string> found = new(StringComparer.Ordinal);
+        var unified = false;
+        foreach (var (controller, file, isUnified) in new[] { ("cpu", "cpu.weight", true), ("memory", "memory.max", true), ("cpu", "cpu.shares", false), ("memory", "memory.limit_in_bytes", false) })
+        {
+            if (!found.ContainsKey(controller) && folders.FirstOrDefault(folder => File.Exists(Path.Combine(folder, file))) is { } folder)
+            {
+                found[controller] = folder;
+                unified |= isUnified;
+            }
+        }
+
+        return new(found, unified, found.Count == 0 ? "The control group is not there." : null);
+    }
+
     /// <summary>Share under contention (1 to 10000, 100 is usual) and the most processors that may be used; null is no limit.</summary>
     public void SetProcessors(int weight, double? most)
     {

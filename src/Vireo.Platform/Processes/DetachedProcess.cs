@@ -21,6 +21,12 @@ public sealed record DetachedProcessOptions
     /// <summary><c>cgroup.procs</c> files it enters before the program begins; one that refuses is reported in the log and passed over.</summary>
     public IReadOnlyList<string> ControlGroupFiles { get; init; } = [];
 
+    /// <summary>
+    /// How readily the kernel ends it when memory runs out, -1000 (never) to 1000; null leaves it as ours is. Less than
+    /// ours takes CAP_SYS_RESOURCE; without it the score stays.
+    /// </summary>
+    public int? OutOfMemoryScore { get; init; }
+
     /// <summary>Files it gets open for reading and writing as descriptors 3, 4, ...: it may have no right to open them itself.</summary>
     public IReadOnlyList<string> OpenFiles { get; init; } = [];
 }
@@ -43,10 +49,10 @@ public static partial class DetachedProcess
     // Twice what glibc needs for posix_spawnattr_t (336 bytes), posix_spawn_file_actions_t (80) and sigset_t (128).
     private const int OpaqueBytes = 672;
 
-    // The shell enters the control groups, then becomes the program: the process id stays. A program cannot be put into version 1
+    // The shell sets its score and enters the control groups, then becomes the program: the process id stays. A program cannot be put into version 1
     // hierarchies at its birth, and a managed runtime must not fork.
     private const string EnterAndBecome =
-        "umask 007; n=$1; shift; while [ \"$n\" -gt 0 ]; do echo $$ >\"$1\" || echo \"the control group $1 could not be entered\" >&2; shift; n=$((n-1)); done; exec \"$@\"";
+        "umask 007; if [ -n \"$1\" ]; then { echo \"$1\" >/proc/$$/oom_score_adj; } 2>/dev/null; fi; n=$2; shift 2; while [ \"$n\" -gt 0 ]; do echo $$ >\"$1\" || echo \"the control group $1 could not be entered\" >&2; shift; n=$((n-1)); done; exec \"$@\"";
 
     /// <summary>Starts it and returns its identity.</summary>
     /// <exception cref="Win32Exception">It could not be started: a folder or file is missing, or the machine is out of processes or memory.</exception>
@@ -54,7 +60,7 @@ public static partial class DetachedProcess
     {
         string[] arguments =
         [
-            "sh", "-c", EnterAndBecome, "sh", options.ControlGroupFiles.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            "sh", "-c", EnterAndBecome, "sh", options.OutOfMemoryScore?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "", options.ControlGroupFiles.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
             .. options.ControlGroupFiles, .. options.Arguments,
         ];
         using var argumentVector = new StringVector(arguments);

@@ -1,0 +1,246 @@
+using Vireo.Commands.Framework;
+using Vireo.Machines.Configuration;
+
+namespace Vireo.Host.Machines.Memory;
+
+/// <summary>A machine that uses the host's memory and processors.</summary>
+internal interface IMemoryUser
+{
+    /// <summary>The machine.</summary>
+    Guid Id { get; }
+
+    /// <summary>Its process; null when it has none.</summary>
+    int? ProcessId { get; }
+
+    /// <summary>Its virtual processors.</summary>
+    int Processors { get; }
+
+    /// <summary>Logical processors that it has for sure.</summary>
+    double ReservedProcessors { get; }
+
+    /// <summary>It runs, and its memory follows its demand.</summary>
+    bool IsDynamic { get; }
+
+    /// <summary>What its guest may touch, in bytes; 0 without a process.</summary>
+    long CommittedBytes { get; }
+
+    /// <summary>The machine as the policy sees it; null when its guest cannot be asked anything.</summary>
+    GuestMemory? ForPolicy();
+
+    /// <summary>Promises the guest memory, or takes a promise back. Under the ledger's lock.</summary>
+    void Promise(long bytes);
+}
+
+/// <summary>
+/// Who was promised how much of the host's memory. A machine starts, and a guest grows, only with a promise that this host can keep when everybody
+/// takes all that he was promised: so pressure ends in slower guests or a refused start, never in a killed one. Checking and promising are one
+/// step, so that many machines started at once do not all count the same free memory.
+/// </summary>
+internal sealed class MemoryLedger
+{
+    /// <summary>Most machines of a host that run at once.</summary>
+    public const int MostRunning = 1024;
+
+    /// <summary>Most virtual processors of the machines that run at once.</summary>
+    public const int MostProcessors = 2048;
+
+    // Guests give memory back within a second or two; one that does not in this time will not.
+    private static readonly TimeSpan s_reclaimPatience = TimeSpan.FromSeconds(30);
+    private readonly Func<IEnumerable<IMemoryUser>> _machines;
+    private readonly Func<MemoryReading> _read;
+    private readonly Func<int, ProcessMemory> _readProcess;
+    private readonly long? _cap;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Guid, long> _starting = [];
+    private readonly Dictionary<Guid, long> _waiting = [];
+    private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Opens the ledger.</summary>
+    /// <param name="machines">The machines of this host.</param>
+    /// <param name="read">Reads the host's memory.</param>
+    /// <param name="readProcess">Reads a process's memory.</param>
+    /// <param name="cap">The most that machines may have together; null is all that there is.</param>
+    /// <param name="time">Clock.</param>
+    public MemoryLedger(
+        Func<IEnumerable<IMemoryUser>> machines, Func<MemoryReading> read, Func<int, ProcessMemory> readProcess, long? cap, TimeProvider time)
+    {
+        _machines = machines;
+        _read = read;
+        _readProcess = readProcess;
+        _cap = cap;
+        _time = time;
+    }
+
+    /// <summary>Somebody waits for memory that others are to give back: balance now.</summary>
+    public Action Wake { get; set; } = static () => { };
+
+    /// <summary>
+    /// Promises a machine <paramref name="bytes"/> until the result is disposed; by then it runs, or does not. Where they are not free but others
+    /// have more than they use, waits until those have given it back.
+    /// </summary>
+    /// <exception cref="CommandException">The host has not enough.</exception>
+    public async Task<IDisposable> ReserveAsync(VirtualMachineConfiguration machine, long bytes, CancellationToken cancellation)
+    {
+        var needed = bytes + ProcessMemory.LeastOverhead;
+        var since = _time.GetTimestamp();
+        try
+        {
+            while (true)
+            {
+                Task round;
+                lock (_lock)
+                {
+                    var books = Read(machine.Id);
+                    RequireRoom(machine, books);
+                    if (needed <= books.Free)
+                    {
+                        _starting[machine.Id] = needed;
+                        return new Reservation(this, machine.Id);
+                    }
+
+                    var others = _waiting.Where(other => other.Key != machine.Id).Sum(other => other.Value);
+                    if (needed > books.Free + books.Reclaimable - others || _time.GetElapsedTime(since) > s_reclaimPatience)
+                    {
+                        throw Refuse(machine, needed, books.Free);
+                    }
+
+                    _waiting[machine.Id] = needed;
+                    round = _round.Task;
+                }
+
+                Wake();
+                await round.WaitAsync(s_reclaimPatience, _time, cancellation);
+            }
+        }
+        catch (TimeoutException)
+        {
+            throw Refuse(machine, needed, 0);
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _waiting.Remove(machine.Id);
+            }
+        }
+    }
+
+    /// <summary>Shares what there is among the guests whose memory follows their demand: from here on it is promised.</summary>
+    public void Balance()
+    {
+        lock (_lock)
+        {
+            var books = Read(except: null);
+            var keepers = _machines().Where(keeper => keeper.IsDynamic && !_starting.ContainsKey(keeper.Id))
+                .Select(keeper => (Keeper: keeper, Guest: keeper.ForPolicy())).Where(pair => pair.Guest is not null).ToList();
+            if (keepers.Count == 0)
+            {
+                return;
+            }
+
+            var guests = keepers.Select(pair => pair.Guest!).ToList();
+            var budget = books.Free + guests.Sum(guest => guest.Committed) - _waiting.Values.Sum();
+            var next = MemoryPolicy.Next(budget, guests);
+            foreach (var (keeper, guest) in keepers)
+            {
+                keeper.Promise(next[guest!.Id]);
+            }
+        }
+    }
+
+    /// <summary>A round of looking and asking has ended: whoever waits for memory looks again.</summary>
+    public void EndRound()
+    {
+        TaskCompletionSource ended;
+        lock (_lock)
+        {
+            ended = _round;
+            _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        ended.TrySetResult();
+    }
+
+    private static CommandException Refuse(VirtualMachineConfiguration machine, long needed, long free) => new(
+        "OutOfMemory", ErrorCategory.ResourceUnavailable,
+        $"The virtual machine '{machine.Name}' cannot start: it needs {needed >> 20} MB and the host has {Math.Max(0, free) >> 20} MB left; stop another machine or give this one less memory.",
+        machine.Name);
+
+    private static void RequireRoom(VirtualMachineConfiguration machine, Books books)
+    {
+        if (books.Running >= MostRunning)
+        {
+            throw new CommandException(
+                "Unspecified", ErrorCategory.NotSpecified,
+                $"The virtual machine '{machine.Name}' cannot start: {books.Running} virtual machines run, and a host runs at most {MostRunning}.", machine.Name);
+        }
+
+        if (books.Processors + machine.Processor.Count > MostProcessors)
+        {
+            throw new CommandException(
+                "Unspecified", ErrorCategory.NotSpecified,
+                $"The virtual machine '{machine.Name}' cannot start: its {machine.Processor.Count} virtual processors and the {books.Processors} of those that run are more than the {MostProcessors} of a host.",
+                machine.Name);
+        }
+
+        var reserve = machine.Processor.Count * machine.Processor.ReservePercent / 100.0;
+        if (reserve > 0 && reserve + books.Reserved > Environment.ProcessorCount)
+        {
+            throw new CommandException(
+                "Unspecified", ErrorCategory.NotSpecified,
+                $"The virtual machine '{machine.Name}' cannot start: {reserve:0.##} of the host's {Environment.ProcessorCount} processors are reserved for it, and {books.Reserved:0.##} for those that run. Give it a smaller reserve with 'Set-VMProcessor -Reserve'.",
+                machine.Name);
+        }
+    }
+
+    /// <summary>What is free and what others could give back, but for the machine that asks.</summary>
+    private Books Read(Guid? except)
+    {
+        var reading = _read();
+        long resident = 0, promised = 0, reclaimable = 0;
+        int running = 0, processors = 0;
+        double reserved = 0;
+        foreach (var keeper in _machines())
+        {
+            var process = keeper.ProcessId is { } id ? _readProcess(id) : default;
+            resident += process.Resident;
+            var committed = keeper.CommittedBytes;
+            var claim = committed == 0 ? 0 : committed + Math.Max(process.Overhead, ProcessMemory.LeastOverhead);
+
+            if (keeper.Id != except && (keeper.ProcessId is not null || _starting.ContainsKey(keeper.Id)))
+            {
+                running++;
+                processors += keeper.Processors;
+                reserved += keeper.ReservedProcessors;
+            }
+
+            // One that is being started is counted once, by what it will have at the most.
+            promised += keeper.Id == except ? 0 : Math.Max(claim, _starting.GetValueOrDefault(keeper.Id));
+            if (keeper.Id != except && keeper.IsDynamic && keeper.ForPolicy() is { Demand: not null } guest)
+            {
+                reclaimable += Math.Max(0, guest.Committed - MemoryPolicy.Needed(guest));
+            }
+        }
+
+        // What is used and not the guests' is lost to them; what they do not use yet is promised all the same.
+        var others = Math.Max(0, reading.Total - reading.Available - resident);
+        var budget = Math.Min(reading.Total - reading.Reserve - others, _cap ?? long.MaxValue);
+        return new(budget - promised, reclaimable, running, processors, reserved);
+    }
+
+    private void Release(Guid machine)
+    {
+        lock (_lock)
+        {
+            _starting.Remove(machine);
+        }
+    }
+
+    private readonly record struct Books(long Free, long Reclaimable, int Running, int Processors, double Reserved);
+
+    private sealed class Reservation(MemoryLedger ledger, Guid machine) : IDisposable
+    {
+        public void Dispose() => ledger.Release(machine);
+    }
+}
