@@ -1,11 +1,9 @@
-using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
 using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Machines.Memory;
 using Vireo.Host.Metering;
 using Vireo.Host.Store;
-using Vireo.Host.Transfers;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
@@ -21,7 +19,7 @@ namespace Vireo.Host.Machines;
 /// One machine of this host: its configuration, its process, and the order of what is done to it. Operations run one at a time behind
 /// <c>_gate</c>; only turning off goes past it, because it must end whatever else is going on.
 /// </summary>
-internal sealed class MachineUnit : IAsyncDisposable
+internal sealed partial class MachineUnit : IAsyncDisposable
 {
     private static readonly TimeSpan s_shutDownPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_forcedShutDownPatience = TimeSpan.FromMinutes(1);
@@ -40,7 +38,6 @@ internal sealed class MachineUnit : IAsyncDisposable
     private readonly CheckpointKeeper _checkpoints;
     private readonly DiskCleaner _cleaner;
     private volatile bool _removed;
-    private int _exports;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ProcessorUse _use = new(0, TimeSpan.Zero, 0);
 
@@ -136,22 +133,6 @@ internal sealed class MachineUnit : IAsyncDisposable
         }
 
         ResumeCleaning();
-    }
-
-    /// <summary>After the machine was imported: nothing of it is open anywhere, and what was under way with its disks elsewhere is finished here.</summary>
-    public async Task AdoptAsync()
-    {
-        await WithDisksAsync("adopt", () =>
-        {
-            if (!Configuration.HasSavedState)
-            {
-                // A state that nobody takes for the machine's must never meet newer disks.
-                AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
-            }
-
-            return Task.CompletedTask;
-        });
-        await DropExportsAsync(CancellationToken.None);
     }
 
     public Task StartAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("start", async () =>
@@ -404,93 +385,6 @@ internal sealed class MachineUnit : IAsyncDisposable
         if (wasActive && Configuration.HasSavedState)
         {
             await StartAsync(progress, cancellation);
-        }
-    }
-
-    /// <summary>
-    /// Hands the machine to <paramref name="copy"/>: one that is off stays so meanwhile, one that runs goes on, and what is copied is a checkpoint
-    /// that lives only as long.
-    /// </summary>
-    public async Task ExportAsync(CaptureLiveState live, Func<ExportSource, Task> copy, Action<string, int> progress, CancellationToken cancellation)
-    {
-        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
-        {
-            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
-        }
-
-        ExportSource? source = null;
-        try
-        {
-            await WithDisksAsync("export", async () =>
-            {
-                if (_machine.Running is null)
-                {
-                    await copy(ExportSource.OfIdle(Configuration));
-                    return;
-                }
-
-                var before = Configuration;
-                _watch.SetClock();
-                _cleaner.Hold();
-                source = ExportSource.OfCheckpoint(before, await _checkpoints.TakeAsync($"Export of {Name}", progress, cancellation, live));
-                CrashPoint.Hit("host.export.taken");
-            }, cancellation);
-            if (source is not null)
-            {
-                await copy(source);
-            }
-        }
-        finally
-        {
-            _cleaner.Release();
-            if (source is not null)
-            {
-                await DropExportsAsync(CancellationToken.None);
-            }
-
-            Volatile.Write(ref _exports, 0);
-            _cleaner.Resume();
-        }
-    }
-
-    /// <summary>Hands the machine as it was at a checkpoint to <paramref name="copy"/>; its checkpoints stay meanwhile.</summary>
-    public async Task ExportCheckpointAsync(Guid id, Func<ExportSource, Task> copy, CancellationToken cancellation)
-    {
-        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
-        {
-            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
-        }
-
-        try
-        {
-            ExportSource? source = null;
-            await WithDisksAsync("export", () =>
-            {
-                _cleaner.Hold();
-                source = ExportSource.OfKept(Configuration, _checkpoints.Require(id));
-                return Task.CompletedTask;
-            }, cancellation);
-            await copy(source!);
-        }
-        finally
-        {
-            _cleaner.Release();
-            Volatile.Write(ref _exports, 0);
-            _cleaner.Resume();
-        }
-    }
-
-    private Task DropExportsAsync(CancellationToken cancellation) => Configuration.Checkpoints.All.All(one => !one.IsForExport) ? Task.CompletedTask : WithDisksAsync("end an export", () =>
-    {
-        _checkpoints.Remove(Configuration.Checkpoints.All.Where(one => one.IsForExport).Select(one => one.Id).ToHashSet());
-        return Task.CompletedTask;
-    }, cancellation);
-
-    private void RequireNoExport()
-    {
-        if (Volatile.Read(ref _exports) != 0)
-        {
-            throw Errors.State($"The virtual machine '{Name}' is being exported; its checkpoints stay until that has ended.", Name);
         }
     }
 

@@ -1,0 +1,117 @@
+using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Support;
+using Vireo.Host.Store;
+using Vireo.Host.Transfers;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>How a machine goes out of a host and comes into one.</summary>
+internal sealed partial class MachineUnit
+{
+    private int _exports;
+
+    /// <summary>After the machine was imported: nothing of it is open anywhere, and what was under way with its disks elsewhere is finished here.</summary>
+    public async Task AdoptAsync()
+    {
+        await WithDisksAsync("adopt", () =>
+        {
+            if (!Configuration.HasSavedState)
+            {
+                // A state that nobody takes for the machine's must never meet newer disks.
+                AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
+            }
+
+            return Task.CompletedTask;
+        });
+        await DropExportsAsync(CancellationToken.None);
+    }
+
+    /// <summary>
+    /// Hands the machine to <paramref name="copy"/>: one that is off stays so meanwhile, one that runs goes on, and what is copied is a checkpoint
+    /// that lives only as long.
+    /// </summary>
+    public async Task ExportAsync(CaptureLiveState live, Func<ExportSource, Task> copy, Action<string, int> progress, CancellationToken cancellation)
+    {
+        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
+        }
+
+        ExportSource? source = null;
+        try
+        {
+            await WithDisksAsync("export", async () =>
+            {
+                if (_machine.Running is null)
+                {
+                    await copy(ExportSource.OfIdle(Configuration));
+                    return;
+                }
+
+                var before = Configuration;
+                _watch.SetClock();
+                _cleaner.Hold();
+                source = ExportSource.OfCheckpoint(before, await _checkpoints.TakeAsync($"Export of {Name}", progress, cancellation, live));
+                CrashPoint.Hit("host.export.taken");
+            }, cancellation);
+            if (source is not null)
+            {
+                await copy(source);
+            }
+        }
+        finally
+        {
+            _cleaner.Release();
+            if (source is not null)
+            {
+                await DropExportsAsync(CancellationToken.None);
+            }
+
+            Volatile.Write(ref _exports, 0);
+            _cleaner.Resume();
+        }
+    }
+
+    /// <summary>Hands the machine as it was at a checkpoint to <paramref name="copy"/>; its checkpoints stay meanwhile.</summary>
+    public async Task ExportCheckpointAsync(Guid id, Func<ExportSource, Task> copy, CancellationToken cancellation)
+    {
+        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
+        }
+
+        try
+        {
+            ExportSource? source = null;
+            await WithDisksAsync("export", () =>
+            {
+                _cleaner.Hold();
+                source = ExportSource.OfKept(Configuration, _checkpoints.Require(id));
+                return Task.CompletedTask;
+            }, cancellation);
+            await copy(source!);
+        }
+        finally
+        {
+            _cleaner.Release();
+            Volatile.Write(ref _exports, 0);
+            _cleaner.Resume();
+        }
+    }
+
+    private Task DropExportsAsync(CancellationToken cancellation) => Configuration.Checkpoints.All.All(one => !one.IsForExport) ? Task.CompletedTask : WithDisksAsync("end an export", () =>
+    {
+        _checkpoints.Remove(Configuration.Checkpoints.All.Where(one => one.IsForExport).Select(one => one.Id).ToHashSet());
+        return Task.CompletedTask;
+    }, cancellation);
+
+    private void RequireNoExport()
+    {
+        if (Volatile.Read(ref _exports) != 0)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is being exported; its checkpoints stay until that has ended.", Name);
+        }
+    }
+}
