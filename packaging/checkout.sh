@@ -11,7 +11,7 @@ fail() { printf 'vireo: %s\n' "$*" >&2; exit 1; }
 # The C compiler links the ahead-of-time compiled client; without it the client runs on the shared runtime.
 build_needs='gcc:gcc /usr/include/zlib.h:zlib1g-dev /usr/include/stdio.h:libc6-dev'
 run_needs='qemu-system-x86_64:qemu-system-x86 /usr/share/OVMF/OVMF_CODE_4M.fd:ovmf /usr/share/seabios/bios-256k.bin:seabios nft:nftables dnsmasq:dnsmasq-base
-ip:iproute2 ping:iputils-ping setpriv:util-linux losetup:mount nbdfuse:libnbd-bin'
+ip:iproute2 ping:iputils-ping setpriv:util-linux losetup:mount nbdfuse:libnbd-bin swtpm:swtpm'
 
 install_packages() {
     local need thing missing=()

@@ -11,6 +11,7 @@ using Vireo.Control.Storage;
 using Vireo.Control.Switching;
 using Vireo.Host.Access;
 using Vireo.Host.Api;
+using Vireo.Host.Groups;
 using Vireo.Host.History;
 using Vireo.Host.Images;
 using Vireo.Host.Machines;
@@ -119,6 +120,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IExports>(_ => exports!);
         builder.Services.AddSingleton<IImports>(_ => imports!);
         builder.Services.AddSingleton<IHostNuma>(_ => new HostNumaService(() => machines!.Processes(), time));
+        builder.Services.AddSingleton<IMachineGroups>(new GroupService(paths.State));
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();

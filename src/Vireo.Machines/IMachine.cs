@@ -68,6 +68,9 @@ public interface IMachine : IAsyncDisposable
     /// <summary>Running to paused.</summary>
     Task PauseAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>Sends the guest a non-maskable interrupt.</summary>
+    Task InterruptAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Paused to running.</summary>
     Task ResumeAsync(CancellationToken cancellationToken = default);
 

@@ -91,6 +91,10 @@ internal sealed partial class Machine : IMachine
             start.SavedStatePath is null ? MachineOperation.Start : MachineOperation.Restore, token => StartCoreAsync(start, token), cancellationToken);
 
     /// <inheritdoc/>
+    public Task InterruptAsync(CancellationToken cancellationToken = default) =>
+        ReconfigureAsync(process => process.ExecuteAsync("inject-nmi", null, CancellationToken.None), cancellationToken);
+
+    /// <inheritdoc/>
     public Task PauseAsync(CancellationToken cancellationToken = default) =>
         OperateAsync(MachineOperation.Pause, token => ExecuteAsync("stop", null, token), cancellationToken);
 
@@ -515,6 +519,7 @@ internal sealed partial class Machine : IMachine
         }
 
         ComPortLinks.Withdraw(process.Record.Configuration, process.Record.Plan);
+        TpmProcess.End(process.Record.Tpm);
         MachineRecord.Delete(_runFolder);
         _process = null;
         _condition.End(exit, _savedStateExists);

@@ -58,6 +58,7 @@ public sealed class MachineDriver : IMachineDriver
             if (record is not null)
             {
                 ComPortLinks.Withdraw(record.Configuration, record.Plan);
+                TpmProcess.End(record.Tpm);
             }
 
             MachineRecord.Delete(runFolder);

@@ -66,6 +66,10 @@ public static class Views
         ],
         ["Microsoft.HyperV.PowerShell.VMProcessor"] = [new("VMName"), new("Count"), new("CompatibilityForMigrationEnabled")],
         ["Microsoft.HyperV.PowerShell.VMFirmware"] = [new("VMName"), new("SecureBoot"), new("PreferredNetworkBootProtocol"), new("BootOrder")],
+        ["Microsoft.HyperV.PowerShell.VMGroup"] = [new("Name"), new("InstanceId"), new("GroupType"), new("VMMembers"), new("VMGroupMembers")],
+        ["Microsoft.HyperV.PowerShell.VMSecurity"] = [new("VMName"), new("TpmEnabled"), new("Shielded")],
+        ["Microsoft.HyperV.PowerShell.VMVideo"] = [new("VMName"), new("ResolutionType"), new("HorizontalResolution"), new("VerticalResolution")],
+        ["Microsoft.HyperV.PowerShell.VMHostSupportedVersion"] = [new("Name"), new("Version"), new("IsDefault")],
         ["Microsoft.HyperV.PowerShell.VMBios"] = [new("VMName"), new("StartupOrder"), new("NumLockEnabled")],
         ["Microsoft.HyperV.PowerShell.VMComPort"] = [new("VMName"), new("Name"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMIntegrationComponent"] =

@@ -156,7 +156,7 @@ public sealed class CommandLineTests
             plan with { RunFolder = new string('x', 100), QemuPath = "/missing", Drives = [], Adapters = [], Firmware = null });
         string[] expected =
         [
-            "65", "2 MB", "run folder", "/missing", "Secure boot", "Virtualization extensions", "ovmf", "no IDE controller", "no IDE controller",
+            "65", "2 MB", "run folder", "/missing", "Virtualization extensions", "ovmf", "no IDE controller", "no IDE controller",
             "is not open", "is not open", "is not open", "legacy", "no port",
         ];
         foreach (var words in expected)

@@ -3,6 +3,7 @@ using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
 
 namespace Vireo.Commands.Firmware;
 
@@ -12,7 +13,7 @@ namespace Vireo.Commands.Firmware;
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a device does not belong to the machine, or the machine is of generation 1")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
-[CommandError("NotSupported", ErrorCategory.NotImplemented, "secure boot is switched on, or another setting is not available")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "there is no such secure boot template, or another setting is not available")]
 [Example("Set-VMFirmware web1 -EnableSecureBoot Off", "Lets web1 start boot loaders that are not signed.")]
 public sealed class SetVMFirmware : ChangePartCommand
 {
@@ -29,9 +30,18 @@ public sealed class SetVMFirmware : ChangePartCommand
     [Parameter]
     public VMComponentObject? FirstBootDevice { get; set; }
 
-    /// <summary>Verify boot loaders' signatures; only <c>Off</c> is available in this version.</summary>
+    /// <summary>Verify boot loaders' signatures. Switched on for the first time, the firmware begins with new variables, which hold the template's keys.</summary>
     [Parameter]
     public OnOffState? EnableSecureBoot { get; set; }
+
+    /// <summary>Whose signatures count: <c>MicrosoftWindows</c> or <c>MicrosoftUEFICertificateAuthority</c>; the firmware has the keys of both.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? SecureBootTemplate { get; set; }
+
+    /// <summary>Id of the template.</summary>
+    [Parameter]
+    public Guid? SecureBootTemplateId { get; set; }
 
     /// <summary>Where the firmware's console goes.</summary>
     [Parameter]
@@ -52,11 +62,7 @@ public sealed class SetVMFirmware : ChangePartCommand
     /// <inheritdoc/>
     public override Task RunAsync(CommandContext context)
     {
-        if (EnableSecureBoot == OnOffState.On)
-        {
-            throw Errors.NotSupported("Secure boot is not available in this version; give -EnableSecureBoot Off.", nameof(EnableSecureBoot));
-        }
-
+        var template = Template();
         if (ConsoleMode is not (null or ConsoleModeType.Default) || PreferredNetworkBootProtocol is not (null or IPProtocolPreference.IPv4) || PauseAfterBootFailure == OnOffState.On)
         {
             throw Errors.NotSupported(
@@ -67,11 +73,11 @@ public sealed class SetVMFirmware : ChangePartCommand
             context,
             VMFirmware is null ? Machines(context) : Owners(context, VMFirmware),
             "Set-VMFirmware",
-            Apply,
+            (c, status) => Apply(c, status, template),
             Passthru ? machine => context.WriteObject(FirmwareMapper.Firmware(machine, context.Service<IMachines>().StatusOf(machine.Id), context)) : null);
     }
 
-    private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status)
+    private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status, string? template)
     {
         if (c.Generation != 2)
         {
@@ -89,11 +95,25 @@ public sealed class SetVMFirmware : ChangePartCommand
         return c with
         {
             FirmwareBootOrder = order,
-            SecureBootEnabled = false,
+            SecureBootEnabled = EnableSecureBoot is { } secure ? secure == OnOffState.On : c.SecureBootEnabled,
+            SecureBootTemplate = template ?? c.SecureBootTemplate,
             ConsoleMode = ConsoleMode?.ToString() ?? c.ConsoleMode,
             PreferredNetworkBootProtocol = PreferredNetworkBootProtocol?.ToString() ?? c.PreferredNetworkBootProtocol,
             PauseAfterBootFailure = PauseAfterBootFailure is { } pause ? pause == OnOffState.On : c.PauseAfterBootFailure,
         };
+    }
+
+    private string? Template()
+    {
+        if (SecureBootTemplateId is { } id)
+        {
+            return SecureBootTemplates.Find(id) ?? throw Errors.NotSupported($"There is no secure boot template {id:D} here; there are {string.Join(" and ", SecureBootTemplates.Names)}.", nameof(SecureBootTemplateId));
+        }
+
+        return SecureBootTemplate is null
+            ? null
+            : SecureBootTemplates.Find(SecureBootTemplate)
+                ?? throw Errors.NotSupported($"There is no secure boot template '{SecureBootTemplate}' here; there are {string.Join(" and ", SecureBootTemplates.Names)}.", nameof(SecureBootTemplate));
     }
 
     private static Guid Device(VirtualMachineConfiguration c, VMComponentObject device)

@@ -73,6 +73,9 @@ public interface IMachines
     /// <summary>Resets a machine, as its reset button would.</summary>
     Task ResetAsync(Guid id, CancellationToken cancellation);
 
+    /// <summary>Sends a running guest a non-maskable interrupt.</summary>
+    Task InterruptAsync(Guid id, CancellationToken cancellation);
+
     /// <summary>Stops the processors.</summary>
     Task PauseAsync(Guid id, CancellationToken cancellation);
 

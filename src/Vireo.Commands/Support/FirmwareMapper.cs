@@ -2,6 +2,7 @@ using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
 
 namespace Vireo.Commands.Support;
 
@@ -22,6 +23,8 @@ public static class FirmwareMapper
     {
         var part = ModelMapper.Part<VMFirmware>(c, null, "Firmware", context.Service<IHostSettings>().Facts.Name);
         part.SecureBoot = c.SecureBootEnabled ? OnOffState.On : OnOffState.Off;
+        part.SecureBootTemplate = c.SecureBootTemplate;
+        part.SecureBootTemplateId = SecureBootTemplates.IdOf(c.SecureBootTemplate) ?? Guid.Empty;
         part.ConsoleMode = Enum.Parse<ConsoleModeType>(c.ConsoleMode);
         part.PreferredNetworkBootProtocol = Enum.Parse<IPProtocolPreference>(c.PreferredNetworkBootProtocol);
         part.PauseAfterBootFailure = c.PauseAfterBootFailure ? OnOffState.On : OnOffState.Off;

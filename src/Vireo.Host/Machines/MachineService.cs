@@ -274,6 +274,8 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 
     public Task ResetAsync(Guid id, CancellationToken cancellation) => Unit(id).ResetAsync(cancellation);
 
+    public Task InterruptAsync(Guid id, CancellationToken cancellation) => Unit(id).InterruptAsync(cancellation);
+
     public Task PauseAsync(Guid id, CancellationToken cancellation) => Unit(id).PauseAsync(cancellation);
 
     public Task ResumeAsync(Guid id, CancellationToken cancellation) => Unit(id).ResumeAsync(cancellation);

@@ -174,7 +174,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
                         Drives = drives,
                         Adapters = adapters,
                         Memory = MemoryLayouts.Plan(Configuration, NumaTopology.Read(), _services.MaySpanNodes()),
-                        Firmware = Configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(Configuration)) : null,
+                        Firmware = Configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(Configuration), Configuration.SecureBootEnabled) : null,
+                        Tpm = Configuration.TpmEnabled ? new TpmFiles(MachineStore.TpmFile(Configuration)) : null,
                         User = _services.User,
                     },
                     SavedStatePath = Configuration.HasSavedState ? MachineStore.SavedStateFile(Configuration) : null,
@@ -247,6 +248,10 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             await TurnOffAsync(cancellation);
         }
     }
+
+    public Task InterruptAsync(CancellationToken cancellation) => ExclusiveAsync("interrupt", () => Status().State == Microsoft.HyperV.PowerShell.VMState.Running
+        ? _machine.InterruptAsync(cancellation)
+        : throw Errors.State($"The virtual machine '{Name}' is {Status().State}; only a guest that runs can be interrupted.", Name), cancellation);
 
     public Task PauseAsync(CancellationToken cancellation) => ExclusiveAsync("pause", () => _machine.PauseAsync(cancellation), cancellation);
 

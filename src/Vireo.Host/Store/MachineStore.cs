@@ -33,11 +33,21 @@ public sealed class MachineStore(string stateFolder)
         return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.state");
     }
 
-    /// <summary>Where a machine keeps the variables of its UEFI firmware.</summary>
+    /// <summary>
+    /// Where a machine keeps the variables of its UEFI firmware. With secure boot they are others: whoever switches it on begins with keys that no guest has
+    /// written.
+    /// </summary>
     public static string FirmwareFile(VirtualMachineConfiguration machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.nvram");
+        return Path.Combine(machine.Path, ConfigurationFolder, machine.SecureBootEnabled ? $"{machine.Id:D}.secure.nvram" : $"{machine.Id:D}.nvram");
+    }
+
+    /// <summary>What a machine's trusted platform module keeps: the guest's keys.</summary>
+    public static string TpmFile(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.tpm");
     }
 
     /// <summary>
@@ -219,7 +229,7 @@ public sealed class MachineStore(string stateFolder)
         {
             var configuration = intent.ConfigurationFile;
             AtomicFile.Sweep(configuration);
-            foreach (var file in new[] { intent.DiskFile, configuration, Path.ChangeExtension(configuration, ".state"), Path.ChangeExtension(configuration, ".nvram") }.OfType<string>())
+            foreach (var file in new[] { intent.DiskFile, configuration, Path.ChangeExtension(configuration, ".state"), Path.ChangeExtension(configuration, ".nvram"), Path.ChangeExtension(configuration, ".secure.nvram"), Path.ChangeExtension(configuration, ".tpm") }.OfType<string>())
             {
                 if (File.Exists(file))
                 {

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Vireo.Commands.Services;
+using Vireo.Host.Groups;
 using Vireo.Host.Machines;
 using Vireo.Host.Mounts;
 using Vireo.Host.Transfers;
@@ -18,6 +19,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(MountRecord))]
 [JsonSerializable(typeof(ExportRecord))]
 [JsonSerializable(typeof(PlannedImport))]
+[JsonSerializable(typeof(GroupFile))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>

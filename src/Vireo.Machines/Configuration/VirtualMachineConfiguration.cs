@@ -72,6 +72,15 @@ public sealed record VirtualMachineConfiguration
     /// <summary>Generation 2: verify boot loaders' signatures.</summary>
     public bool SecureBootEnabled { get; init; }
 
+    /// <summary>Generation 2: whose signatures count; a name of <see cref="Devices.SecureBootTemplates"/>.</summary>
+    public string SecureBootTemplate { get; init; } = Devices.SecureBootTemplates.Default;
+
+    /// <summary>Generation 2: a trusted platform module; what it keeps lies beside the configuration.</summary>
+    public bool TpmEnabled { get; init; }
+
+    /// <summary>Screen.</summary>
+    public VideoConfiguration Video { get; init; } = new();
+
     /// <summary>Generation 2: where the firmware's console goes: <c>Default</c>, <c>COM1</c>, <c>COM2</c>, <c>None</c>.</summary>
     public string ConsoleMode { get; init; } = "Default";
 

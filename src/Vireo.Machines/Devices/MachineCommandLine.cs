@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using Vireo.Machines.Accelerators;
 using Vireo.Machines.Configuration;
@@ -27,6 +28,7 @@ public sealed class MachineCommandLine
         AddProcessorsAndMemory();
         AddControl();
         AddBaseDevices();
+        AddTpm();
         _options.AddRange(Slots.RootPorts([.. plan.Adapters.Where(adapter => adapter.QemuSocketPath is not null).Select(adapter => DeviceNames.Adapter(adapter.AdapterId))]));
         if (NeedsDiskController(configuration))
         {
@@ -156,7 +158,23 @@ public sealed class MachineCommandLine
         Add("-add-fd").With("fd", 3).With("set", 1).With("opaque", "firmware variables");
         Add("-blockdev").With("driver", "file").With("node-name", "firmware-code").With("filename", firmware.CodePath).With("read-only", true);
         Add("-blockdev").With("driver", "file").With("node-name", "firmware-variables").With("filename", "/dev/fdset/1");
-        Add("-machine").With("pflash0", "firmware-code").With("pflash1", "firmware-variables");
+        var flash = Add("-machine").With("pflash0", "firmware-code").With("pflash1", "firmware-variables");
+        if (firmware.IsSecure)
+        {
+            // Only system management mode writes variables: else a guest could put its own keys beside those that are enrolled.
+            flash.With("smm", true);
+            Add("-global").With("driver", "cfi.pflash01").With("property", "secure").With("value", "on");
+        }
+    }
+
+    private void AddTpm()
+    {
+        if (_configuration.TpmEnabled && _configuration.Generation == 2)
+        {
+            Add("-chardev", "socket").With("id", "tpm").With("path", _plan.TpmSocket);
+            Add("-tpmdev", "emulator").With("id", "tpm").With("chardev", "tpm");
+            Add("-device", "tpm-crb").With("tpmdev", "tpm");
+        }
     }
 
     private void AddProcessorsAndMemory()
@@ -258,7 +276,7 @@ public sealed class MachineCommandLine
     private void AddBaseDevices()
     {
         var bus = _configuration.Generation == 1 ? "pci.0" : "pcie.0";
-        Add("-device", "VGA").With("id", "screen").With("bus", bus).With("addr", "0x2");
+        AddScreen(bus);
         var balloon = Add("-device", "virtio-balloon-pci").With("id", DeviceNames.Balloon).With("bus", bus).With("addr", "0x3");
         if (_plan.Memory.GrowthBytes > 0)
         {
@@ -275,6 +293,31 @@ public sealed class MachineCommandLine
         Add("-device", "virtserialport").With("id", DeviceNames.AgentPort).With("bus", "channels.0").With("chardev", DeviceNames.Agent)
             .With("name", "org.qemu.guest_agent.0");
         Add("-device", "pvpanic").With("id", "panic");
+    }
+
+    private void AddScreen(string bus)
+    {
+        var screen = Add("-device", "VGA").With("id", "screen").With("bus", bus).With("addr", "0x2");
+        var video = _configuration.Video;
+        if (video.Resolution == VideoResolution.Default)
+        {
+            return;
+        }
+
+        // What the monitor tells the guest (EDID): the most it shows, and what it likes best.
+        screen.With("xmax", video.Horizontal).With("ymax", video.Vertical);
+        if (video.Resolution == VideoResolution.Single)
+        {
+            screen.With("xres", video.Horizontal).With("yres", video.Vertical);
+        }
+
+        const int BytesPerPixel = 4;
+        const int UsualMegabytes = 16;
+        var megabytes = (int)BitOperations.RoundUpToPowerOf2((uint)((((long)video.Horizontal * video.Vertical * BytesPerPixel) >> 20) + 1));
+        if (megabytes > UsualMegabytes)
+        {
+            screen.With("vgamem_mb", megabytes);
+        }
     }
 
     private void AddDrive(DriveConfiguration drive)

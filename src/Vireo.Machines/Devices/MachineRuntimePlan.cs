@@ -42,28 +42,28 @@ public sealed record AdapterConnection(Guid AdapterId, string? SocketPath, strin
 /// <param name="CodePath">The program, shared by all machines, read-only.</param>
 /// <param name="VariablesTemplatePath">Variables as a new machine has them.</param>
 /// <param name="VariablesPath">Variables of this machine; made from the template when missing, kept for its life.</param>
-public sealed record FirmwareFiles(string CodePath, string VariablesTemplatePath, string VariablesPath)
+/// <param name="IsSecure">It verifies what it starts, and only it itself (in system management mode) can write its variables; the template holds keys.</param>
+public sealed record FirmwareFiles(string CodePath, string VariablesTemplatePath, string VariablesPath, bool IsSecure = false)
 {
-    private static readonly (string Code, string Variables)[] s_known =
+    private static readonly FirmwareFiles[] s_known =
     [
-        ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-        ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+        new("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", ""),
+        new("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd", ""),
+        new("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd", "", IsSecure: true),
+        new("/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.ms.fd", "", IsSecure: true),
     ];
 
     /// <summary>The firmware of Debian's package <c>ovmf</c> with variables at <paramref name="variablesPath"/>; null when it is not installed.</summary>
-    public static FirmwareFiles? Find(string variablesPath)
-    {
-        foreach (var (code, variables) in s_known)
-        {
-            if (File.Exists(code) && File.Exists(variables))
-            {
-                return new(code, variables, variablesPath);
-            }
-        }
-
-        return null;
-    }
+    public static FirmwareFiles? Find(string variablesPath, bool isSecure = false) =>
+        s_known.FirstOrDefault(known => known.IsSecure == isSecure && File.Exists(known.CodePath) && File.Exists(known.VariablesTemplatePath)) is { } found
+            ? found with { VariablesPath = variablesPath }
+            : null;
 }
+
+/// <summary>Trusted platform module of a machine.</summary>
+/// <param name="StatePath">What it keeps; made when missing.</param>
+/// <param name="ProgramPath">swtpm.</param>
+public sealed record TpmFiles(string StatePath, string ProgramPath = "/usr/bin/swtpm");
 
 /// <summary>
 /// What a machine needs to run here and now, beside its configuration: decided at each start. It refers to sockets and files only.
@@ -88,6 +88,9 @@ public sealed record MachineRuntimePlan
     /// <summary>UEFI firmware; needed by generation 2.</summary>
     public FirmwareFiles? Firmware { get; init; }
 
+    /// <summary>Trusted platform module; needed by a machine that has one.</summary>
+    public TpmFiles? Tpm { get; init; }
+
     /// <summary>Unprivileged user that QEMU runs as; null stays who we are.</summary>
     public string? User { get; init; }
 
@@ -105,6 +108,10 @@ public sealed record MachineRuntimePlan
     /// <summary>Host's end of the screen (VNC).</summary>
     [JsonIgnore]
     public string ScreenSocket => Path.Combine(RunFolder, "vnc");
+
+    /// <summary>Control socket of the trusted platform module.</summary>
+    [JsonIgnore]
+    public string TpmSocket => Path.Combine(RunFolder, "tpm");
 
     /// <summary>Output of QEMU itself; beside the run folder, where only we make names.</summary>
     [JsonIgnore]

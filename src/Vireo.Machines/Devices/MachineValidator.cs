@@ -38,7 +38,6 @@ public static class MachineValidator
             Encoding.UTF8.GetByteCount(plan.RunFolder) <= MaximumRunFolderBytes,
             $"The run folder '{plan.RunFolder}' has a path of more than {MaximumRunFolderBytes} bytes; Unix sockets in it could not be reached.");
         Require(problems, File.Exists(plan.QemuPath), $"QEMU is missing ('{plan.QemuPath}'): install the package qemu-system-x86.");
-        Require(problems, !configuration.SecureBootEnabled, "Secure boot is not available yet: switch it off with 'Set-VMFirmware -EnableSecureBoot Off'.");
         Require(
             problems,
             plan.Accelerator != AcceleratorKind.Tcg || !configuration.Processor.ExposeVirtualizationExtensions,
@@ -49,6 +48,19 @@ public static class MachineValidator
                 problems,
                 plan.Firmware is { } firmware && File.Exists(firmware.CodePath) && (File.Exists(firmware.VariablesPath) || File.Exists(firmware.VariablesTemplatePath)),
                 "The UEFI firmware of generation 2 machines is missing: install the package ovmf.");
+            Require(
+                problems,
+                plan.Firmware is null || plan.Firmware.IsSecure == configuration.SecureBootEnabled,
+                "The UEFI firmware with secure boot is missing: install the package ovmf, or switch secure boot off with 'Set-VMFirmware -EnableSecureBoot Off'.");
+        }
+
+        if (configuration.TpmEnabled)
+        {
+            Require(problems, configuration.Generation == 2, "A generation 1 machine has no trusted platform module; switch it off with 'Disable-VMTPM'.");
+            Require(
+                problems,
+                plan.Tpm is { } tpm && File.Exists(tpm.ProgramPath),
+                $"The trusted platform module needs swtpm ('{plan.Tpm?.ProgramPath ?? "/usr/bin/swtpm"}'): install the package swtpm, or switch the module off with 'Disable-VMTPM'.");
         }
     }
 

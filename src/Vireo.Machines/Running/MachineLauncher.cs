@@ -18,15 +18,18 @@ internal sealed class MachineLauncher(TimeProvider time)
     public MachineRecord Launch(MachineStart start, MachineCommandLine commandLine, MachineIntent intent)
     {
         var (configuration, plan) = (start.Configuration, start.Plan);
+        ProcessIdentity? tpm = null;
         try
         {
             PrepareFolder(plan);
             PrepareFirmware(configuration.Generation, plan);
-            ComPortLinks.Offer(configuration, plan);
             var group = ControlGroup.Create($"vm-{configuration.Id:N}");
             LimitProcessors(group, configuration.Processor);
+            tpm = configuration.TpmEnabled && plan.Tpm is { } files ? TpmProcess.Start(files, plan, [.. group.ProcessFiles]) : null;
+            ComPortLinks.Offer(configuration, plan);
             var record = new MachineRecord
             {
+                Tpm = tpm,
                 StartedAt = time.GetUtcNow(),
                 Configuration = configuration,
                 Plan = plan,
@@ -61,6 +64,7 @@ internal sealed class MachineLauncher(TimeProvider time)
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or Win32Exception)
         {
             ComPortLinks.Withdraw(configuration, plan);
+            TpmProcess.End(tpm);
             throw new MachineException(MachineErrorKind.StartFailed, $"The virtual machine '{configuration.Name}' could not be started: {exception.Message}", exception);
         }
     }

@@ -42,6 +42,9 @@ internal sealed record MachineRecord
     /// <summary>The process; null in the moment before it is started.</summary>
     public ProcessIdentity? Process { get; init; }
 
+    /// <summary>Its trusted platform module; null when it has none.</summary>
+    public ProcessIdentity? Tpm { get; init; }
+
     public required DateTimeOffset StartedAt { get; init; }
 
     public required VirtualMachineConfiguration Configuration { get; init; }

@@ -9,6 +9,12 @@ public sealed class VMFirmware : VMComponentObject
     /// <summary>Boot loaders' signatures are verified.</summary>
     public OnOffState SecureBoot { get; set; } = OnOffState.Off;
 
+    /// <summary>Whose signatures count.</summary>
+    public string SecureBootTemplate { get; set; } = "";
+
+    /// <summary>Id of that template.</summary>
+    public Guid SecureBootTemplateId { get; set; }
+
     /// <summary>Where the firmware's console goes.</summary>
     public ConsoleModeType ConsoleMode { get; set; }
 

@@ -16,6 +16,9 @@ internal static partial class CheckpointFiles
     /// <summary>Firmware variables of a checkpoint.</summary>
     public static string Firmware(VirtualMachineConfiguration machine, Guid checkpoint) => Path.Combine(machine.SnapshotFileLocation, Folder, $"{checkpoint:D}.nvram");
 
+    /// <summary>What the trusted platform module kept at a checkpoint.</summary>
+    public static string Tpm(VirtualMachineConfiguration machine, Guid checkpoint) => Path.Combine(machine.SnapshotFileLocation, Folder, $"{checkpoint:D}.tpm");
+
     /// <summary>A name for an image on top of another: <c>system.vhdx</c>, <c>system_8FD4...avhdx</c>, <c>system_02AB...avhdx</c>.</summary>
     public static string NextImage(string parent)
     {
@@ -30,19 +33,25 @@ internal static partial class CheckpointFiles
         return Path.Combine(Path.GetDirectoryName(path)!, IdSuffix().Replace(Path.GetFileNameWithoutExtension(path), "") + extension);
     }
 
-    /// <summary>Keeps the firmware variables as they are now, if there are any.</summary>
+    /// <summary>Keeps the firmware variables and the trusted platform module as they are now, if there are any.</summary>
     public static void KeepFirmware(VirtualMachineConfiguration machine, Guid checkpoint)
     {
         if (File.Exists(MachineStore.FirmwareFile(machine)))
         {
             AtomicFile.Copy(MachineStore.FirmwareFile(machine), Firmware(machine, checkpoint));
         }
+
+        if (machine.TpmEnabled && File.Exists(MachineStore.TpmFile(machine)))
+        {
+            AtomicFile.Copy(MachineStore.TpmFile(machine), Tpm(machine, checkpoint));
+            File.SetUnixFileMode(Tpm(machine, checkpoint), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
     }
 
-    /// <summary>Removes memory and firmware variables of a checkpoint.</summary>
+    /// <summary>Removes memory, firmware variables and trusted platform module of a checkpoint.</summary>
     public static void Delete(VirtualMachineConfiguration machine, Guid checkpoint)
     {
-        foreach (var file in new[] { State(machine, checkpoint), Firmware(machine, checkpoint) })
+        foreach (var file in new[] { State(machine, checkpoint), Firmware(machine, checkpoint), Tpm(machine, checkpoint) })
         {
             AtomicFile.Sweep(file);
             AtomicFile.Delete(file);

@@ -159,6 +159,12 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
                 AtomicFile.Copy(CheckpointFiles.Firmware(Current, id), MachineStore.FirmwareFile(Current));
             }
 
+            if (File.Exists(CheckpointFiles.Tpm(Current, id)))
+            {
+                AtomicFile.Copy(CheckpointFiles.Tpm(Current, id), MachineStore.TpmFile(Current));
+                File.SetUnixFileMode(MachineStore.TpmFile(Current), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            }
+
             keeper.Store(Current with { Checkpoints = Current.Checkpoints with { FirmwareOf = null } });
             CrashPoint.Hit("host.apply.firmware");
         }

@@ -1,0 +1,14 @@
+namespace Microsoft.HyperV.PowerShell;
+
+/// <summary>What protects a machine's guest.</summary>
+public sealed class VMSecurity : VMComponentObject
+{
+    /// <summary>It has a trusted platform module.</summary>
+    public bool TpmEnabled { get; set; }
+
+    /// <summary>Its saved state is encrypted; not offered, so always false.</summary>
+    public bool EncryptStateAndVmMigrationTraffic { get; set; }
+
+    /// <summary>It is shielded from administrators; not offered, so always false.</summary>
+    public bool Shielded { get; set; }
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Vireo.Testing;
+
+namespace Vireo.Host.Tests;
+
+/// <summary>Devices and firmware of machines by command: what is set is there, what cannot be is refused with its reason.</summary>
+public sealed class DeviceCommandTests(HostFixture host) : IClassFixture<HostFixture>
+{
+    [Fact]
+    [Requirement("VM-1")]
+    [Requirement("VM-5")]
+    [Requirement("VM-6")]
+    [Requirement("VM-11")]
+    [Requirement("PS-1")]
+    public async Task Firmware_module_screen_and_kind_of_devices_are_set_and_a_machine_starts_with_them()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "secure", Generation = 2, MemoryStartupBytes = 128 << 20, NoVHD = true });
+        var firmware = Assert.Single(await host.Client.ObjectsAsync("Set-VMFirmware", new { VMName = "secure", EnableSecureBoot = "On", SecureBootTemplate = "microsoftUEFICertificateAuthority", Passthru = true }));
+        Assert.Equal("On", (string?)firmware["SecureBoot"]);
+        Assert.Equal("MicrosoftUEFICertificateAuthority", (string?)firmware["SecureBootTemplate"]);
+        Assert.Equal("272e7447-90a4-4563-a4b9-8e4ab00526ce", (string?)firmware["SecureBootTemplateId"]);
+        await RefusedAsync("NotSupported", "OpenSourceShieldedVM", "Set-VMFirmware", new { VMName = "secure", SecureBootTemplate = "OpenSourceShieldedVM" });
+        await host.Client.ObjectsAsync("Enable-VMTPM", new { VMName = "secure" });
+        Assert.True((bool)Assert.Single(await host.Client.ObjectsAsync("Get-VMSecurity", new { VMName = "secure" }))["TpmEnabled"]!);
+        var video = Assert.Single(await host.Client.ObjectsAsync(
+            "Set-VMVideo", new { VMName = "secure", ResolutionType = "Single", HorizontalResolution = 1920, VerticalResolution = 1080, Passthru = true }));
+        Assert.Equal(1920, (int)video["HorizontalResolution"]!);
+        await RefusedAsync("InvalidParameter", "64000", "Set-VMVideo", new { VMName = "secure", HorizontalResolution = 64000 });
+        Assert.Equal("Single", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMVideo", new { VMName = "secure" }))["ResolutionType"]);
+
+        // All of it in a process, which is the guests' user's; what the module keeps is nobody else's.
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "secure" });
+        var machine = Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "secure" }));
+        var state = Path.Combine((string)machine["Path"]!, "Virtual Machines", $"{(string)machine["Id"]!}.tpm");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(state));
+        Assert.True(File.Exists(Path.ChangeExtension(state, ".secure.nvram")));
+        await RefusedAsync("InvalidState", "turn it off", "Disable-VMTPM", new { VMName = "secure" });
+        await RefusedAsync("InvalidState", "turn it off", "Set-VM", new { Name = "secure", DeviceModel = "Emulated" });
+        await RefusedAsync("InvalidState", "turn it off", "Set-VMVideo", new { VMName = "secure", ResolutionType = "Default" });
+        await host.Client.ObjectsAsync("Debug-VM", new { Name = "secure", InjectNonMaskableInterrupt = true, Force = true });
+        Assert.Single(Modules());
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "secure", TurnOff = true });
+        await Wait.UntilAsync("the module to end with its machine", () => Modules().Count == 0);
+        await RefusedAsync("InvalidState", "runs", "Debug-VM", new { Name = "secure", InjectNonMaskableInterrupt = true, Force = true });
+        await host.Client.ObjectsAsync("Disable-VMTPM", new { VMName = "secure" });
+        await host.Client.ObjectsAsync("Set-VMFirmware", new { VMName = "secure", EnableSecureBoot = "Off" });
+
+        var emulated = Assert.Single(await host.Client.ObjectsAsync("Set-VM", new { Name = "secure", DeviceModel = "Emulated", GuestFamily = "Windows", Passthru = true }));
+        Assert.Equal("Emulated", (string?)emulated["DeviceModel"]);
+        Assert.Equal("Windows", (string?)emulated["GuestFamily"]);
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "secure" });
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "secure", TurnOff = true });
+        Assert.Equal("Synthetic", (string?)Assert.Single(await host.Client.ObjectsAsync("Set-VM", new { Name = "secure", DeviceModel = "Synthetic", Passthru = true }))["DeviceModel"]);
+        var version = Assert.Single(await host.Client.ObjectsAsync("Get-VMHostSupportedVersion", new { Default = true }));
+        Assert.Equal((string?)version["Version"], (string?)Assert.Single(await host.Client.ObjectsAsync("Update-VMVersion", new { Name = "secure", Force = true, Passthru = true }))["Version"]);
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "secure", Force = true });
+        Assert.False(File.Exists(state));
+
+        List<string> Modules() => [.. Process.GetProcessesByName("swtpm").Select(process => Words(process.Id)).Where(words => words.Contains(host["run"], StringComparison.Ordinal))];
+    }
+
+    [Fact]
+    [Requirement("VM-5")]
+    public async Task Generation_1_has_no_module_and_emulated_controllers_hold_few_disks()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "old", Generation = 1, MemoryStartupBytes = 64 << 20, NoVHD = true });
+        await RefusedAsync("InvalidParameter", "generation 1", "Enable-VMTPM", new { VMName = "old" });
+        for (var place = 0; place < 7; place++)
+        {
+            await host.Client.ObjectsAsync("New-VHD", new { Path = host[$"old{place}.vhdx"], SizeBytes = 16 << 20 });
+            await host.Client.ObjectsAsync("Add-VMHardDiskDrive", new { VMName = "old", ControllerType = "SCSI", Path = host[$"old{place}.vhdx"] });
+        }
+
+        await RefusedAsync("InvalidParameter", "6 drives", "Set-VM", new { Name = "old", DeviceModel = "Emulated" });
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "old", Force = true });
+    }
+
+    [Fact]
+    [Requirement("PS-1")]
+    public async Task Groups_hold_machines_or_groups_and_never_themselves()
+    {
+        var machine = Assert.Single(await host.Client.ObjectsAsync("New-VM", new { Name = "member", Generation = 1, MemoryStartupBytes = 64 << 20, NoVHD = true }));
+        var web = Assert.Single(await host.Client.ObjectsAsync("New-VMGroup", new { Name = "web", GroupType = "VMCollectionType" }));
+        var all = Assert.Single(await host.Client.ObjectsAsync("New-VMGroup", new { Name = "all", GroupType = "ManagementCollectionType" }));
+        var filled = Assert.Single(await host.Client.ObjectsAsync("Add-VMGroupMember", new { Name = "web", VM = new[] { machine }, Passthru = true }));
+        Assert.Equal("member", (string?)Assert.Single(filled["VMMembers"]!.AsArray())!["Name"]);
+        await host.Client.ObjectsAsync("Add-VMGroupMember", new { VMGroup = all, VMGroupMember = new[] { web } });
+        await RefusedAsync("InvalidParameter", "holds virtual machines", "Add-VMGroupMember", new { Name = "web", VMGroupMember = new[] { all } });
+        await RefusedAsync("InvalidParameter", "itself", "Add-VMGroupMember", new { Name = "all", VMGroupMember = new[] { all } });
+        await host.Client.ObjectsAsync("Rename-VMGroup", new { Name = new[] { "web" }, NewName = "front" });
+        Assert.Equal("front", (string?)Assert.Single(Assert.Single(await host.Client.ObjectsAsync("Get-VMGroup", new { Name = new[] { "all" } }))["VMGroupMembers"]!.AsArray())!["Name"]);
+        await RefusedAsync("ObjectNotFound", "'web'", "Get-VMGroup", new { Name = new[] { "web" } });
+
+        // A machine that is gone is in no group.
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "member", Force = true });
+        Assert.Empty(Assert.Single(await host.Client.ObjectsAsync("Get-VMGroup", new { Name = new[] { "front" } }))["VMMembers"]!.AsArray());
+        await host.Client.ObjectsAsync("Remove-VMGroupMember", new { Name = "all", VMGroupMember = new[] { web } });
+        await host.Client.ObjectsAsync("Remove-VMGroup", new { Name = "front", Force = true });
+        Assert.Equal("all", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMGroup", new { }))["Name"]);
+        await host.Client.ObjectsAsync("Remove-VMGroup", new { Name = "all", Force = true });
+    }
+
+    private async Task RefusedAsync(string errorId, string words, string command, object parameters)
+    {
+        var error = await host.Client.ErrorAsync(command, parameters);
+        Assert.Equal(errorId, (string?)error["errorId"]);
+        Assert.Contains(words, (string?)error["message"], StringComparison.Ordinal);
+    }
+
+    private static string Words(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
