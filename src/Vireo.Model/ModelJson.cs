@@ -14,6 +14,7 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMFirmware))]
 [JsonSerializable(typeof(VMBootSource))]
 [JsonSerializable(typeof(VMBios))]
+[JsonSerializable(typeof(VMFloppyDiskDrive))]
 [JsonSerializable(typeof(VMGroup))]
 [JsonSerializable(typeof(VMSecurity))]
 [JsonSerializable(typeof(VMVideo))]

@@ -66,6 +66,7 @@ public static class Views
         ],
         ["Microsoft.HyperV.PowerShell.VMProcessor"] = [new("VMName"), new("Count"), new("CompatibilityForMigrationEnabled")],
         ["Microsoft.HyperV.PowerShell.VMFirmware"] = [new("VMName"), new("SecureBoot"), new("PreferredNetworkBootProtocol"), new("BootOrder")],
+        ["Microsoft.HyperV.PowerShell.VMFloppyDiskDrive"] = [new("VMName"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMGroup"] = [new("Name"), new("InstanceId"), new("GroupType"), new("VMMembers"), new("VMGroupMembers")],
         ["Microsoft.HyperV.PowerShell.VMSecurity"] = [new("VMName"), new("TpmEnabled"), new("Shielded")],
         ["Microsoft.HyperV.PowerShell.VMVideo"] = [new("VMName"), new("ResolutionType"), new("HorizontalResolution"), new("VerticalResolution")],

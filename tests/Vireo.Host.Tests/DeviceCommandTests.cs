@@ -76,6 +76,43 @@ public sealed class DeviceCommandTests(HostFixture host) : IClassFixture<HostFix
     }
 
     [Fact]
+    [Requirement("VM-5")]
+    public async Task A_machine_starts_from_its_floppy_disk()
+    {
+        // What the BIOS puts at 0:7C00: the text byte by byte to the first serial port, then rest.
+        byte[] program = [0x31, 0xC0, 0x8E, 0xD8, 0xBE, 0x15, 0x7C, 0xBA, 0xF8, 0x03, 0xAC, 0x84, 0xC0, 0x74, 0x03, 0xEE, 0xEB, 0xF8, 0xF4, 0xEB, 0xFD, .. "started from the floppy\n\0"u8];
+        await host.Client.ObjectsAsync("New-VFD", new { Path = host["boot.vfd"] });
+        using (var disk = File.OpenWrite(host["boot.vfd"]))
+        {
+            disk.Write(program);
+            disk.Position = 510;
+            disk.Write([0x55, 0xAA]);
+        }
+
+        await host.Client.ObjectsAsync("New-VM", new { Name = "floppy", Generation = 1, MemoryStartupBytes = 64 << 20, NoVHD = true });
+        Assert.Equal("", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VMFloppyDiskDrive", new { VMName = "floppy" }))["Path"]);
+        await host.Client.ObjectsAsync("New-VHD", new { Path = host["no.vhdx"], SizeBytes = 16 << 20 });
+        await RefusedAsync("InvalidParameter", ".vfd", "Set-VMFloppyDiskDrive", new { VMName = "floppy", Path = host["no.vhdx"] });
+        var drive = Assert.Single(await host.Client.ObjectsAsync("Set-VMFloppyDiskDrive", new { VMName = "floppy", Path = host["boot.vfd"], Passthru = true }));
+        Assert.Equal(host["boot.vfd"], (string?)drive["Path"]);
+        await host.Client.ObjectsAsync("Set-VMBios", new { VMName = "floppy", StartupOrder = new[] { "Floppy", "CD", "IDE", "LegacyNetworkAdapter" } });
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "floppy" });
+        var machine = Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "floppy" }));
+        var log = host[Path.Combine("run", "m", Guid.Parse((string)machine["Id"]!).ToString("N"), "com1.log")];
+        await Wait.UntilAsync("the guest to greet", () => File.Exists(log) && File.ReadAllText(log).Contains("started from the floppy", StringComparison.Ordinal));
+        await RefusedAsync("InvalidState", "turn it off", "Set-VMFloppyDiskDrive", new { VMFloppyDiskDrive = drive, Path = (string?)null });
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "floppy", TurnOff = true });
+        await host.Client.ObjectsAsync("Set-VMFloppyDiskDrive", new { VMFloppyDiskDrive = drive, Path = (string?)null });
+        Assert.Equal("", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "floppy" }))["FloppyDrive"]!["Path"]);
+
+        // An image that is gone is told before anything starts.
+        await host.Client.ObjectsAsync("Set-VMFloppyDiskDrive", new { VMName = "floppy", Path = host["boot.vfd"] });
+        File.Delete(host["boot.vfd"]);
+        await RefusedAsync("Unspecified", "floppy disk drive does not exist", "Start-VM", new { Name = "floppy" });
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "floppy", Force = true });
+    }
+
+    [Fact]
     [Requirement("PS-1")]
     public async Task Groups_hold_machines_or_groups_and_never_themselves()
     {

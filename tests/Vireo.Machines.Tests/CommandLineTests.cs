@@ -92,6 +92,20 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    [Requirement("VM-5")]
+    public void A_floppy_disk_is_tried_in_its_place_and_has_to_be_served()
+    {
+        var (configuration, plan) = Describe(1, AcceleratorKind.Tcg);
+        configuration = configuration with { FloppyPath = "/vm/answers.vfd", BiosStartupOrder = ["Floppy", "IDE", "CD", "LegacyNetworkAdapter"] };
+        var id = FloppyDrive.IdOf(configuration.Id);
+        Assert.NotEqual(configuration.Id, id);
+        var text = MachineCommandLine.Build(configuration, plan with { Drives = [.. plan.Drives, new(id, DriveTransport.Nbd, "/run/vireo/d/floppy")] }).ToString();
+        Assert.Contains($"-device floppy,id=drive-{id:N},drive=", text, StringComparison.Ordinal);
+        Assert.Contains("-global isa-fdc.bootindexA=1", text, StringComparison.Ordinal);
+        Assert.Contains(MachineValidator.Validate(configuration, plan), problem => problem.Contains("answers.vfd", StringComparison.Ordinal));
+    }
+
+    [Fact]
     [Requirement("VM-11")]
     public void More_disks_than_an_emulated_controller_holds_are_refused()
     {

@@ -29,7 +29,8 @@ public sealed class RemoveVMGroup : GroupCommand
     public Switch Force { get; set; }
 
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "Name")]
+    [Parameter(ParameterSetName = "Id")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 

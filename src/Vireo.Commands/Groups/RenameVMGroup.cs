@@ -32,7 +32,8 @@ public sealed class RenameVMGroup : GroupCommand
     public string? NewName { get; set; }
 
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "Name")]
+    [Parameter(ParameterSetName = "Id")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 

@@ -8,6 +8,7 @@ namespace Vireo.Commands.Hosts;
 /// <summary>Gets the versions of machine configurations that the host runs.</summary>
 [Command("Get", "VMHostSupportedVersion", DefaultParameterSetName = "ComputerName")]
 [OutputType(typeof(VMHostSupportedVersion))]
+[CommandError("ConnectionError", ErrorCategory.ConnectionError, "the host cannot be reached")]
 [Example("Get-VMHostSupportedVersion -Default", "Shows the version that new machines get.")]
 public sealed class GetVMHostSupportedVersion : Command
 {
@@ -16,7 +17,7 @@ public sealed class GetVMHostSupportedVersion : Command
     public Switch Default { get; set; }
 
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "ComputerName")]
+    [Parameter(ParameterSetName = "ComputerName", Position = 0, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 
@@ -26,7 +27,10 @@ public sealed class GetVMHostSupportedVersion : Command
         // There has been one version so far, so it is the default as well.
         context.WriteObject(new VMHostSupportedVersion
         {
-            ComputerName = context.Service<IHostSettings>().Facts.Name, Name = $"Vireo {ModelMapper.MachineVersion}", Version = ModelMapper.MachineVersion, IsDefault = true,
+            ComputerName = context.Service<IHostSettings>().Facts.Name,
+            Name = $"Vireo {ModelMapper.MachineVersion}",
+            Version = ModelMapper.MachineVersion,
+            IsDefault = true,
         });
         return Task.CompletedTask;
     }

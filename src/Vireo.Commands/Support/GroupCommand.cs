@@ -99,7 +99,10 @@ public abstract class GroupMemberCommand : GroupCommand
     public VMGroup[]? VMGroupMember { get; set; }
 
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = "VM Using Name")]
+    [Parameter(ParameterSetName = "VM Using ID")]
+    [Parameter(ParameterSetName = "VMGroup Using Name")]
+    [Parameter(ParameterSetName = "VMGroup Using ID")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
 

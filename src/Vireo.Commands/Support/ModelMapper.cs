@@ -61,6 +61,7 @@ public static class ModelMapper
             NetworkAdapters = [.. c.NetworkAdapters.Select(adapter => Adapter(c, adapter, status, context))],
             HardDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => HardDisk(c, drive, host))],
             DVDDrives = [.. c.Drives.Where(drive => drive.Kind == DriveKind.Dvd).Select(drive => Dvd(c, drive, host))],
+            FloppyDrive = FloppyMapper.Floppy(c, host),
             ComPort1 = ComPort(c, 1, host),
             ComPort2 = ComPort(c, 2, host),
         };

@@ -23,7 +23,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     {
         ArgumentNullException.ThrowIfNull(machine);
         var connections = new List<DriveConnection>();
-        foreach (var drive in machine.Drives.Where(drive => drive.Path is not null))
+        foreach (var drive in WithFloppy(machine).Where(drive => drive.Path is not null))
         {
             connections.Add(await OpenDriveAsync(machine, drive, cancellation));
         }
@@ -73,7 +73,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     public async Task ReopenDrivesAsync(RunningMachine running, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(running);
-        foreach (var drive in running.Configuration.Drives)
+        foreach (var drive in WithFloppy(running.Configuration))
         {
             if (drive.Path is not null && running.Plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id) is { } connection)
             {
@@ -124,6 +124,9 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         return new AdapterConnection(adapter.Id, socket, adapter.MacAddress, QemuSocketPath: qemuSocket);
     }
 
+    private static IEnumerable<DriveConfiguration> WithFloppy(VirtualMachineConfiguration machine) =>
+        FloppyDrive.Of(machine) is { } floppy ? machine.Drives.Append(floppy) : machine.Drives;
+
     private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) => storage.OpenDiskAsync(
         new DiskAttachment(
             drive.Id, drive.Path!, connection.ReadOnly, connection.Transport == DriveTransport.VhostUserBlock ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd,
@@ -135,7 +138,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     {
         ArgumentNullException.ThrowIfNull(machine);
         ControlException? first = null;
-        foreach (var close in machine.Drives.Select(drive => (Func<Task>)(() => storage.CloseDiskAsync(drive.Id, cancellation)))
+        foreach (var close in WithFloppy(machine).Select(drive => (Func<Task>)(() => storage.CloseDiskAsync(drive.Id, cancellation)))
             .Concat(machine.NetworkAdapters.Select(adapter => (Func<Task>)(() => DisconnectAsync(adapter.Id, cancellation)))))
         {
             try

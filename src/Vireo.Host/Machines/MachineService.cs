@@ -150,7 +150,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         foreach (var disk in await _storage.ListDisksAsync(cancellation))
         {
             var id = disk.Attachment.Id;
-            if (disk.Attachment.SocketPath == _services.Paths.DiskSocket(id) && !_units.Values.Any(unit => unit.Has(machine => machine.Drives.Any(drive => drive.Id == id))))
+            if (disk.Attachment.SocketPath == _services.Paths.DiskSocket(id) && !_units.Values.Any(unit => unit.Has(machine => FloppyDrive.IdOf(machine.Id) == id || machine.Drives.Any(drive => drive.Id == id))))
             {
                 await _storage.CloseDiskAsync(id, cancellation);
             }

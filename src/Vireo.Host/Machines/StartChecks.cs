@@ -18,5 +18,11 @@ internal static class StartChecks
                     $"The virtual machine '{machine.Name}' cannot start: the file '{drive.Path}' of its {(drive.Kind == DriveKind.Dvd ? "DVD" : "hard disk")} drive does not exist.", machine.Name);
             }
         }
+
+        if (FloppyDrive.Of(machine) is { } floppy && !File.Exists(floppy.Path))
+        {
+            throw new CommandException(
+                "Unspecified", ErrorCategory.NotSpecified, $"The virtual machine '{machine.Name}' cannot start: the file '{floppy.Path}' of its floppy disk drive does not exist.", machine.Name);
+        }
     }
 }

@@ -78,6 +78,9 @@ public sealed record VirtualMachineConfiguration
     /// <summary>Generation 2: a trusted platform module; what it keeps lies beside the configuration.</summary>
     public bool TpmEnabled { get; init; }
 
+    /// <summary>Generation 1: image of the disk in the floppy drive; null is an empty drive.</summary>
+    public string? FloppyPath { get; init; }
+
     /// <summary>Screen.</summary>
     public VideoConfiguration Video { get; init; } = new();
 

@@ -24,6 +24,7 @@ internal static class BootOrder
                 "CD" => ide.Where(drive => drive.Kind == DriveKind.Dvd).Select(drive => drive.Id),
                 "IDE" => ide.Where(drive => drive.Kind == DriveKind.HardDisk).Select(drive => drive.Id),
                 "LegacyNetworkAdapter" => configuration.NetworkAdapters.Where(adapter => adapter.IsLegacy).Select(adapter => adapter.Id),
+                "Floppy" when FloppyDrive.Of(configuration) is { } floppy => [floppy.Id],
                 _ => [],
             };
             foreach (var id in ids)

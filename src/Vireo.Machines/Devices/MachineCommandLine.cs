@@ -40,6 +40,7 @@ public sealed class MachineCommandLine
             AddDrive(drive);
         }
 
+        AddFloppy();
         foreach (var adapter in plan.Adapters)
         {
             _options.AddRange(DeviceOptions.Adapter(adapter, configuration.Generation, Slots, plan.Accelerator, BootIndex(adapter.AdapterId)));
@@ -317,6 +318,20 @@ public sealed class MachineCommandLine
         if (megabytes > UsualMegabytes)
         {
             screen.With("vgamem_mb", megabytes);
+        }
+    }
+
+    private void AddFloppy()
+    {
+        if (FloppyDrive.Of(_configuration) is { } drive && _plan.Drives.FirstOrDefault(candidate => candidate.DriveId == drive.Id) is { } connection)
+        {
+            _options.Add(DeviceOptions.NbdNode(connection, connection.ReadOnly));
+            Add("-device", "floppy").With("id", DeviceNames.Drive(drive.Id)).With("drive", DeviceNames.Node(drive.Id));
+            if (BootIndex(drive.Id) is { } index)
+            {
+                // The controller, which the machine has by itself, knows the order of its two drives.
+                Add("-global", string.Create(CultureInfo.InvariantCulture, $"isa-fdc.bootindexA={index}"));
+            }
         }
     }
 

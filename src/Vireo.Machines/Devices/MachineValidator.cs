@@ -99,6 +99,10 @@ public static class MachineValidator
 
         Require(
             problems,
+            FloppyDrive.Of(configuration) is not { } floppy || plan.Drives.Any(candidate => candidate.DriveId == floppy.Id && File.Exists(candidate.SocketPath)),
+            $"The floppy disk '{configuration.FloppyPath}' is not served.");
+        Require(
+            problems,
             configuration.Generation == 1 || configuration.Drives.Count(drive => drive.Kind == DriveKind.Dvd) <= MaximumAhciDrives,
             $"A generation 2 machine has at most {MaximumAhciDrives} DVD drives.");
         Require(

@@ -22,6 +22,13 @@ public sealed class VirtualMachine : VirtualMachineBase
         set => Name = value;
     }
 
+    /// <summary>Floppy disk drive; null for generation 2.</summary>
+    public VMFloppyDiskDrive? FloppyDrive
+    {
+        get => Fresh(ref field);
+        set;
+    }
+
     /// <summary>State.</summary>
     public VMState State
     {

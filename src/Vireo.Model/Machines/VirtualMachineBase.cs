@@ -20,10 +20,18 @@ public class VirtualMachineBase : VirtualizationObject
     public int Generation { get; set; }
 
     /// <summary>Devices of its SCSI disks and network adapters.</summary>
-    public VMDeviceModel DeviceModel { get; set; }
+    public VMDeviceModel DeviceModel
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>Kind of operating system it is for.</summary>
-    public VMGuestFamily GuestFamily { get; set; }
+    public VMGuestFamily GuestFamily
+    {
+        get => Fresh(ref field);
+        set;
+    }
 
     /// <summary>Version of the configuration.</summary>
     public string Version
