@@ -27,6 +27,9 @@ public struct Frame
     /// <summary>Where somebody who follows the frame notes its way, counted from one; zero when nobody does.</summary>
     internal byte Trace { get; set; }
 
+    /// <summary>Number of whoever follows the frame, which it keeps while it waits; zero when nobody does.</summary>
+    internal int Follower { get; set; }
+
     /// <summary>First byte, in the memory that <see cref="Shared"/> selects.</summary>
     internal int Offset { get; set; }
 

@@ -21,7 +21,11 @@ internal sealed partial class Forwarder
     public long FramesKnown { get; private set; }
 
     /// <summary>A port is gone; nothing refers to it any more.</summary>
-    public void Forget(PortState port) => _flows.Forget(port);
+    public void Forget(PortState port)
+    {
+        _flows.Forget(port);
+        Tracer?.Forget(port);
+    }
 
     /// <returns>Whether all frames of the batch went the short way.</returns>
     private bool TryForwardKnown(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)

@@ -35,6 +35,7 @@ internal sealed partial class Forwarder
         Serve(receiver, scheduler);
         scheduler.Admit(batch, _sender, home, receiver.Policy.MarkAboveBytes);
         Tracer?.Judged(batch, receiver, StageDirection.Egress, "MinimumBandwidth");
+        Tracer?.Wait(batch, receiver);
         batch.Compact(receiver.Dropped);
         HandOverNow(receiver, batch, Refusals.Wait);
         if (scheduler.IsBacklogged)
@@ -65,8 +66,10 @@ internal sealed partial class Forwarder
         var firstRefused = int.MaxValue;
         while (firstRefused == int.MaxValue && scheduler.IsBacklogged && scheduler.Take(_scheduled))
         {
+            Tracer?.Serve(_scheduled, receiver);
             Reparse(_scheduled, HeaderDepth.Ethernet, receiver.Dropped);
             firstRefused = HandOverNow(receiver, _scheduled, Refusals.GoBack);
+            Tracer?.Served(_scheduled, receiver);
             scheduler.Settle(firstRefused);
             _scheduled.Clear();
         }
@@ -78,6 +81,7 @@ internal sealed partial class Forwarder
         if (refusals == Refusals.Wait)
         {
             receiver.Scheduler!.Refused(batch, _sender, receiver.Switch!, receiver.Policy.MarkAboveBytes);
+            Tracer?.Wait(batch, receiver);
             return int.MaxValue;
         }
 

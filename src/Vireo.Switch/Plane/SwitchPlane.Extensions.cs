@@ -239,6 +239,7 @@ internal sealed partial class SwitchPlane
         await _reactor.InvokeAsync(() =>
         {
             state.Switch?.Remove(state);
+            _forwarder.Forget(state);
             if (target is not null)
             {
                 target.State.Add(state);

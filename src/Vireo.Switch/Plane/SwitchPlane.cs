@@ -41,6 +41,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private readonly PeriodicTimer _meterTimer;
     private StageTimer? _timer;
     private Task _meterKeeper = Task.CompletedTask;
+    private readonly TraceEventFeed _traceEvents;
     private volatile IReadOnlyDictionary<Guid, string> _names = new Dictionary<Guid, string>();
     private bool _isStored = true;
 
@@ -58,6 +59,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _reactor = new Reactor("switch-packets");
         _extensions = new ExtensionRoom(paths, _reactor, _forwarder, clock, new ExtensionLimits(), WatchExtensionsAsync);
         Traces = new TraceSessions(_reactor, _forwarder, clock, NameOf);
+        _traceEvents = new TraceEventFeed(Traces, NameOf, log);
     }
 
     /// <summary>Who follows frames.</summary>
@@ -240,6 +242,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     {
         _meterTimer.Dispose();
         await _meterKeeper;
+        await _traceEvents.DisposeAsync();
         await Traces.EndAllAsync();
         await _gate.WaitAsync();
         _meters.Save();

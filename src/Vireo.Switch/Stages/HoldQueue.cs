@@ -49,7 +49,7 @@ internal sealed class HoldQueue(int capacityBytes, int framesMax = 4096)
         bytes[..first].CopyTo(_bytes.AsSpan(place));
         bytes[first..].CopyTo(_bytes);
         _frames[(_first + _count) % framesMax] = new Held(
-            frame.Length, frame.VlanId, frame.Priority, frame.Offload, markAbove > 0 && _used > markAbove ? frame.Headers.NetworkOffset : (ushort)0);
+            frame.Length, frame.VlanId, frame.Priority, frame.Offload, markAbove > 0 && _used > markAbove ? frame.Headers.NetworkOffset : (ushort)0, frame.Follower);
         _count++;
         _used += bytes.Length;
         return true;
@@ -72,6 +72,7 @@ internal sealed class HoldQueue(int capacityBytes, int framesMax = 4096)
         ref var frame = ref batch[batch.Commit(held.Length, held.Offload)];
         frame.VlanId = held.VlanId;
         frame.Priority = held.Priority;
+        frame.Follower = held.Follower;
         if (held.MarkAt != 0)
         {
             CongestionMark.Set(room[..held.Length], held.MarkAt);
@@ -101,5 +102,5 @@ internal sealed class HoldQueue(int capacityBytes, int framesMax = 4096)
         _used = 0;
     }
 
-    private readonly record struct Held(int Length, ushort VlanId, byte Priority, FrameOffload Offload, ushort MarkAt);
+    private readonly record struct Held(int Length, ushort VlanId, byte Priority, FrameOffload Offload, ushort MarkAt, int Follower);
 }

@@ -36,6 +36,18 @@ internal sealed class FrameTrace
     /// <summary>Which sessions want it, one bit for each.</summary>
     public ulong Sessions { get; init; }
 
+    /// <summary>Tells it from all others while it waits.</summary>
+    public int Number { get; init; }
+
+    /// <summary>At how many receivers it waits for its share.</summary>
+    public int Waiting { get; set; }
+
+    /// <summary>Sessions that want it, known while it waits.</summary>
+    public TraceSession[] Wanted { get; set; } = [];
+
+    /// <summary>What was said last, if something was.</summary>
+    public string? LastVerdict => _steps.Count == 0 ? null : _steps[^1].Verdict;
+
     /// <summary>Ports that it was offered to, or that got it.</summary>
     public IReadOnlyList<Guid> Receivers => _receivers;
 

@@ -9,10 +9,24 @@ namespace Vireo.Switch.Tracing;
 /// Follows frames through a forwarder. Exists only while somebody wants to know, so a switch that nobody looks into pays for one comparison a
 /// batch; while it exists frames are parsed deeper, and memory is allocated for each one that is followed. Belongs to the packet thread.
 /// </summary>
-internal sealed class FrameTracer(TimeProvider clock)
+internal sealed class FrameTracer
 {
-    private readonly FrameTrace[] _current = new FrameTrace[FrameBatch.FramesMax];
+    private static int s_lastNumber;
+    private readonly TimeProvider _clock;
+
+    // Those of the batch in hand, and behind them those that waited and are served while it is in hand.
+    private readonly FrameTrace[] _current = new FrameTrace[2 * FrameBatch.FramesMax];
+    private readonly ushort[] _served = new ushort[FrameBatch.FramesMax];
+    private readonly Dictionary<(int Number, Guid Receiver), FrameTrace> _waiting;
     private int _count;
+    private int _servedCount;
+
+    /// <summary>Follows frames, and those that a tracer before this one still follows.</summary>
+    public FrameTracer(TimeProvider clock, FrameTracer? before = null)
+    {
+        _clock = clock;
+        _waiting = before?._waiting ?? [];
+    }
 
     /// <summary>Who wants to know, at most 64.</summary>
     public TraceSession[] Sessions { get; set; } = [];
@@ -37,14 +51,15 @@ internal sealed class FrameTracer(TimeProvider clock)
                 }
             }
 
-            if (wanted == 0 || _count == _current.Length)
+            frame.Follower = 0;
+            if (wanted == 0 || _count == FrameBatch.FramesMax)
             {
                 continue;
             }
 
             var trace = new FrameTrace
             {
-                Time = clock.GetUtcNow(),
+                Time = _clock.GetUtcNow(),
                 SwitchId = source.Switch?.Id,
                 Port = source.Id,
                 Facts = facts,
@@ -52,7 +67,9 @@ internal sealed class FrameTracer(TimeProvider clock)
                 Vlan = frame.VlanId,
                 Bytes = captureBytes == 0 ? [] : Copy(batch, index, captureBytes),
                 Sessions = wanted,
+                Number = Interlocked.Increment(ref s_lastNumber),
             };
+            frame.Follower = trace.Number;
             _current[_count++] = trace;
             frame.Trace = (byte)_count;
             if (releasedBy is not null)
@@ -92,6 +109,12 @@ internal sealed class FrameTracer(TimeProvider clock)
             }
 
             var trace = _current[frame.Trace - 1];
+            if (frame.Trace > FrameBatch.FramesMax && frame.Verdict == DropReason.QueueFull)
+            {
+                // It goes on waiting.
+                continue;
+            }
+
             var refusal = frame.Verdict == DropReason.None ? null : frame.Verdict.Name;
             trace.Add(new TraceStep(receiver.Id, CaptureDirection.Out, "Port", 0, refusal));
             if (refusal is null)
@@ -119,23 +142,103 @@ internal sealed class FrameTracer(TimeProvider clock)
         }
     }
 
+    /// <summary>Frames for a receiver are to wait for their share: those that are held come to their end later.</summary>
+    public void Wait(FrameBatch batch, PortState receiver)
+    {
+        foreach (var index in batch.Live)
+        {
+            ref var frame = ref batch[index];
+            if (frame.Trace != 0 && frame.Follower != 0 && frame.Verdict == DropReason.Held)
+            {
+                var trace = _current[frame.Trace - 1];
+                if (_waiting.TryAdd((trace.Number, receiver.Id), trace))
+                {
+                    trace.Waiting++;
+                    trace.Wanted = WhoWants(trace);
+                }
+            }
+        }
+    }
+
+    /// <summary>The turn of frames that waited has come.</summary>
+    public void Serve(FrameBatch batch, PortState receiver)
+    {
+        _servedCount = 0;
+        foreach (var index in batch.Live)
+        {
+            if (_waiting.TryGetValue((batch[index].Follower, receiver.Id), out var trace))
+            {
+                _current[FrameBatch.FramesMax + _servedCount] = trace;
+                _served[_servedCount++] = index;
+                batch[index].Trace = (byte)(FrameBatch.FramesMax + _servedCount);
+            }
+        }
+    }
+
+    /// <summary>They were handed to the receiver: tells what happened to those that do not go on waiting.</summary>
+    public void Served(FrameBatch batch, PortState receiver)
+    {
+        for (var i = 0; i < _servedCount; i++)
+        {
+            var verdict = batch[_served[i]].Verdict;
+            if (verdict != DropReason.Held)
+            {
+                EndWaiting(_current[FrameBatch.FramesMax + i], receiver.Id, verdict);
+            }
+
+            _current[FrameBatch.FramesMax + i] = null!;
+        }
+
+        _servedCount = 0;
+    }
+
+    /// <summary>A receiver is gone, and what waited for it.</summary>
+    public void Forget(PortState receiver)
+    {
+        foreach (var (key, trace) in _waiting.Where(pair => pair.Key.Receiver == receiver.Id).ToList())
+        {
+            EndWaiting(trace, key.Receiver, DropReason.NotConnected);
+        }
+    }
+
     /// <summary>The batch has come to its end: tells what happened.</summary>
     public void End()
     {
         for (var i = 0; i < _count; i++)
         {
-            foreach (var (session, place) in Sessions.Select((session, place) => (session, place)))
+            if (_current[i].Waiting == 0)
             {
-                if ((_current[i].Sessions & (1UL << place)) != 0)
-                {
-                    session.Offer(_current[i]);
-                }
+                Tell(_current[i], WhoWants(_current[i]));
             }
 
             _current[i] = null!;
         }
 
         _count = 0;
+    }
+
+    private void EndWaiting(FrameTrace trace, Guid receiver, DropReason verdict)
+    {
+        _waiting.Remove((trace.Number, receiver));
+        if (verdict != DropReason.None && trace.LastVerdict != verdict.Name)
+        {
+            trace.Add(new TraceStep(receiver, CaptureDirection.Out, "Port", 0, verdict.Name));
+        }
+
+        if (--trace.Waiting == 0)
+        {
+            Tell(trace, trace.Wanted);
+        }
+    }
+
+    private TraceSession[] WhoWants(FrameTrace trace) => [.. Sessions.Where((_, place) => (trace.Sessions & (1UL << place)) != 0)];
+
+    private static void Tell(FrameTrace trace, TraceSession[] sessions)
+    {
+        foreach (var session in sessions)
+        {
+            session.Offer(trace);
+        }
     }
 
     private void Note(FrameBatch batch, PortState at, StageDirection direction, string name, double nanoseconds, IExplainingStage? explainer)

@@ -168,7 +168,7 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
             sessions = [.. _live.Values.Select(one => one.Session)];
         }
 
-        return reactor.InvokeAsync(() => forwarder.Tracer = sessions.Length == 0 ? null : new FrameTracer(clock) { Sessions = sessions });
+        return reactor.InvokeAsync(() => forwarder.Tracer = sessions.Length == 0 ? null : new FrameTracer(clock, forwarder.Tracer) { Sessions = sessions });
     }
 
     private sealed record Live(TraceSession Session, CaptureFiles? Files, Task Writing);

@@ -1,10 +1,12 @@
 using Vireo.Control.Switching;
+using Vireo.Platform.Events;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
 using Vireo.Switch.Tracing;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;
+using static Vireo.Switch.Tests.Support.Packets;
 
 namespace Vireo.Switch.Tests.Pipeline;
 
@@ -59,6 +61,79 @@ public sealed class TraceTests
         var told = Next(session);
         Assert.Equal((TraceDecision.Delivered, "released by Delay"), (told.Decision, told.Steps[0].Stage));
         Assert.NotNull(b.TryTake());
+    }
+
+    [Fact]
+    [Requirement("SW-11")]
+    public void Frames_that_wait_for_their_share_tell_what_finally_happened()
+    {
+        _switch.Switch.SetBandwidth(MinimumBandwidthMode.Weight, 0);
+        var (a, _) = _switch.AddGuest(1, new PortPolicySpecification { MinimumBandwidthWeight = 5 });
+        var (b, to) = _switch.AddPort(PortPolicy.Uplink);
+        b.Speed = 8_000_000;
+        _switch.Switch.PoliciesChanged();
+        b.Inject(Ethernet(MacAddress.Broadcast, Station(2)));
+        a.Drain();
+        var session = Follow(new TraceRequest());
+        var sent = 0;
+        while (session.Status.Frames == sent)
+        {
+            a.Inject(Ethernet(Station(2), Station(1), length: 1500));
+            sent++;
+        }
+
+        // The last one waits: nothing is told of it before it has left, even if another session begins meanwhile.
+        for (var i = 1; i < sent; i++)
+        {
+            Assert.Equal(TraceDecision.Delivered, Next(session).Decision);
+        }
+
+        a.Inject(Ethernet(Station(2), Station(1), length: 1500));
+        _switch.Forwarder.Tracer = new FrameTracer(_switch.Clock, _switch.Forwarder.Tracer) { Sessions = [new TraceSession(Guid.NewGuid(), new TraceRequest(), TraceFilter.Any), session] };
+        Assert.Equal(sent - 1, session.Status.Frames);
+        b.Drain();
+        var tries = 0;
+        while (session.Status.Frames < sent)
+        {
+            _switch.Clock.Advance(TimeSpan.FromMilliseconds(1));
+            _switch.Forwarder.Tick(to);
+            Assert.InRange(++tries, 1, 1000);
+        }
+
+        var told = Next(session);
+        Assert.Equal((TraceDecision.Delivered, to.Id), (told.Decision, Assert.Single(told.Receivers)));
+        Assert.Equal(["Held", null], told.Steps.Where(step => step.Stage is "MinimumBandwidth" or "Port").Select(step => step.Verdict));
+
+        // The other one never gets there.
+        _switch.Switch.Remove(to);
+        _switch.Forwarder.Forget(to);
+        told = Next(session);
+        Assert.Equal((TraceDecision.Dropped, "NotConnected"), (told.Decision, told.Reason));
+    }
+
+    [Fact]
+    [Requirement("SW-11")]
+    public async Task Frames_are_dotnet_events_while_somebody_listens()
+    {
+        using var reactor = new Reactor("test-packets");
+        var (a, from) = _switch.AddGuest(1, new PortPolicySpecification { SpoofGuard = true });
+        _switch.AddPort();
+        var traces = new TraceSessions(reactor, _switch.Forwarder, TimeProvider.System, id => id == from.Id ? "guest" : "other");
+        Assert.Null(SwitchEventSource.Log.ConstructionException);
+        await using var feed = new TraceEventFeed(traces, id => id == from.Id ? "guest" : "other", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        using var listener = new Listener("tcp or ether 0x88B5");
+        await Wait.UntilAsync("the trace", () => reactor.InvokeAsync(() => _switch.Forwarder.Tracer is not null));
+        await reactor.InvokeAsync(() =>
+        {
+            a.Inject(Arp(Station(1), "10.0.0.1", "10.0.0.2"));
+            a.Inject(Tcp(MacAddress.Broadcast, Station(1), 10));
+            a.Inject(Ethernet(Station(9), Station(8)));
+        });
+        await Wait.UntilAsync("two events", () => listener.Heard.Count == 2);
+        Assert.Equal(["guest Delivered ", "guest Dropped MacSpoofed"], listener.Heard.Select(frame => $"{frame["port"]} {frame["decision"]} {frame["reason"]}"));
+        Assert.Contains("SpoofGuard", (string)listener.Heard.Last()["way"]!, StringComparison.Ordinal);
+        listener.DisableEvents(SwitchEventSource.Log);
+        await Wait.UntilAsync("the end of the trace", () => traces.List().Count == 0);
     }
 
     [Fact]
@@ -167,6 +242,22 @@ public sealed class TraceTests
         var left = Directory.GetFiles(folder.Path, "*.pcapng");
         Assert.Equal(2, left.Length);
         Assert.All(left, file => Assert.NotEmpty(Peer.Run("tshark", ["-r", file, "-T", "fields", "-e", "frame.len"])));
+    }
+
+    private sealed class Listener : System.Diagnostics.Tracing.EventListener
+    {
+        public Listener(string filter) => EnableEvents(
+            SwitchEventSource.Log, System.Diagnostics.Tracing.EventLevel.Informational, System.Diagnostics.Tracing.EventKeywords.All, new Dictionary<string, string?> { ["Filter"] = filter });
+
+        public System.Collections.Concurrent.ConcurrentQueue<Dictionary<string, object?>> Heard { get; } = new();
+
+        protected override void OnEventWritten(System.Diagnostics.Tracing.EventWrittenEventArgs eventData)
+        {
+            if (eventData.EventSource.Name == SwitchEventSource.SourceName)
+            {
+                Heard.Enqueue(eventData.PayloadNames!.Zip(eventData.Payload!).ToDictionary(pair => pair.First, pair => pair.Second));
+            }
+        }
     }
 
     private TraceSession Follow(TraceRequest request)

@@ -1,0 +1,50 @@
+using System.Diagnostics.Tracing;
+
+namespace Vireo.Switch.Tracing;
+
+/// <summary>
+/// Frames as .NET events, for dotnet-trace and its like: while the source <c>Vireo-Switch</c> is enabled each frame that fits the argument
+/// <c>Filter</c> (all without one) is an event when it has come to its end.
+/// </summary>
+[EventSource(Name = SourceName)]
+internal sealed class SwitchEventSource : EventSource
+{
+    /// <summary>How listeners call it.</summary>
+    public const string SourceName = "Vireo-Switch";
+
+    private string? _filter;
+
+    /// <summary>The one of the process.</summary>
+    public static SwitchEventSource Log { get; } = new();
+
+    /// <summary>Somebody began or ended to listen; on any thread. Static, because an instance's accessors would count as events of the source.</summary>
+    public static event Action? Changed;
+
+    /// <summary>Which frames are wanted; null is all.</summary>
+    [NonEvent]
+    public string? Filter() => Volatile.Read(ref _filter);
+
+    /// <summary>A frame has come to its end.</summary>
+    /// <param name="switchId">The switch, or nothing.</param>
+    /// <param name="port">Where it entered.</param>
+    /// <param name="summary">The frame in a line.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="decision">Delivered, dropped or held.</param>
+    /// <param name="reason">Of a drop.</param>
+    /// <param name="rule">That decided.</param>
+    /// <param name="way">Stages, ports, verdicts and times, a line each.</param>
+    [Event(1, Level = EventLevel.Informational)]
+    public void Frame(string switchId, string port, string summary, int length, string decision, string reason, string rule, string way) =>
+        WriteEvent(1, switchId, port, summary, length, decision, reason, rule, way);
+
+    /// <inheritdoc/>
+    protected override void OnEventCommand(EventCommandEventArgs command)
+    {
+        if (command.Command == EventCommand.Enable)
+        {
+            Volatile.Write(ref _filter, command.Arguments is { } given && given.TryGetValue("Filter", out var filter) ? filter : null);
+        }
+
+        Changed?.Invoke();
+    }
+}
