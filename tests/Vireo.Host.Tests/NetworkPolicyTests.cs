@@ -138,6 +138,12 @@ public sealed class NetworkPolicyTests(HostFixture host) : IClassFixture<HostFix
             Assert.True((long)rule["MeteredBytes"]! >= 0);
             await host.Client.ObjectsAsync("Remove-VMNetworkAdapterAcl", new { InputObject = new[] { rule.DeepClone() } });
             Assert.Empty(await host.Client.ObjectsAsync("Get-VMNetworkAdapterAcl", new { VMNetworkAdapter = new[] { adapter.DeepClone() } }));
+
+            // Objects of it go through pipelines as those of machines do, and what holds at it stays.
+            var renamed = Assert.Single(await host.Client.ObjectsAsync("Rename-VMNetworkAdapter", new { VMNetworkAdapter = new[] { adapter.DeepClone() }, NewName = "renamed", Passthru = true }));
+            Assert.Equal(("renamed", "On", 9), (Text(renamed, "Name"), Text(renamed, "DhcpGuard"), (int)renamed["VlanSetting"]!["AccessVlanId"]!));
+            await host.Client.ObjectsAsync("Remove-VMNetworkAdapter", new { VMNetworkAdapter = new[] { renamed.DeepClone() } });
+            Assert.Equal("InvalidParameter", (string?)(await host.Client.ErrorAsync("Remove-VMNetworkAdapter", new { VMNetworkAdapter = new[] { renamed.DeepClone() } }))["errorId"]);
         }
         finally
         {

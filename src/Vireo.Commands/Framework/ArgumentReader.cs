@@ -43,9 +43,10 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
             throw Invalid("is empty; give a value");
         }
 
-        if (parameter.AcceptedValues.Count > 0 && !parameter.AcceptedValues.Contains(text, StringComparer.OrdinalIgnoreCase))
+        RequireAccepted(text);
+        if (parameter.IsPath && !IsPlace(text))
         {
-            throw Invalid($"is '{text}'; it must be one of {string.Join(", ", parameter.AcceptedValues)}");
+            throw Invalid($"is '{text}', which is no absolute path; the host does not know the caller's folder");
         }
 
         return text;
@@ -114,6 +115,7 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
             && System.Enum.TryParse<T>(Raw(), ignoreCase: true, out var member)
             && System.Enum.IsDefined(member))
         {
+            RequireAccepted(member.ToString());
             return member;
         }
 
@@ -169,6 +171,18 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
         return items;
     }
 
+    private void RequireAccepted(string text)
+    {
+        if (parameter.AcceptedValues.Count > 0 && !parameter.AcceptedValues.Contains(text, StringComparer.OrdinalIgnoreCase))
+        {
+            throw Invalid($"is '{text}'; it must be one of {string.Join(", ", parameter.AcceptedValues)}");
+        }
+    }
+
+    // An address, or a bare name where that means something, is left to the command.
+    private bool IsPlace(string text) => text.Length == 0 || Path.IsPathRooted(text) || text.Contains("://", StringComparison.Ordinal)
+        || (parameter.KeepBareName && !text.Contains('/', StringComparison.Ordinal));
+
     private string Raw() => value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
 
     private BigInteger Integer()
@@ -189,6 +203,7 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
             throw Invalid($"is {number}; it must lie from {parameter.Minimum} to {parameter.Maximum}");
         }
 
+        RequireAccepted(number.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return number;
     }
 

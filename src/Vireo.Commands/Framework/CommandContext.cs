@@ -24,6 +24,9 @@ public abstract class CommandContext
     /// <summary>Writes an error; the command goes on.</summary>
     public abstract void WriteError(CommandException error);
 
+    /// <summary>What an error that nobody foresaw is to the caller; the host keeps the whole of it in its log.</summary>
+    public abstract CommandException Translate(Exception unforeseen);
+
     /// <summary>Writes a warning.</summary>
     public abstract void WriteWarning(string message);
 

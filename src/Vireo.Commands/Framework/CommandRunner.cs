@@ -34,7 +34,7 @@ public class CommandRunner(QuestionDesk questions, IServiceProvider services)
 
         try
         {
-            await RunAsync(command, new RecordCommandContext(command, request, caller, records, questions, services, cancellation));
+            await RunAsync(command, new RecordCommandContext(command, request, caller, records, questions, services, error => Translate(descriptor, error), cancellation));
             records.End("completed");
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

@@ -10,6 +10,7 @@ public sealed class RecordCommandContext : CommandContext
     private readonly RecordStream _records;
     private readonly QuestionDesk _questions;
     private readonly IServiceProvider _services;
+    private readonly Func<Exception, CommandException> _translate;
     private readonly SemaphoreSlim _asking = new(1);
     private bool _yesToAll;
     private bool _noToAll;
@@ -17,8 +18,9 @@ public sealed class RecordCommandContext : CommandContext
     /// <summary>Context of one run.</summary>
     public RecordCommandContext(
         BoundCommand command, CommandRequest request, string caller, RecordStream records, QuestionDesk questions, IServiceProvider services,
-        CancellationToken cancellation)
+        Func<Exception, CommandException> translate, CancellationToken cancellation)
     {
+        _translate = translate;
         _command = command;
         _request = request;
         Caller = caller;
@@ -36,6 +38,9 @@ public sealed class RecordCommandContext : CommandContext
 
     /// <inheritdoc/>
     public override string Caller { get; }
+
+    /// <inheritdoc/>
+    public override CommandException Translate(Exception unforeseen) => _translate(unforeseen);
 
     private CommandInfo Info => _command.Descriptor.Info;
 

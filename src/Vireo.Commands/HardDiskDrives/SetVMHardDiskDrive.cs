@@ -88,9 +88,9 @@ public sealed class SetVMHardDiskDrive : MachineCommand
                 (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DrivePlaces.Single(c, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation))));
         }
 
-        return VMHardDiskDrive.Select(drive => (
-            context.Service<IMachines>().Find(drive.VMId) ?? throw Errors.MachineGone(drive.VMId),
-            (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DrivePlaces.OfObject(c, drive))));
+        return VMHardDiskDrive.SelectMany(drive => Owners(context, [drive]).Select(machine => (
+            machine,
+            (Func<VirtualMachineConfiguration, DriveConfiguration>)(c => DrivePlaces.OfObject(c, drive)))));
     }
 
     private async Task ChangeAsync(

@@ -75,11 +75,6 @@ public sealed class AddVMNetworkAdapter : MachineCommand
         }
 
         var address = StaticMacAddress is null ? null : MacAddresses.Parse(StaticMacAddress);
-        if (address is not null)
-        {
-            MacAddresses.RequireFree(context, address, null);
-        }
-
         return ManagementOS ? ToHostAsync(context, address) : ToMachinesAsync(context, address);
     }
 
@@ -89,6 +84,11 @@ public sealed class AddVMNetworkAdapter : MachineCommand
         if (target.SwitchType == VMSwitchType.Private)
         {
             throw Errors.Invalid($"The switch '{target.Name}' is private; the management operating system cannot be on it.", target.Name);
+        }
+
+        if (address is not null)
+        {
+            MacAddresses.RequireFree(context, address, null);
         }
 
         var id = Guid.NewGuid();
@@ -111,6 +111,12 @@ public sealed class AddVMNetworkAdapter : MachineCommand
         var facts = context.Service<IHostSettings>().Facts;
         return ForEachAsync(context, Resolve(context, VMName, VM), "Add-VMNetworkAdapter", async machine =>
         {
+            // The machine before this one may have got it just now.
+            if (address is not null)
+            {
+                MacAddresses.RequireFree(context, address, null);
+            }
+
             var adapter = new NetworkAdapterConfiguration
             {
                 Id = Guid.NewGuid(),

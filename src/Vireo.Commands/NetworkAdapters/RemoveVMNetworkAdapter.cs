@@ -58,17 +58,20 @@ public sealed class RemoveVMNetworkAdapter : AdapterCommand
     public Switch Passthru { get; set; }
 
     /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context)
+    public override async Task RunAsync(CommandContext context)
     {
         if (ManagementOS)
         {
-            return ManagementAdapters.ChangeAsync(context, Name, SwitchName, "Remove-VMNetworkAdapter", _ => null, Passthru);
+            await ManagementAdapters.ChangeAsync(context, ManagementAdapters.Find(context, Name, SwitchName), "Remove-VMNetworkAdapter", _ => null, Passthru);
+            return;
         }
 
+        var ofHost = (VMNetworkAdapter ?? []).Where(adapter => adapter.IsManagementOs).ToList();
+        await ManagementAdapters.ChangeAsync(context, ManagementAdapters.OfObjects(context, ofHost), "Remove-VMNetworkAdapter", _ => null, Passthru);
         var adapters = VMNetworkAdapter is not null
-            ? FromObjects(context, VMNetworkAdapter)
+            ? FromObjects(context, VMNetworkAdapter.Except(ofHost))
             : OfMachines(context, Resolve(context, VMName, VM), Name is null ? null : [Name]);
-        return ChangeAdaptersAsync(
+        await ChangeAdaptersAsync(
             context,
             adapters,
             "Remove-VMNetworkAdapter",

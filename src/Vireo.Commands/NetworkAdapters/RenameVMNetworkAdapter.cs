@@ -60,16 +60,19 @@ public sealed class RenameVMNetworkAdapter : AdapterCommand
     private protected override bool ReportsMissingAsObjectNotFound => true;
 
     /// <inheritdoc/>
-    public override Task RunAsync(CommandContext context)
+    public override async Task RunAsync(CommandContext context)
     {
         if (ManagementOS)
         {
-            return ManagementAdapters.ChangeAsync(context, Name, null, "Rename-VMNetworkAdapter", adapter => adapter with { Name = NewName }, Passthru);
+            await ManagementAdapters.ChangeAsync(context, ManagementAdapters.Find(context, Name, null), "Rename-VMNetworkAdapter", adapter => adapter with { Name = NewName }, Passthru);
+            return;
         }
 
+        var ofHost = (VMNetworkAdapter ?? []).Where(adapter => adapter.IsManagementOs).ToList();
+        await ManagementAdapters.ChangeAsync(context, ManagementAdapters.OfObjects(context, ofHost), "Rename-VMNetworkAdapter", adapter => adapter with { Name = NewName }, Passthru);
         var adapters = VMNetworkAdapter is not null
-            ? FromObjects(context, VMNetworkAdapter)
+            ? FromObjects(context, VMNetworkAdapter.Except(ofHost))
             : OfMachines(context, Resolve(context, VMName, VM), Name is null ? null : [Name]);
-        return ChangeAdaptersAsync(context, adapters, "Rename-VMNetworkAdapter", (_, _, adapter) => adapter with { Name = NewName }, Passthru);
+        await ChangeAdaptersAsync(context, adapters, "Rename-VMNetworkAdapter", (_, _, adapter) => adapter with { Name = NewName }, Passthru);
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
@@ -42,25 +41,5 @@ public abstract class ChangePartCommand : MachinePartCommand
         {
             throw Errors.State($"The virtual machine '{machine.Name}' is {status.State}; turn it off to change {what}.", machine.Name);
         }
-    }
-
-    /// <summary>Machines that part objects belong to, each with the ids of its parts.</summary>
-    private protected List<VirtualMachineConfiguration> Owners(CommandContext context, IEnumerable<VMComponentObject>? parts)
-    {
-        var service = context.Service<IMachines>();
-        var found = new List<VirtualMachineConfiguration>();
-        foreach (var id in (parts ?? []).Select(part => part.VMId).Distinct())
-        {
-            if (service.Find(id) is { } machine)
-            {
-                found.Add(machine);
-            }
-            else
-            {
-                context.WriteError(Errors.MachineGone(id));
-            }
-        }
-
-        return found;
     }
 }

@@ -79,8 +79,28 @@ public abstract class MachineCommand : Command
         }
         catch (Exception unforeseen) when (unforeseen is not OperationCanceledException)
         {
-            context.WriteError(new CommandException("Unspecified", ErrorCategory.NotSpecified, unforeseen.Message, target: null, unforeseen));
+            context.WriteError(context.Translate(unforeseen));
         }
+    }
+
+    /// <summary>Machines that part objects belong to, each with the ids of its parts.</summary>
+    private protected static List<VirtualMachineConfiguration> Owners(CommandContext context, IEnumerable<VMComponentObject>? parts)
+    {
+        var service = context.Service<IMachines>();
+        var found = new List<VirtualMachineConfiguration>();
+        foreach (var id in (parts ?? []).Select(part => part.VMId).Distinct())
+        {
+            if (service.Find(id) is { } machine)
+            {
+                found.Add(machine);
+            }
+            else
+            {
+                context.WriteError(Errors.MachineGone(id));
+            }
+        }
+
+        return found;
     }
 
     /// <summary>Writes the machine as it is now.</summary>

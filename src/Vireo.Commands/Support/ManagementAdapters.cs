@@ -1,3 +1,4 @@
+using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 
@@ -19,39 +20,75 @@ internal static class ManagementAdapters
             : found;
     }
 
-    /// <summary>Changes, or with a null result removes, the adapters whose names and switch fit.</summary>
+    /// <summary>The adapters that objects from Get-VMNetworkAdapter stand for; those that are gone are written as errors.</summary>
+    public static IReadOnlyList<(SwitchConfiguration On, ManagementAdapterConfiguration Adapter)> OfObjects(CommandContext context, IEnumerable<VMNetworkAdapterBase> objects)
+    {
+        var all = Find(context, null, null);
+        List<(SwitchConfiguration, ManagementAdapterConfiguration)> found = [];
+        foreach (var one in objects)
+        {
+            var index = all.ToList().FindIndex(place => one.Id.EndsWith($":{place.Adapter.Id:D}", StringComparison.OrdinalIgnoreCase));
+            if (index >= 0)
+            {
+                found.Add(all[index]);
+            }
+            else
+            {
+                context.WriteError(Errors.Invalid($"The network adapter '{one.Name}' of the management operating system does not exist any more.", one.Id));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Changes, or with a null result removes, adapters that the caller agrees to; <paramref name="change"/> sees each as it is at that moment.</summary>
     public static async Task ChangeAsync(
-        CommandContext context, string? name, string? switchName, string action,
+        CommandContext context, IEnumerable<(SwitchConfiguration On, ManagementAdapterConfiguration Adapter)> found, string action,
         Func<ManagementAdapterConfiguration, ManagementAdapterConfiguration?> change, bool passthru)
     {
         var switches = context.Service<ISwitches>();
         var host = context.Service<IHostSettings>().Facts.Name;
-        foreach (var (on, adapter) in Find(context, name, switchName))
+        foreach (var (on, adapter) in found)
         {
             if (!await context.ShouldProcessAsync(adapter.Name, action))
             {
                 continue;
             }
 
-            var changed = change(adapter);
-            if (changed is null)
+            try
             {
-                SwitchRules.RequireNotDefault(on, "left by the management operating system");
-            }
+                var shown = adapter;
+                var after = await switches.ChangeAsync(
+                    on.Id,
+                    current =>
+                    {
+                        var now = current.ManagementAdapters.FirstOrDefault(other => other.Id == adapter.Id)
+                            ?? throw Errors.Invalid($"The network adapter '{adapter.Name}' of the management operating system does not exist any more.", adapter.Name);
+                        var changed = change(now);
+                        if (changed is null)
+                        {
+                            SwitchRules.RequireNotDefault(current, "left by the management operating system");
+                        }
 
-            var after = await switches.ChangeAsync(
-                on.Id,
-                current => current with
+                        shown = changed ?? now;
+                        return current with
+                        {
+                            ManagementAdapters =
+                            [
+                                .. current.ManagementAdapters.Where(other => changed is not null || other.Id != adapter.Id).Select(other => other.Id == adapter.Id ? changed! : other),
+                            ],
+                        };
+                    },
+                    context.Cancellation);
+                if (passthru)
                 {
-                    ManagementAdapters =
-                    [
-                        .. current.ManagementAdapters.Where(other => changed is not null || other.Id != adapter.Id).Select(other => other.Id == adapter.Id ? changed! : other),
-                    ],
-                },
-                context.Cancellation);
-            if (passthru)
+                    context.WriteObject(ModelMapper.ManagementAdapter(after, shown, host));
+                }
+            }
+            catch (CommandException refused)
             {
-                context.WriteObject(ModelMapper.ManagementAdapter(after, changed ?? adapter, host));
+                // The others are changed all the same.
+                context.WriteError(refused);
             }
         }
     }

@@ -62,8 +62,7 @@ public abstract class SwitchIntegrationServiceCommand : MachineCommand
 
         foreach (var machine in VMIntegrationService.GroupBy(service => service.VMId))
         {
-            var one = context.Service<IMachines>().Find(machine.Key) ?? throw Errors.MachineGone(machine.Key);
-            await SwitchAsync(context, [one], IntegrationServices.All.Where(service => machine.Any(part => part.PartId() == service.Id)).ToList());
+            await SwitchAsync(context, Owners(context, machine), IntegrationServices.All.Where(service => machine.Any(part => part.PartId() == service.Id)).ToList());
         }
     }
 

@@ -48,7 +48,12 @@ public sealed class GetVMSwitch : MachineCommand
         var switches = context.Service<ISwitches>();
         if (Id is not null)
         {
-            return Id.Select(id => switches.Find(id) ?? throw Errors.Invalid($"There is no virtual switch with the id '{id}' on this host.", id));
+            foreach (var id in Id.Where(id => switches.Find(id) is null))
+            {
+                context.WriteError(Errors.Invalid($"There is no virtual switch with the id '{id}' on this host.", id));
+            }
+
+            return Id.Select(switches.Find).OfType<SwitchConfiguration>();
         }
 
         var found = switches.All.Where(candidate => Name is null || Wildcard.Matches(Name, candidate.Name)).ToList();
