@@ -38,6 +38,8 @@ internal sealed partial class Machine : IMachine
     private string? _commandLine;
     private bool _heartbeatEnabled = true;
     private bool _savedStateExists;
+    private int _operations;
+    private bool _unseen;
 
     /// <summary>A machine without a process.</summary>
     public Machine(Guid id, string runFolder, bool saved, MachineExit? lastExit, TimeProvider time)
@@ -247,6 +249,9 @@ internal sealed partial class Machine : IMachine
                 MachineErrorKind.InvalidConfiguration, $"The virtual machine '{start.Configuration.Name}' cannot be started: {string.Join(' ', problems)}");
         }
 
+        // Of the process before, its control group goes last.
+        await _gone.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
         var commandLine = MachineCommandLine.Build(start.Configuration, start.Plan, saved.Header?.Slots, saved.Header?.MachineType, incoming: file is not null);
         _commandLine = commandLine.ToString();
         var record = new MachineLauncher(_time).Launch(start, commandLine, file is null ? MachineIntent.Starting : MachineIntent.Restoring);
@@ -267,12 +272,16 @@ internal sealed partial class Machine : IMachine
                 await beforeRun(cancellationToken).ConfigureAwait(false);
             }
 
-            // From here on the machine has run: whoever finds it lets it go on.
+            // From here on the machine has run, and its memory is nowhere else: whoever finds it lets it go on, only turning off ends it.
             _savedStateExists = false;
-            process.Update(current => current with { Intent = MachineIntent.Running });
-            CrashPoint.Hit("machine.committed");
-            await process.ExecuteAsync("cont", null, cancellationToken).ConfigureAwait(false);
-            process.Update(current => current with { Intent = MachineIntent.None });
+            try
+            {
+                process.Update(current => current with { Intent = MachineIntent.Running });
+            }
+            catch (Exception exception) when (file is not null && exception is IOException or UnauthorizedAccessException)
+            {
+                // A record that says 'restoring' of a machine without a saved state means the same.
+            }
         }
         catch (Exception exception)
         {
@@ -291,7 +300,35 @@ internal sealed partial class Machine : IMachine
 
             throw;
         }
+
+        CrashPoint.Hit("machine.committed");
+        await LetRunAsync(process).ConfigureAwait(false);
     }
+
+    /// <summary>Lets the guest run for the first time. When QEMU does not answer now, the intent is left and <see cref="FinishAsync"/> comes back to it.</summary>
+    private async Task LetRunAsync(MachineProcess process)
+    {
+        try
+        {
+            await process.ExecuteAsync("cont", null, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (MachineException exception) when (exception.Kind == MachineErrorKind.ControlLost)
+        {
+            if (await EndsSoonAsync(process, exception).ConfigureAwait(false))
+            {
+                var exit = await process.Exited.ConfigureAwait(false);
+                await _gone.ConfigureAwait(false);
+                throw new MachineException(MachineErrorKind.StartFailed, $"The virtual machine '{process.Record.Configuration.Name}' ended as soon as it ran: {exit.Sentence}", exception);
+            }
+
+            _condition.SetCritical(NoAnswer(exception));
+            return;
+        }
+
+        Note(process, current => current with { Intent = MachineIntent.None });
+    }
+
+    private static string NoAnswer(MachineException exception) => $"QEMU runs but does not answer: {exception.Message}";
 
     /// <summary>A lost connection is mostly the first sign that the process ended; its end says more.</summary>
     private async Task<bool> EndsSoonAsync(MachineProcess process, Exception exception)
@@ -371,6 +408,7 @@ internal sealed partial class Machine : IMachine
         _condition.Change(states =>
         {
             states.Begin(operation);
+            _operations++;
             interrupted = _operating;
             _operating = cancel;
         });
@@ -442,10 +480,16 @@ internal sealed partial class Machine : IMachine
             else
             {
                 states.Fail();
+                if (_process is not null && states.State is MachineState.Off or MachineState.Saved)
+                {
+                    // Its guest was to run and QEMU refused: nothing is lost yet.
+                    states.ObserveAdopted(MachineState.Paused);
+                }
             }
         });
         _condition.SetHeartbeat(RestingHeartbeat());
         _monitor.Wake();
+        LookAgain();
     }
 
     /// <summary>A step at a device is not cancelled half-way; what can be cancelled is waiting for one's turn, and for the guest.</summary>
@@ -497,9 +541,9 @@ internal sealed partial class Machine : IMachine
     private MachineProcess Attach(MachineRecord record, ProcessHandle handle)
     {
         _commandLine = record.CommandLine;
+        _unseen = false;
         _monitor.Forget();
-        MachineProcess? process = null;
-        process = new(record, handle, _time, OnEvent, connected => OnControl(process!, connected));
+        var process = new MachineProcess(record, handle, _time, OnEvent, OnControl);
         _process = process;
         _gone = OnExitAsync(process);
         return process;
@@ -526,12 +570,44 @@ internal sealed partial class Machine : IMachine
         _monitor.Forget();
         _condition.SetHeartbeat(HeartbeatStatus.Disabled);
         await process.DisposeAsync().ConfigureAwait(false);
+
+        // The next process has a group of the same name: it is not made before this one's is gone.
+        await MachineProcess.RemoveControlGroupAsync(process.Record.ControlGroupFolders, _time).ConfigureAwait(false);
     }
 
-    private void OnControl(MachineProcess process, bool connected)
+    private void OnControl(bool connected)
     {
         _condition.SetCritical(connected ? null : "QEMU's control connection is lost.");
-        if (connected && _condition.Current is null)
+        if (connected)
+        {
+            OnProcessors();
+        }
+    }
+
+    /// <summary>The guest may have been stopped or continued.</summary>
+    private void OnProcessors()
+    {
+        Volatile.Write(ref _unseen, true);
+        LookAgain();
+    }
+
+    /// <summary>
+    /// Looks at what happened to the guest's processors, and finishes what was left undone. During an operation only when it is a shutdown,
+    /// which takes as long as the guest likes; after the others.
+    /// </summary>
+    private void LookAgain()
+    {
+        var current = _condition.Current;
+        if (_process is not { } process || current is not (null or MachineOperation.ShutDown))
+        {
+            return;
+        }
+
+        if (current is null && process.Record.Intent != MachineIntent.None)
+        {
+            _ = FinishAsync(process);
+        }
+        else if (Interlocked.Exchange(ref _unseen, false))
         {
             _ = ReconsiderAsync(process);
         }
@@ -554,8 +630,8 @@ internal sealed partial class Machine : IMachine
             case "DEVICE_DELETED" when happening.Text("device") is not null:
                 _condition.Events.Publish(new MachineDriveReleased(Id, now));
                 break;
-            case "STOP" or "RESUME" when _process is { } process && _condition.Current is null:
-                _ = ReconsiderAsync(process);
+            case "STOP" or "RESUME":
+                OnProcessors();
                 break;
             case "VSERPORT_CHANGE" when happening.Flag("open"):
                 _monitor.Wake();
@@ -581,32 +657,55 @@ internal sealed partial class Machine : IMachine
         Interlocked.Exchange(ref _nextReset, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
-    /// <summary>QEMU stopped or continued the guest on its own: look at it.</summary>
+    /// <summary>QEMU stopped or continued the guest: look at it. What was seen before an operation began or ended says nothing after it.</summary>
     private async Task ReconsiderAsync(MachineProcess process)
     {
         try
         {
-            var running = await ObserveStatusAsync(process, _stop.Token).ConfigureAwait(false);
-            _condition.Change(states => states.ObserveProcessors(running));
+            while (!await TryObserveAsync(process, _stop.Token).ConfigureAwait(false))
+            {
+                // An operation passed while QEMU answered.
+            }
+
             _condition.SetHeartbeat(RestingHeartbeat());
         }
-        catch (Exception exception) when (exception is MachineException or OperationCanceledException)
+        catch (Exception exception) when (exception is MachineException or QmpException or OperationCanceledException)
         {
             // The process is ending, or its connection broke: both are told elsewhere.
         }
     }
 
-    private async Task<bool> ObserveStatusAsync(MachineProcess process, CancellationToken cancellationToken)
+    /// <summary>Asks QEMU how the guest is; false when the answer is out of date, and another look is due now.</summary>
+    private async Task<bool> TryObserveAsync(MachineProcess process, CancellationToken cancellationToken)
     {
+        var operations = Volatile.Read(ref _operations);
         var status = await process.QueryStatusAsync(cancellationToken).ConfigureAwait(false);
-        _condition.SetCritical(status switch
+        var current = false;
+        _condition.Change(states =>
         {
-            "io-error" => "A disk gave an error, for example because the host's disk is full. Make room, then resume the virtual machine.",
-            "internal-error" => "The accelerator could not run the guest any further. Turn the virtual machine off.",
-            _ => null,
+            current = operations == _operations;
+            if (current)
+            {
+                _condition.SetCritical(DescribeTrouble(status));
+                states.ObserveProcessors(status == "running");
+            }
+
+            if (!current || states.Current is not null)
+            {
+                // Whatever is under way looks again at its end.
+                _unseen = true;
+            }
         });
-        return status == "running";
+        return current || _condition.Current is not null || !Interlocked.Exchange(ref _unseen, false);
     }
+
+    /// <summary>What QEMU's word for the state of the guest means for its owner; null when all is well.</summary>
+    private static string? DescribeTrouble(string status) => status switch
+    {
+        "io-error" => "A disk gave an error, for example because the host's disk is full. Make room, then resume the virtual machine.",
+        "internal-error" => "The accelerator could not run the guest any further. Turn the virtual machine off.",
+        _ => null,
+    };
 
     private Guid? FindDrive(string? device, string? node) => _process?.Record.Configuration.Drives
         .Where(drive => device?.EndsWith(DeviceNames.Drive(drive.Id), StringComparison.Ordinal) == true || node?.EndsWith(DeviceNames.Node(drive.Id)[2..], StringComparison.Ordinal) == true)

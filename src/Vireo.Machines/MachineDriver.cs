@@ -18,6 +18,9 @@ public sealed record MachineDriverOptions
 
     /// <summary>QEMU.</summary>
     public string QemuPath { get; init; } = "/usr/bin/qemu-system-x86_64";
+
+    /// <summary>How long finding a running machine waits for its QEMU to answer. One that does not is found all the same and finished later.</summary>
+    public TimeSpan AdoptionPatience { get; init; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>Makes and finds machines of this host.</summary>
@@ -25,11 +28,13 @@ public sealed class MachineDriver : IMachineDriver
 {
     private readonly TimeProvider _time;
     private readonly AcceleratorProbe _probe;
+    private readonly TimeSpan _patience;
 
     /// <summary>Makes a driver; nothing is started.</summary>
     public MachineDriver(MachineDriverOptions options, TimeProvider time)
     {
         _time = time;
+        _patience = options.AdoptionPatience;
         _probe = new(options.QemuPath, Path.Combine(options.StateFolder, "accelerator.json"), options.User, time);
         Checks = new(_probe, options.QemuPath, options.StateFolder);
     }
@@ -75,7 +80,7 @@ public sealed class MachineDriver : IMachineDriver
         }
 
         var machine = new Machine(id, runFolder, saved: false, lastExit: null, _time);
-        await machine.AdoptAsync(record with { Process = identity }, handle, hasSavedState, cancellationToken).ConfigureAwait(false);
+        await machine.AdoptAsync(record with { Process = identity }, handle, hasSavedState, _patience, cancellationToken).ConfigureAwait(false);
         return machine;
     }
 

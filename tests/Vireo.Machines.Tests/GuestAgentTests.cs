@@ -145,6 +145,52 @@ public sealed class GuestAgentTests
         Assert.Contains("100000", (await Assert.ThrowsAsync<MachineException>(() => reading)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Hanging_up_at_any_moment_only_fails_the_question()
+    {
+        using var peer = new ScriptedPeer();
+        using var client = new GuestAgentClient(peer.Path, TimeProvider.System);
+        using var end = new CancellationTokenSource();
+        var hanging = Task.Run(() =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                client.Disconnect();
+            }
+        });
+        try
+        {
+            for (var i = 0; i < 300; i++)
+            {
+                var ping = client.PingAsync(Until.Deadline);
+                await peer.AcceptAsync();
+                await SynchroniseAsync(peer);
+                try
+                {
+                    if (await peer.ReadLineAsync() is not null)
+                    {
+                        await peer.SendAsync("{\"return\": {}}\n");
+                    }
+                }
+                catch (Exception hungUp) when (hungUp is System.Net.Sockets.SocketException or IOException)
+                {
+                    // It hung up in the middle.
+                }
+
+                // Heard or not: anything but an answer or a failed question is thrown here.
+                await ping;
+
+                // Where nobody hung up, the next question would not connect again.
+                client.Disconnect();
+            }
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await hanging;
+        }
+    }
+
     private static async Task SynchroniseAsync(ScriptedPeer peer) =>
         await peer.SendAsync([0xFF, .. Encoding.UTF8.GetBytes($"{{\"return\": {Id(await peer.ReadLineAsync())}}}\n")]);
 

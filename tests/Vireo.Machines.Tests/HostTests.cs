@@ -93,6 +93,32 @@ public sealed class HostTests
     }
 
     [Fact]
+    [Requirement("VM-8")]
+    public async Task The_heartbeat_is_woken_after_a_round_that_nobody_woke()
+    {
+        using var folder = new TempFolder();
+        using var client = new GuestAgentClient(folder["agent"], TimeProvider.System);
+        using var cancel = new CancellationTokenSource();
+        var clock = new SkippableClock(stands: true);
+        var rounds = 0;
+        var monitor = new HeartbeatMonitor(client, clock, () => Interlocked.Increment(ref rounds) < 0, _ => { });
+        var running = monitor.RunAsync(cancel.Token);
+        await Until.TrueAsync(() => Volatile.Read(ref rounds) == 1, "the first round");
+        while (Volatile.Read(ref rounds) == 1)
+        {
+            clock.Skip(TimeSpan.FromMinutes(1));
+            await Task.Delay(1);
+        }
+
+        // From here on the clock stands: only who is woken goes on.
+        var before = Volatile.Read(ref rounds);
+        monitor.Wake();
+        await Until.TrueAsync(() => Volatile.Read(ref rounds) > before, "the round after the call");
+        await cancel.CancelAsync();
+        await running;
+    }
+
+    [Fact]
     public async Task A_machine_runs_as_an_unprivileged_user_in_its_own_session()
     {
         Assert.True(Environment.IsPrivilegedProcess, "This test changes to another user and needs root.");

@@ -101,24 +101,30 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         await _gate.WaitAsync(cancellation);
         try
         {
-            var state = _machine.Status.State;
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
             await _checkpoints.SettleAsync(cancellation);
             if (_machine.Running is not { } running)
             {
                 await _services.Connector.CloseAsync(Configuration, cancellation);
-                RememberSavedState(state == MachineState.Saved);
             }
             else
             {
                 await _keeper.FinishAsync(running, cancellation);
-                RememberSavedState(false);
             }
 
-            if (state != MachineState.Saved)
+            switch (_machine.Status.State)
             {
-                // An old state must never meet newer disks: one that was left by a host that died is gone before the next save.
-                AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
+                case MachineState.Saved:
+                    RememberSavedState(true);
+                    break;
+                case MachineState.Starting or MachineState.Saving:
+                    // Its process does not answer yet. Its guest may never have run: until that is known, its saved state is all that there is.
+                    break;
+                default:
+                    // An old state must never meet newer disks: one that was left by a host that died is gone before the next save.
+                    RememberSavedState(false);
+                    AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
+                    break;
             }
         }
         finally
@@ -526,6 +532,12 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         {
             await WithDisksAsync("close", async () =>
             {
+                if (_machine.Status.State == MachineState.Saved)
+                {
+                    // A save that a host before this one began, and whose end came only now.
+                    RememberSavedState(true);
+                }
+
                 await _keeper.ForgetReleasedAsync(CancellationToken.None);
                 await CloseDevicesAsync();
             });

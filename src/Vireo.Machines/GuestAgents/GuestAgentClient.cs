@@ -301,8 +301,14 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
             var finished = false;
             try
             {
-                _connection ??= await GuestAgentConnection.OpenAsync(socketPath, _random.NextInt64(1, 1L << 52), either.Token).ConfigureAwait(false);
-                var result = await conversation(_connection, either.Token).ConfigureAwait(false);
+                // Taken once: it may be hung up at any moment by somebody who does not wait for the turn.
+                if (Volatile.Read(ref _connection) is not { } connection)
+                {
+                    connection = await GuestAgentConnection.OpenAsync(socketPath, _random.NextInt64(1, 1L << 52), either.Token).ConfigureAwait(false);
+                    Volatile.Write(ref _connection, connection);
+                }
+
+                var result = await conversation(connection, either.Token).ConfigureAwait(false);
                 finished = true;
                 return result;
             }

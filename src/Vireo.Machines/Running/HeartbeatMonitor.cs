@@ -17,8 +17,8 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
     // One late answer of a busy guest is not a loss.
     private const int MissesUntilLost = 2;
 
-    private readonly SemaphoreSlim _wake = new(0);
     private readonly Lock _judging = new();
+    private TaskCompletionSource _woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _contact;
     private int _misses;
     private int _life;
@@ -40,7 +40,7 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
     }
 
     /// <summary>Something changed: ask now.</summary>
-    public void Wake() => _wake.Release();
+    public void Wake() => Volatile.Read(ref _woken).TrySetResult();
 
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -49,13 +49,16 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
         {
             while (true)
             {
+                // Before looking: who wakes it after that has something that was not seen.
+                var woken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                Volatile.Write(ref _woken, woken);
                 if (isAsking())
                 {
                     await AskAsync(cancellationToken).ConfigureAwait(false);
                 }
 
-                var pause = Task.Delay(_contact && _misses == 0 ? s_interval : s_firstInterval, time, cancellationToken);
-                await Task.WhenAny(pause, _wake.WaitAsync(cancellationToken)).ConfigureAwait(false);
+                var pause = _contact && _misses == 0 ? s_interval : s_firstInterval;
+                await woken.Task.WaitAsync(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }

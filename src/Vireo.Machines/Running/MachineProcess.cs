@@ -99,6 +99,9 @@ internal sealed class MachineProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Goes on trying to connect until it is there, after <see cref="ConnectAsync"/> has given up.</summary>
+    public void KeepConnecting() => _ = ReconnectAsync(broken: null);
+
     /// <summary>Runs a QMP command.</summary>
     /// <exception cref="MachineException">There is no control connection, or QEMU does not answer on it.</exception>
     /// <exception cref="QmpException">QEMU refused.</exception>
@@ -190,7 +193,6 @@ internal sealed class MachineProcess : IAsyncDisposable
         // Its last events are still in the socket.
         await Task.WhenAny(_pumping, Task.Delay(s_lastWords, _time)).ConfigureAwait(false);
         var exit = ExitClassifier.Classify(status, _shutdownReason, TurnOffRequested, Saved, LogTail.Read(Record.Plan.LogPath, LogLines));
-        _ = RemoveControlGroupAsync(Record.ControlGroupFolders, _time);
         return exit;
     }
 
@@ -200,10 +202,12 @@ internal sealed class MachineProcess : IAsyncDisposable
     /// </summary>
     internal static async Task RemoveControlGroupAsync(IReadOnlyList<string> folders, TimeProvider time)
     {
-        const int Attempts = 20;
+        const int Attempts = 16;
+        var delay = TimeSpan.FromMilliseconds(5);
         for (var attempt = 0; attempt < Attempts && !folders.All(TryRemove); attempt++)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(100), time).ConfigureAwait(false);
+            await Task.Delay(delay, time).ConfigureAwait(false);
+            delay = delay < TimeSpan.FromMilliseconds(200) ? delay * 2 : delay;
         }
 
         static bool TryRemove(string folder)
@@ -242,20 +246,25 @@ internal sealed class MachineProcess : IAsyncDisposable
         }
     }
 
-    private async Task ReconnectAsync(QmpClient broken)
+    private async Task ReconnectAsync(QmpClient? broken)
     {
-        await broken.DisposeAsync().ConfigureAwait(false);
         try
         {
-            // The usual reason is that the process ended: give its end the time to be seen.
-            await Task.WhenAny(Exited, Task.Delay(s_reconnectDelay, _time, _stop.Token)).ConfigureAwait(false);
-            if (Exited.IsCompleted || _stop.IsCancellationRequested)
+            if (broken is not null)
             {
-                return;
+                await broken.DisposeAsync().ConfigureAwait(false);
+
+                // The usual reason is that the process ended: give its end the time to be seen.
+                await Task.WhenAny(Exited, Task.Delay(s_reconnectDelay, _time, _stop.Token)).ConfigureAwait(false);
+                if (Exited.IsCompleted || _stop.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                _qmp = null;
+                _onControl(false);
             }
 
-            _qmp = null;
-            _onControl(false);
             while (_qmp is null && !Exited.IsCompleted)
             {
                 await TryReconnectAsync().ConfigureAwait(false);

@@ -92,11 +92,14 @@ public sealed class MachineStateMachine(MachineState initial)
         }
     }
 
-    /// <summary>A running process was found again after a restart.</summary>
-    public void ObserveAdopted(bool running)
+    /// <summary>A process was found that no operation of this life brought there, for instance after a restart.</summary>
+    /// <param name="state">What it does.</param>
+    public void ObserveAdopted(MachineState state)
     {
-        State = running ? MachineState.Running : MachineState.Paused;
-        Current = null;
+        if (Current is null)
+        {
+            State = state;
+        }
     }
 
     // Null is the state that it was in.
