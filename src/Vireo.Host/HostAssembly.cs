@@ -124,6 +124,11 @@ internal sealed partial class HostAssembly : IAsyncDisposable
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
+        if (database.Trouble is { } trouble)
+        {
+            events.Write("HistoryLost", trouble, null);
+        }
+
         var jobs = new JobLog(database, time, application.Services.GetRequiredService<ILogger<JobLog>>());
         var connector = new DeviceConnector(
             storage, switching, paths, user is null ? null : Privileges.FindIds(user)?.GroupId, DiskTransports.Choose(accelerator, Environment.GetEnvironmentVariable(DiskTransports.Variable)));

@@ -102,7 +102,7 @@ public sealed class BadInputTests(HostFixture host) : IClassFixture<HostFixture>
         { "Test-VMNetworkAdapter", """{"VMName":"none","Sender":true,"Receiver":true,"SenderIPAddress":"10.0.0.1","ReceiverIPAddress":"10.0.0.2","SequenceNumber":1}""", "InvalidParameter" },
         { "Start-VMTrace", """{"Level":"Info","Path":"not/absolute"}""", "InvalidParameter" },
         { "Stop-VMTrace", """{}""", "InvalidState" },
-        { "Set-VMSwitch", """{"Name":"none","DefaultFlowMinimumBandwidthWeight":101}""", "InvalidParameter" },
+        { "Set-VMSwitch", """{"Name":"Default Switch","DefaultFlowMinimumBandwidthWeight":101}""", "InvalidParameter" },
         { "Set-VMNetworkAdapterVlan", """{"VMName":"none","Isolated":true,"PrimaryVlanId":4,"SecondaryVlanId":4}""", "InvalidParameter" },
         { "Set-VMNetworkAdapterVlan", """{"VMName":"none","Untagged":true,"VlanId":4}""", "InvalidParameter" },
         { "Set-VMNetworkAdapter", """{"VMName":"none","MaximumBandwidth":-1}""", "InvalidParameter" },

@@ -15,4 +15,6 @@ public sealed class HistoryDatabase(string file) : SqliteFile(
     CREATE TABLE IF NOT EXISTS jobs(
         id TEXT PRIMARY KEY, command TEXT NOT NULL, caller TEXT NOT NULL, started TEXT NOT NULL, ended TEXT, status TEXT NOT NULL, error TEXT);
     CREATE INDEX IF NOT EXISTS jobs_started ON jobs(started);
+    SELECT MAX(id) FROM events;
+    SELECT id FROM jobs ORDER BY started DESC LIMIT 1;
     """);

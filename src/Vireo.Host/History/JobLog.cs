@@ -33,8 +33,8 @@ public sealed partial class JobLog
         _database = database;
         _time = time;
         _log = log;
-        database.Execute("UPDATE jobs SET status = 'Interrupted', ended = $0 WHERE status = 'Running'", Stamp(time.GetUtcNow()));
-        database.Execute("DELETE FROM jobs WHERE id NOT IN (SELECT id FROM jobs ORDER BY started DESC LIMIT $0)", KeptJobs);
+        Keep("UPDATE jobs SET status = 'Interrupted', ended = $0 WHERE status = 'Running'", Stamp(time.GetUtcNow()));
+        Keep("DELETE FROM jobs WHERE id NOT IN (SELECT id FROM jobs ORDER BY started DESC LIMIT $0)", KeptJobs);
     }
 
     /// <summary>Begins a job; <paramref name="cancel"/> is what stops it.</summary>
