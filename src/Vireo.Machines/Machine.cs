@@ -22,6 +22,7 @@ internal sealed partial class Machine : IMachine
     private static readonly TimeSpan s_quitPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_interruptPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_resetPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_resetPause = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
     private readonly string _runFolder;
@@ -40,6 +41,7 @@ internal sealed partial class Machine : IMachine
     private bool _savedStateExists;
     private int _operations;
     private bool _unseen;
+    private DateTimeOffset _resetWritten;
 
     /// <summary>A machine without a process.</summary>
     public Machine(Guid id, string runFolder, bool saved, MachineExit? lastExit, TimeProvider time)
@@ -645,7 +647,10 @@ internal sealed partial class Machine : IMachine
         _monitor.Forget();
         try
         {
-            _process?.Update(record => record with { StartedAt = now });
+            // A guest can reset itself without end; writing that down each time would keep the host's disk busy.
+            var durably = now - _resetWritten >= s_resetPause;
+            _resetWritten = durably ? now : _resetWritten;
+            _process?.Update(record => record with { StartedAt = now }, durably);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

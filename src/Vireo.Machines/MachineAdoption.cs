@@ -183,7 +183,15 @@ internal sealed partial class Machine
                 return;
             case MachineIntent.Saving or MachineIntent.Checkpoint:
                 _savedStateExists = false;
-                await StillMoment.GoOnAsync(process, record.WasPaused).ConfigureAwait(false);
+                try
+                {
+                    await StillMoment.GoOnAsync(process, record.WasPaused).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+                {
+                    // It goes on; only that could not be written down, see Note.
+                }
+
                 break;
         }
 

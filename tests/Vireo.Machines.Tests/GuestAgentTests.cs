@@ -146,6 +146,51 @@ public sealed class GuestAgentTests
     }
 
     [Fact]
+    public async Task A_program_that_never_ends_is_not_waited_for_without_end()
+    {
+        var clock = new SkippableClock();
+        using var peer = new ScriptedPeer();
+        using var client = new GuestAgentClient(peer.Path, clock);
+        var command = client.ExecuteAsync(new("/bin/true") { Patience = TimeSpan.FromHours(1) });
+        await peer.AcceptAsync();
+        await SynchroniseAsync(peer);
+        await peer.ReadLineAsync();
+        await peer.SendAsync("{\"return\": {\"pid\": 1}}\n");
+        for (var asked = 0; asked < 3; asked++)
+        {
+            await peer.ReadLineAsync();
+            await peer.SendAsync("{\"return\": {\"exited\": false}}\n");
+        }
+
+        clock.Skip(TimeSpan.FromHours(1));
+        var error = await Assert.ThrowsAsync<MachineException>(() => command.WaitAsync(Until.Deadline));
+        Assert.Contains("/bin/true", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task More_output_than_is_wanted_is_not_taken()
+    {
+        using var peer = new ScriptedPeer();
+        using var client = new GuestAgentClient(peer.Path, TimeProvider.System);
+        var command = client.ExecuteAsync(new("/bin/true") { MaximumOutputBytes = 1000 });
+        await peer.AcceptAsync();
+        await SynchroniseAsync(peer);
+        await peer.ReadLineAsync();
+        await peer.SendAsync("{\"return\": {\"pid\": 1}}\n");
+        await peer.ReadLineAsync();
+        try
+        {
+            await peer.SendAsync($"{{\"return\": {{\"exited\": true, \"out-data\": \"{new string('A', 4 << 20)}\"}}}}\n");
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            // It hung up, as it should.
+        }
+
+        Assert.IsType<Qmp.LineTooLongException>((await Assert.ThrowsAsync<MachineException>(() => command)).InnerException);
+    }
+
+    [Fact]
     public async Task Hanging_up_at_any_moment_only_fails_the_question()
     {
         using var peer = new ScriptedPeer();

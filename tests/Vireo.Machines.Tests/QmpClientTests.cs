@@ -106,6 +106,28 @@ public sealed class QmpClientTests
     }
 
     [Fact]
+    public async Task A_flood_of_events_is_bounded_in_number_and_in_length()
+    {
+        using var peer = new ScriptedPeer();
+        await using var client = await ConnectAsync(peer);
+        var text = new System.Text.StringBuilder();
+        for (var i = 0; i < 1000; i++)
+        {
+            text.Append($"{{\"event\": \"E{i}\"}}\n");
+        }
+
+        await peer.SendAsync(text.ToString());
+        var answer = client.ExecuteAsync("query");
+        await peer.SendAsync(Return(Id(await peer.ReadLineAsync()), "{}"));
+        await answer;
+        Assert.Equal(256, client.Events.Count);
+        Assert.True(client.Events.TryRead(out var first));
+        Assert.Equal("E744", first.Name);
+        await peer.SendAsync($"{{\"event\": \"LONG\", \"data\": {{\"x\": \"{new string('x', QmpClient.MaximumEventBytes)}\"}}}}\n");
+        Assert.IsType<QmpProtocolException>(await client.Closed.WaitAsync(Until.Token));
+    }
+
+    [Fact]
     public async Task A_connection_that_ends_fails_what_is_in_flight()
     {
         using var peer = new ScriptedPeer();

@@ -6,11 +6,14 @@ internal sealed class SkippableClock(bool stands = false) : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<SkippableTimer> _timers = [];
+    private readonly long _began = System.GetTimestamp();
     private TimeSpan _skipped;
 
     private bool Stands => stands;
 
-    public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + _skipped;
+    private TimeSpan Now => _skipped + (Stands ? TimeSpan.Zero : System.GetElapsedTime(_began));
+
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromDays(365) + Now;
 
     /// <summary>Moves on.</summary>
     public void Skip(TimeSpan time)
@@ -19,7 +22,7 @@ internal sealed class SkippableClock(bool stands = false) : TimeProvider
         lock (_lock)
         {
             _skipped += time;
-            due = [.. _timers.Where(timer => timer.IsDueWithin(time))];
+            due = [.. _timers.Where(timer => timer.Due <= Now)];
         }
 
         foreach (var timer in due)
@@ -32,42 +35,45 @@ internal sealed class SkippableClock(bool stands = false) : TimeProvider
     {
         var timer = new SkippableTimer(this, callback, state);
         timer.Change(dueTime, period);
-        lock (_lock)
-        {
-            _timers.Add(timer);
-        }
-
         return timer;
     }
 
     private sealed class SkippableTimer : ITimer
     {
         private readonly SkippableClock _clock;
-        private readonly TimerCallback _callback;
-        private readonly object? _state;
+        private readonly Action _happen;
         private readonly ITimer _timer;
-        private long _due = long.MaxValue;
+        private TimeSpan _period;
 
         public SkippableTimer(SkippableClock clock, TimerCallback callback, object? state)
         {
             _clock = clock;
-            _callback = callback;
-            _state = state;
+            _happen = () => callback(state);
             _timer = System.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
 
-        public bool IsDueWithin(TimeSpan time) => Volatile.Read(ref _due) <= System.GetTimestamp() + (long)(time.TotalSeconds * System.TimestampFrequency);
+        /// <summary>When it fires, on the clock.</summary>
+        public TimeSpan Due { get; private set; }
 
         public void Fire()
         {
-            Volatile.Write(ref _due, long.MaxValue);
-            _callback(_state);
+            Change(_period, _period);
+            _happen();
         }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            Volatile.Write(ref _due, dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : System.GetTimestamp() + (long)(dueTime.TotalSeconds * System.TimestampFrequency));
-            return _clock.Stands || _timer.Change(dueTime, period);
+            lock (_clock._lock)
+            {
+                _period = period == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : period;
+                Due = dueTime == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : _clock.Now + dueTime;
+                if (!_clock._timers.Contains(this))
+                {
+                    _clock._timers.Add(this);
+                }
+
+                return _clock.Stands || _timer.Change(dueTime, _period);
+            }
         }
 
         public void Dispose()
@@ -86,5 +92,4 @@ internal sealed class SkippableClock(bool stands = false) : TimeProvider
             return ValueTask.CompletedTask;
         }
     }
-
 }

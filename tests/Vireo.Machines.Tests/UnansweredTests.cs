@@ -56,7 +56,7 @@ public sealed class UnansweredTests
         var clock = new SkippableClock();
         await using var qemu = new FakeQemu(clock);
         WriteState(qemu);
-        var asked = new TaskCompletionSource();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         qemu.Answers = command =>
         {
             if (command != "cont" || asked.Task.IsCompleted)
@@ -159,6 +159,39 @@ public sealed class UnansweredTests
     }
 
     [Fact]
+    public async Task A_guest_that_resets_itself_without_end_does_not_keep_the_hosts_disk_busy()
+    {
+        var clock = new SkippableClock(stands: true);
+        await using var qemu = new FakeQemu(clock) { Status = "running" };
+        qemu.Leave(record => record);
+        qemu.Listen();
+        await qemu.OpenAsync();
+        var events = qemu.Machine.Subscribe();
+        await qemu.TellAsync("RESET");
+        await NextResetAsync();
+        var written = qemu.Record!.StartedAt;
+        Assert.Equal(qemu.Machine.Status.StartedAt, written);
+        clock.Skip(TimeSpan.FromMilliseconds(100));
+        await qemu.TellAsync("RESET");
+        await NextResetAsync();
+        Assert.Equal(written, qemu.Record!.StartedAt);
+        Assert.True(qemu.Machine.Status.StartedAt > written);
+        clock.Skip(TimeSpan.FromSeconds(1));
+        await qemu.TellAsync("RESET");
+        await NextResetAsync();
+        Assert.True(qemu.Record!.StartedAt > written);
+        Assert.Equal(qemu.Record!.StartedAt, qemu.Machine.Status.StartedAt);
+
+        async Task NextResetAsync()
+        {
+            while (await events.ReadAsync(Until.Token) is not MachineWasReset)
+            {
+                // Other events come too.
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_machine_is_gone_when_its_control_group_is()
     {
         var clock = new SkippableClock(stands: true);
@@ -169,8 +202,8 @@ public sealed class UnansweredTests
         await qemu.OpenAsync();
         var ending = qemu.Machine.TurnOffAsync();
         await Until.TrueAsync(() => qemu.Machine.Status.State == MachineState.Off, "the process ends");
-        Directory.Delete(Path.Combine(group.FullName, "busy"));
         Assert.False(ending.IsCompleted, "Whoever starts it now would be given the group that is being removed.");
+        Directory.Delete(Path.Combine(group.FullName, "busy"));
         while (!ending.IsCompleted)
         {
             clock.Skip(TimeSpan.FromMilliseconds(10));

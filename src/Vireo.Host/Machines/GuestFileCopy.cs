@@ -87,9 +87,12 @@ internal sealed class GuestFileCopy(IGuestAgent agent, string machine)
 
     private static GuestCommand WindowsCommand(params string[] words) => new("cmd.exe", ["/d", "/c", .. words]);
 
+    // These take a moment and say next to nothing; a guest for which that is not so is not waited for.
+    private static GuestCommand Bounded(GuestCommand command) => command with { Patience = TimeSpan.FromMinutes(1), MaximumOutputBytes = 1 << 16 };
+
     private async Task RunAsync(GuestCommand command, CancellationToken cancellation)
     {
-        var result = await agent.ExecuteAsync(command, cancellation);
+        var result = await agent.ExecuteAsync(Bounded(command), cancellation);
         if (result.ExitCode != 0)
         {
             throw Errors.State($"The guest of '{machine}' refused to run '{command.Path} {string.Join(' ', command.Arguments)}': {System.Text.Encoding.UTF8.GetString(result.Error).Trim()}", machine);
@@ -100,7 +103,7 @@ internal sealed class GuestFileCopy(IGuestAgent agent, string machine)
     {
         try
         {
-            await agent.ExecuteAsync(isWindows ? WindowsCommand("del", partial) : new GuestCommand("/bin/rm", "-f", "--", partial), CancellationToken.None);
+            await agent.ExecuteAsync(Bounded(isWindows ? WindowsCommand("del", partial) : new GuestCommand("/bin/rm", "-f", "--", partial)), CancellationToken.None);
         }
         catch (Vireo.Machines.MachineException)
         {

@@ -16,8 +16,6 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
     /// <summary>Most output of a program, per stream, that is taken from the guest: what qemu-ga keeps.</summary>
     public const int MaximumOutputBytes = 16 << 20;
 
-    // Two streams of output in base 64, and the rest of the answer.
-    private const int OutputReplyBytes = 2 * (MaximumOutputBytes / 3 * 4) + (1 << 16);
     private const int FileChunkBytes = 48 << 10;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
@@ -57,6 +55,24 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
     /// <inheritdoc/>
     public async Task<GuestProcessResult> ExecuteAsync(GuestCommand command, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(command);
+        using var limit = new CancellationTokenSource(command.Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await RunAsync(command, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Failed($"The program '{command.Path}' did not end in the guest within {command.Patience.TotalSeconds:0} s; it may still run there.", exception);
+        }
+    }
+
+    private async Task<GuestProcessResult> RunAsync(GuestCommand command, CancellationToken cancellationToken)
+    {
+        // Two streams of output in base 64, and the rest of the answer.
+        var outputBytes = Math.Clamp(command.MaximumOutputBytes, 0, MaximumOutputBytes);
+        var replyBytes = (2 * ((outputBytes / 3 * 4) + 4)) + (1 << 16);
         var arguments = new JsonObject { ["path"] = command.Path, ["arg"] = Texts(command.Arguments), ["capture-output"] = true };
         if (command.Environment.Count > 0)
         {
@@ -74,9 +90,9 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
             var result = await AskAsync(
                 "guest-exec-status",
                 new JsonObject { ["pid"] = processId },
-                answer => GuestAnswers.ProcessResult(answer, MaximumOutputBytes),
+                answer => GuestAnswers.ProcessResult(answer, outputBytes),
                 cancellationToken,
-                OutputReplyBytes,
+                replyBytes,
                 s_longPatience).ConfigureAwait(false);
             if (result is not null)
             {
@@ -209,7 +225,8 @@ public sealed class GuestAgentClient(string socketPath, TimeProvider time, Rando
         {
             // The agent wants hwclock(8), which small systems lack; setting the clock needs no more than date(1).
             var seconds = now.ToUnixTimeSeconds().ToString(System.Globalization.CultureInfo.InvariantCulture);
-            var result = await ExecuteAsync(new GuestCommand("/bin/date", "-s", $"@{seconds}"), cancellationToken).ConfigureAwait(false);
+            var date = new GuestCommand("/bin/date", "-s", $"@{seconds}") { Patience = s_longPatience, MaximumOutputBytes = 1 << 16 };
+            var result = await ExecuteAsync(date, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode != 0)
             {
                 throw Failed($"{refused.Message} Neither did date: {System.Text.Encoding.UTF8.GetString(result.Error).Trim()}", refused);

@@ -84,6 +84,12 @@ public sealed record GuestCommand(string Path, params IReadOnlyList<string> Argu
 
     /// <summary>Its environment, as <c>NAME=value</c>; empty is the agent's own.</summary>
     public IReadOnlyList<string> Environment { get; init; } = [];
+
+    /// <summary>How long it is waited for. A guest may say for ever that it still runs.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>Most output, per stream, that is taken; at most <see cref="GuestAgentClient.MaximumOutputBytes"/>. A guest that sends more has failed the question.</summary>
+    public int MaximumOutputBytes { get; init; } = GuestAgentClient.MaximumOutputBytes;
 }
 
 /// <summary>How a program in the guest ended.</summary>

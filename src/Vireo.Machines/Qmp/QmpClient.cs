@@ -18,13 +18,18 @@ public sealed class QmpClient : IAsyncDisposable
     /// <summary>Longest message taken from QEMU. The longest honest one, the schema, has about 300 KB.</summary>
     public const int MaximumLineBytes = 4 << 20;
 
+    /// <summary>Longest event taken from QEMU: nobody asked for it, and many may wait to be read. The longest honest one has less than 1 KB.</summary>
+    public const int MaximumEventBytes = 64 << 10;
+
+    private const int QueuedEvents = 256;
+
     private readonly Socket _socket;
     private readonly NetworkStream _stream;
     private readonly BoundedLineReader _lines;
     private readonly SemaphoreSlim _writing = new(1);
     private readonly ConcurrentDictionary<long, Pending> _pending = new();
     private readonly Channel<QmpEvent> _events = Channel.CreateBounded<QmpEvent>(
-        new BoundedChannelOptions(4096) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
+        new BoundedChannelOptions(QueuedEvents) { FullMode = BoundedChannelFullMode.DropOldest, SingleWriter = true });
 
     private readonly TaskCompletionSource<Exception?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
@@ -41,7 +46,7 @@ public sealed class QmpClient : IAsyncDisposable
     /// <summary>Version of QEMU, for example <c>7.2.22</c>.</summary>
     public string QemuVersion { get; private set; } = "";
 
-    /// <summary>Events in the order QEMU sent them. A reader that falls 4,096 behind loses the oldest. Completes when the connection ends.</summary>
+    /// <summary>Events in the order QEMU sent them. A reader that falls 256 behind loses the oldest. Completes when the connection ends.</summary>
     public ChannelReader<QmpEvent> Events => _events.Reader;
 
     /// <summary>Completes when the connection has ended, with what broke it (null: QEMU closed it, or we did).</summary>
@@ -198,7 +203,13 @@ public sealed class QmpClient : IAsyncDisposable
             {
                 if (line.Length > 1)
                 {
-                    Dispatch(QmpMessage.Parse(line));
+                    var message = QmpMessage.Parse(line);
+                    if (message.Kind == QmpMessageKind.Event && line.Length > MaximumEventBytes)
+                    {
+                        throw new QmpProtocolException($"an event of {line.Length} bytes");
+                    }
+
+                    Dispatch(message);
                 }
             }
         }

@@ -131,13 +131,18 @@ internal sealed class MachineProcess : IAsyncDisposable
     }
 
     /// <summary>Changes the record, durably. Operations and QEMU's events do, one after the other.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="durably">False leaves the writing to the next change: for what happens often and may be forgotten.</param>
     /// <exception cref="IOException">It could not be written; it is changed all the same.</exception>
-    public void Update(Func<MachineRecord, MachineRecord> change)
+    public void Update(Func<MachineRecord, MachineRecord> change, bool durably = true)
     {
         lock (_recording)
         {
             Record = change(Record);
-            Record.Write();
+            if (durably)
+            {
+                Record.Write();
+            }
         }
     }
 
