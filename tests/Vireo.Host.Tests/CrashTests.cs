@@ -151,6 +151,34 @@ public sealed class CrashTests : IDisposable
         Assert.Contains((await client.GetAsync("api/events")).AsArray(), happened => ((string?)happened!["message"])!.Contains("newer version", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Damaged_databases_do_not_keep_a_host_from_starting()
+    {
+        await RunOnceAsync(async client =>
+        {
+            await client.ObjectsAsync("New-VM", new { Name = "web1" });
+            await client.ObjectsAsync("Enable-VMResourceMetering", new { VMName = "web1" });
+        });
+        var databases = Directory.EnumerateFiles(_root.Path, "*.db", SearchOption.AllDirectories).ToList();
+        Assert.Equal(["history.db", "metering.db"], databases.Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        foreach (var database in databases)
+        {
+            File.Delete($"{database}-wal");
+            File.Delete($"{database}-shm");
+            await File.WriteAllBytesAsync(database, Enumerable.Repeat((byte)0xAB, 1 << 14).ToArray());
+        }
+
+        await using var host = await PlaneProcess.StartAsync("host", _root.Path);
+        using var client = new HostClient(_root.Path);
+        var machine = Assert.Single(await client.ObjectsAsync("Get-VM", new { }));
+        Assert.True((bool)machine["ResourceMeteringEnabled"]!);
+        Assert.Single(await client.ObjectsAsync("Measure-VM", new { Name = "web1" }));
+        var kinds = (await client.GetAsync("api/events")).AsArray().Select(happened => (string?)happened!["kind"]).ToList();
+        Assert.Contains("HistoryLost", kinds);
+        Assert.Contains("MeteringLost", kinds);
+        Assert.All(databases, database => Assert.True(File.Exists($"{database}.damaged")));
+    }
+
     private async Task RunOnceAsync(Func<HostClient, Task> action)
     {
         await using var host = await PlaneProcess.StartAsync("host", _root.Path);

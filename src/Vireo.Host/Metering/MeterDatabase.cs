@@ -53,6 +53,9 @@ internal sealed class MeterDatabase(string file) : SqliteFile(
     CREATE TABLE IF NOT EXISTS periods(
         id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, name TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL, figures TEXT NOT NULL);
     CREATE INDEX IF NOT EXISTS periods_started ON periods(started);
+    SELECT COUNT(LENGTH(meter)) FROM meters;
+    SELECT COUNT(LENGTH(marks)) FROM counters;
+    SELECT MAX(id) FROM periods;
     """)
 {
     /// <summary>Periods that are kept, whoever's they are; the oldest go first.</summary>

@@ -51,6 +51,11 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         _settings = settings;
         _events = events;
         _time = time;
+        if (database.Trouble is { } trouble)
+        {
+            events.Write("MeteringLost", trouble, null);
+        }
+
         _sampler = new MachineSampler(storage, machines.StatusOf, machines.ProcessOf);
         _meters = new(database.LoadMeters().ToDictionary(static meter => meter.Subject, StringComparer.Ordinal), StringComparer.Ordinal);
         _books = new(database.LoadCounters());
@@ -169,7 +174,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         await ExclusiveAsync(
             () =>
             {
-                _database.Sync();
+                Store(_database.Sync);
                 _database.Dispose();
             },
             CancellationToken.None);
@@ -208,7 +213,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
                 if (_time.GetElapsedTime(_synced) >= _settings.Current.ResourceMeteringSaveInterval)
                 {
                     _synced = _time.GetTimestamp();
-                    _database.Sync();
+                    Store(_database.Sync);
                 }
             }
         }
@@ -298,7 +303,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         {
             meter.Hour = MeterFigures.Begin(time, meter.Hour.Hold!);
             meter.HourRow = _database.NextPeriod();
-            _database.Trim();
+            Store(() => _database.Trim());
         }
 
         meter.Name = name;
@@ -360,7 +365,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         DropMeter(machine);
         if (_books.TryRemove(machine, out _))
         {
-            _database.RemoveCounters(machine);
+            Store(() => _database.RemoveCounters(machine));
         }
 
         _sampler.Forget(machine);
@@ -370,21 +375,30 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
     {
         if (_meters.TryRemove(Subject(machine), out _))
         {
-            _database.Remove(Subject(machine));
+            Store(() => _database.Remove(Subject(machine)));
             if (_books.TryRemove(machine, out _))
             {
-                _database.RemoveCounters(machine);
+                Store(() => _database.RemoveCounters(machine));
             }
         }
     }
 
     /// <summary>Stores figures; where the disk refuses, they stay in memory and the next sample tries again.</summary>
-    private void Keep(IEnumerable<Meter> meters, IEnumerable<(Guid Machine, SourceBook Book)> books)
+    private void Keep(IEnumerable<Meter> meters, IEnumerable<(Guid Machine, SourceBook Book)> books) => Store(() =>
+    {
+        _database.Save(meters, books, _time.GetUtcNow());
+        _isRefused = false;
+    });
+
+    /// <summary>
+    /// Writes; a disk that refuses neither ends the metering nor keeps the host from starting. What could not be removed is removed when the
+    /// host starts again: it belongs to nothing that is metered.
+    /// </summary>
+    private void Store(Action write)
     {
         try
         {
-            _database.Save(meters, books, _time.GetUtcNow());
-            _isRefused = false;
+            write();
         }
         catch (SqliteException refused) when (!_isRefused)
         {

@@ -67,6 +67,34 @@ public sealed class MeterDatabaseTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(4096)]
+    public void A_damaged_database_is_put_aside(int from)
+    {
+        using (var first = Open())
+        {
+            first.Save([Meter(first, "machine x")], [], DateTimeOffset.UnixEpoch);
+        }
+
+        var content = File.ReadAllBytes(_folder["metering.db"]);
+        content.AsSpan(from).Fill(0xAB);
+        File.WriteAllBytes(_folder["metering.db"], content);
+        using var second = Open();
+        Assert.Contains("damaged", second.Trouble, StringComparison.Ordinal);
+        Assert.Equal(content, File.ReadAllBytes(_folder["metering.db.damaged"]));
+        AssertUsable(second);
+    }
+
+    [Fact]
+    public void A_database_that_has_no_place_is_kept_in_memory()
+    {
+        Directory.CreateDirectory(_folder["metering.db"]);
+        using var database = Open();
+        Assert.Contains(_folder["metering.db"], database.Trouble, StringComparison.Ordinal);
+        AssertUsable(database);
+    }
+
+    [Theory]
     [InlineData("2100000\n", "3400000\n", "", 2100)]
     [InlineData("", "3400000", "model name\t: Intel(R) Xeon(R) CPU @ 2.70GHz\ncpu MHz\t\t: 1200.000", 2700)]
     [InlineData("", "3400000", "model name\t: AMD EPYC 7B13\ncpu MHz\t\t: 2449.998", 3400)]
@@ -75,6 +103,14 @@ public sealed class MeterDatabaseTests : IDisposable
     [InlineData("0", "99999999999999", "", 1000)]
     public void The_clock_of_the_processors_is_the_nominal_one(string nominal, string maximum, string list, int megahertz) =>
         Assert.Equal(megahertz, ProcessorClock.Of(nominal, maximum, list));
+
+    private static void AssertUsable(MeterDatabase database)
+    {
+        database.Save([Meter(database, "machine y")], [], DateTimeOffset.UnixEpoch);
+        database.Sync();
+        database.Trim();
+        Assert.Equal("machine y", Assert.Single(database.LoadMeters()).Subject);
+    }
 
     private static Meter Meter(MeterDatabase database, string subject, DateTimeOffset? since = null)
     {
