@@ -10,7 +10,7 @@ namespace Vireo.Commands.Groups;
 [OutputType(typeof(VMGroup))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "there is no such group")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the group holds members of the other kind, or would hold itself")]
-[Example("Add-VMGroupMember web -VM (Get-VM web1)", "Puts web1 into the group web.")]
+[Example("Get-VM web1 | Add-VMGroupMember web", "Puts web1 into the group web.")]
 public sealed class AddVMGroupMember : GroupMemberCommand
 {
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ namespace Vireo.Commands.Groups;
 [OutputType(typeof(VMGroup))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "there is no such group")]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the group does not hold the member")]
-[Example("Remove-VMGroupMember web -VM (Get-VM web1)", "Takes web1 out of the group web.")]
+[Example("Get-VM web1 | Remove-VMGroupMember web", "Takes web1 out of the group web.")]
 public sealed class RemoveVMGroupMember : GroupMemberCommand
 {
     /// <inheritdoc/>

@@ -85,9 +85,9 @@ public abstract class GroupMemberCommand : GroupCommand
     public VMGroup? VMGroup { get; set; }
 
     /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VM Using Name", Position = 1, Mandatory = true)]
-    [Parameter(ParameterSetName = "VM Using ID", Position = 1, Mandatory = true)]
-    [Parameter(ParameterSetName = "VM Using InputObject", Position = 1, Mandatory = true)]
+    [Parameter(ParameterSetName = "VM Using Name", Position = 1, Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = "VM Using ID", Position = 1, Mandatory = true, ValueFromPipeline = true)]
+    [Parameter(ParameterSetName = "VM Using InputObject", Position = 1, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public VirtualMachine[]? VM { get; set; }
 
