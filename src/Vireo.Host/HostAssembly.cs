@@ -46,13 +46,15 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly ILogger _log;
     private readonly Accounts _accounts;
     private readonly AutomaticActions _actions;
+    private readonly ExtensionEventFollower _extensionEvents;
     private readonly MeteringService _metering;
     private Task _starting = Task.CompletedTask;
 
     private HostAssembly(
         WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, MountService mounts, EventLog events, Accounts accounts,
-        AutomaticActions actions, MeteringService metering)
+        AutomaticActions actions, MeteringService metering, ExtensionEventFollower extensionEvents)
     {
+        _extensionEvents = extensionEvents;
         _metering = metering;
         _mounts = mounts;
         _actions = actions;
@@ -160,7 +162,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 
-        var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions, metering);
+        var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions, metering,
+            new ExtensionEventFollower(new SwitchControlClient(paths.SwitchSocket), events, time));
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
@@ -180,9 +183,11 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         _metering.Start();
         var balancing = _machines.BalanceMemoryAsync(stopping);
         var reconciling = ReconcileAsync(stopping);
+        var following = _extensionEvents.FollowAsync(stopping);
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await reconciling;
         await balancing;
+        await following;
         await _starting;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Vireo.Control.Switching;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests;
@@ -108,6 +109,24 @@ public sealed class SwitchExtensionTests(HostFixture host) : IClassFixture<HostF
             await host.Client.ObjectsAsync("Start-VM", new { Name = "visitor" });
             await host.Client.ObjectsAsync("Stop-VM", new { Name = "visitor", TurnOff = true });
             Assert.Equal("Off", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }))["State"]);
+
+            // Nor does the machine go while it is refused, and nothing of the question stays.
+            present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
+            await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "MachineDeleted") } });
+            error = await host.Client.ErrorAsync("Remove-VM", new { Name = "visitor", Force = true });
+            Assert.Contains("does not allow the virtual machine to be deleted: its settings say so.", (string?)error["message"], StringComparison.Ordinal);
+            Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }));
+            using (var plane = new SwitchControlClient(host["run/switch.sock"]))
+            {
+                Assert.DoesNotContain(await plane.ListPortsAsync(), one => one.Port.Kind == PortKind.VhostUser);
+            }
+
+            present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
+            await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "") } });
+
+            // What happens to extensions is among the events of the host.
+            await Wait.UntilAsync("the event", async () => (await host.Client.GetAsync("api/events")).AsArray().Any(happened =>
+                (string?)happened!["kind"] == "ExtensionStarted" && ((string?)happened["message"])!.Contains("'doorkeeper' 1.0.0 runs on the switch 'kept'", StringComparison.Ordinal)));
         }
         finally
         {

@@ -108,6 +108,48 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         return connections;
     }
 
+    /// <summary>
+    /// Asks the extensions of the machine's switches whether it may be deleted. It has no process and so no ports: they are made for the question
+    /// and go again, and where a switch has no extension nobody is asked.
+    /// </summary>
+    /// <exception cref="ControlException">One refuses.</exception>
+    public async Task AskToDeleteAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+
+        // An adapter without an address was never on a switch: no extension knows of it.
+        var connected = machine.NetworkAdapters.Where(adapter => adapter.SwitchId is not null && adapter.MacAddress.Length > 0).ToList();
+        if (connected.Count == 0)
+        {
+            return;
+        }
+
+        var extended = (await switches.ListSwitchesAsync(cancellation))
+            .Where(one => one.Extensions is { } all && all.Any(extension => extension.Enabled))
+            .Select(one => one.Switch.Id).ToHashSet();
+        List<Guid> asked = [];
+        try
+        {
+            foreach (var adapter in connected.Where(adapter => extended.Contains(adapter.SwitchId!.Value)))
+            {
+                asked.Add(adapter.Id);
+                await ConnectAdapterAsync(machine, adapter, cancellation);
+            }
+
+            foreach (var adapter in asked)
+            {
+                await switches.NotifyPortAsync(adapter, PortNoticeKind.MachineDeleting, cancellation);
+            }
+        }
+        finally
+        {
+            foreach (var adapter in asked)
+            {
+                await switches.RemovePortAsync(adapter, CancellationToken.None);
+            }
+        }
+    }
+
     /// <summary>Makes or changes the port of one adapter. An adapter without a switch has a port too, so that its cable can be plugged in later.</summary>
     public async Task<AdapterConnection> ConnectAdapterAsync(VirtualMachineConfiguration machine, NetworkAdapterConfiguration adapter, CancellationToken cancellation)
     {

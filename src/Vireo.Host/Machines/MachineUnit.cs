@@ -419,6 +419,14 @@ internal sealed partial class MachineUnit : IAsyncDisposable
     public async Task RemoveAsync(Action remove, CancellationToken cancellation)
     {
         RequireOff();
+        await ExclusiveAsync(
+            "remove",
+            async () =>
+            {
+                RequireOff();
+                await _services.Connector.AskToDeleteAsync(Configuration, cancellation);
+            },
+            cancellation);
         await RemoveCheckpointsAsync(machine => machine.Checkpoints.All.Select(one => one.Id).ToHashSet(), cancellation);
         await _cleaner.DrainAsync(cancellation);
         await WithDisksAsync("remove", async () =>
