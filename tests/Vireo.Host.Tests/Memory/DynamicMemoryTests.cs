@@ -109,6 +109,7 @@ public sealed class DynamicMemoryTests(ITestOutputHelper output) : IAsyncLifetim
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     [Requirement("VM-3")]
     [Requirement("VM-4")]
     [Requirement("VM-7")]

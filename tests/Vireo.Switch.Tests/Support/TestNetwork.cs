@@ -25,9 +25,18 @@ internal sealed class TestNetwork : IDisposable
     public Process Start(string program, params string[] arguments) => Process.Start(
         new ProcessStartInfo("ip", ["netns", "exec", Name, program, .. arguments]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
 
+    /// <summary>Whether an answer comes to a ping, which is sent again and again.</summary>
+    public bool Pings(string address) => Ping(address, 1, seconds: 30);
+
     /// <summary>Whether an answer comes to one of <paramref name="count"/> pings, sent a fifth of a second apart.</summary>
-    public bool Pings(string address, int count = 25) =>
-        Peer.TryRun("ip", "netns", "exec", Name, "ping", "-c", $"{count}", "-i", "0.2", "-W", "1", "-w", $"{(count / 5) + 2}", address).ExitCode == 0;
+    public bool Pings(string address, int count) => Ping(address, count, (count / 5) + 2);
+
+    // The exit status is no answer: with a limit it wants every ping answered.
+    private bool Ping(string address, int count, int seconds)
+    {
+        var output = Peer.TryRun("ip", "netns", "exec", Name, "ping", "-c", $"{count}", "-i", "0.2", "-W", "1", "-w", $"{seconds}", address).Output;
+        return output.Contains(" received", StringComparison.Ordinal) && !output.Contains(" 0 received", StringComparison.Ordinal);
+    }
 
     /// <summary>Joins two namespaces with a cable.</summary>
     public static void Connect(TestNetwork a, string nameA, TestNetwork b, string nameB)
