@@ -86,7 +86,7 @@ public sealed class ExternalSwitchTests : IAsyncLifetime
         await _plane.Client.PutPortAsync(_adapter with { VlanMode = PortVlanMode.Access, AccessVlanId = 7 });
         Assert.True(_remote.Pings("10.77.7.2"));
         Assert.False(_remote.Pings("10.77.0.2", 3));
-        using var sniffer = _remote.Start("tshark", "-l", "-i", "cable1", "-c", "2", "-Y", "vlan.id == 7 && icmp", "-T", "fields", "-e", "vlan.id", "-e", "ip.src");
+        using var sniffer = _remote.Start("tshark", "-l", "-i", "cable1", "-c", "20", "-Y", "vlan.id == 7 && icmp", "-T", "fields", "-e", "vlan.id", "-e", "ip.src");
         var seen = sniffer.StandardOutput.ReadToEndAsync();
         await Wait.UntilAsync("tshark to see the tag", () =>
         {
