@@ -43,6 +43,7 @@ public sealed class DynamicMemoryTests(ITestOutputHelper output) : IAsyncLifetim
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     [Requirement("DM-1")]
     [Requirement("DM-2")]
     [Requirement("DM-3")]
