@@ -39,19 +39,12 @@ public sealed class SerialShell : IAsyncDisposable
             var shell = new SerialShell(socket);
 
             // The shell starts just after the line; what was typed before is lost, so ask until it answers.
-            for (var attempt = 0; ; attempt++)
-            {
-                await shell.SendAsync($"\nstty -echo; PS1= PS2=; echo hel''lo-{attempt}\n");
-                try
-                {
-                    await shell.ReadUntilAsync($"hello-{attempt}\r\n", TimeSpan.FromSeconds(5));
-                    return shell;
-                }
-                catch (TimeoutException) when (attempt < 12)
-                {
-                    // Ask again.
-                }
-            }
+            await shell.AskUntilAnsweredAsync("stty -echo; PS1= PS2=; ");
+
+            // An interactive shell edits its lines: it changes the terminal's mode around every command and drops what it has read when a child ends at that
+            // moment. One that reads a script from the same terminal does neither.
+            await shell.AskUntilAnsweredAsync("[ -n \"$SCRIPTED\" ] || SCRIPTED=1 exec sh /proc/self/fd/0\n");
+            return shell;
         }
         catch
         {
@@ -124,6 +117,24 @@ public sealed class SerialShell : IAsyncDisposable
     }
 
     private static string LastLines(string text, int count) => string.Join('\n', text.Split('\n').TakeLast(count));
+
+    private async Task AskUntilAnsweredAsync(string command)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var number = ++_number;
+            await SendAsync($"\n{command}echo hel''lo-{number}\n");
+            try
+            {
+                await ReadUntilAsync($"hello-{number}\r\n", TimeSpan.FromSeconds(5));
+                return;
+            }
+            catch (TimeoutException) when (attempt < 12)
+            {
+                // Ask again.
+            }
+        }
+    }
 
     private async Task SendAsync(string text)
     {
