@@ -19,15 +19,8 @@ namespace Vireo.Commands.Disks;
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or the storage failed")]
 [Example("Convert-VHD /images/old.vhd /images/new.vhdx", "Makes a VHDX of a VHD.")]
 [Example("Convert-VHD /images/a.vhdx /images/b.vhdx -VHDType Fixed -DeleteSource", "Allocates all storage, and removes the dynamic disk.")]
-public sealed class ConvertVHD : DiskCommand
+public sealed class ConvertVHD : OneDiskCommand
 {
-    /// <summary>The disk.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string? Path { get; set; }
-
     /// <summary>The file to make; its extension is the format.</summary>
     [Parameter(Position = 1, Mandatory = true)]
     [FilePath]
@@ -51,15 +44,6 @@ public sealed class ConvertVHD : DiskCommand
     /// <summary>Remove the old disk when the new one is complete.</summary>
     [Parameter]
     public Switch DeleteSource { get; set; }
-
-    /// <summary>Write the new disk to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

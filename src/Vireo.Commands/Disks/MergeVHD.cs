@@ -16,15 +16,8 @@ namespace Vireo.Commands.Disks;
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "a disk is damaged or the storage failed")]
 [Example("Merge-VHD /images/child.vhdx", "Merges the disk into its parent.")]
 [Example("Merge-VHD /images/c.avhdx -DestinationPath /images/a.vhdx", "Merges several levels into the first disk.")]
-public sealed class MergeVHD : DiskCommand
+public sealed class MergeVHD : OneDiskCommand
 {
-    /// <summary>The differencing disk.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string? Path { get; set; }
-
     /// <summary>One of its parents; the nearest when left out.</summary>
     [Parameter(Position = 1)]
     [FilePath]
@@ -34,15 +27,6 @@ public sealed class MergeVHD : DiskCommand
     /// <summary>Do not ask.</summary>
     [Parameter]
     public Switch Force { get; set; }
-
-    /// <summary>Write the merged disk to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

@@ -17,15 +17,8 @@ namespace Vireo.Commands.Disks;
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or a step failed")]
 [Example("Mount-VHD /images/data.vhdx -Passthru", "Makes a disk a block device and shows which.")]
 [Example("Mount-VHD /images/data.vhdx -ReadOnly", "Looks at a disk without changing it.")]
-public sealed class MountVHD : DiskCommand
+public sealed class MountVHD : ManyDisksCommand
 {
-    /// <summary>Disks.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string[]? Path { get; set; }
-
     /// <summary>Refuse writes.</summary>
     [Parameter]
     public Switch ReadOnly { get; set; }
@@ -33,15 +26,6 @@ public sealed class MountVHD : DiskCommand
     /// <summary>Give the disk's volumes no drive letters. Linux has none and mounts nothing by itself, so it is so anyway.</summary>
     [Parameter]
     public Switch NoDriveLetter { get; set; }
-
-    /// <summary>Write the disk to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

@@ -14,27 +14,11 @@ namespace Vireo.Commands.Disks;
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "the disk is a fixed one, which has nothing to give up")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or the storage failed")]
 [Example("Optimize-VHD /images/data.vhdx", "Makes the file of a dynamic disk smaller.")]
-public sealed class OptimizeVHD : DiskCommand
+public sealed class OptimizeVHD : ManyDisksCommand
 {
-    /// <summary>Disks.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string[]? Path { get; set; }
-
     /// <summary>How thorough: Quick when left out, Full also looks for zeros, Retrim gives trimmed storage back only.</summary>
     [Parameter]
     public VhdCompactMode? Mode { get; set; }
-
-    /// <summary>Write the disks to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

@@ -16,15 +16,8 @@ namespace Vireo.Commands.Disks;
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk is damaged or the storage failed")]
 [Example("Resize-VHD /images/data.vhdx 200GB", "Makes a disk larger.")]
 [Example("Resize-VHD /images/data.vhdx -ToMinimumSize", "Makes a disk as small as its data allow.")]
-public sealed class ResizeVHD : DiskCommand
+public sealed class ResizeVHD : ManyDisksCommand
 {
-    /// <summary>Disks.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string[]? Path { get; set; }
-
     /// <summary>Capacity, in bytes.</summary>
     [Parameter(ParameterSetName = "Size", Position = 1, Mandatory = true)]
     public ulong? SizeBytes { get; set; }
@@ -32,15 +25,6 @@ public sealed class ResizeVHD : DiskCommand
     /// <summary>Shrink as far as possible without losing data.</summary>
     [Parameter(ParameterSetName = "MinimumSize", Mandatory = true)]
     public Switch ToMinimumSize { get; set; }
-
-    /// <summary>Write the disks to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

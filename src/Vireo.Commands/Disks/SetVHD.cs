@@ -17,15 +17,8 @@ namespace Vireo.Commands.Disks;
 [Example("Set-VHD /images/child.vhdx -ParentPath /archive/base.vhdx", "Tells a disk where its parent is now.")]
 [Example("Set-VHD /images/base2.avhdx -ParentPath /archive/base.vhdx -LeafPath /images/web1.avhdx", "Tells a disk that a running virtual machine stands on where its parent is now.")]
 [Example("Set-VHD /images/data.vhdx -PhysicalSectorSizeBytes 4096", "Shows the guest large physical sectors.")]
-public sealed class SetVHD : DiskCommand
+public sealed class SetVHD : OneDiskCommand
 {
-    /// <summary>The disk.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [FilePath]
-    [ValidateNotNullOrEmpty]
-    public string? Path { get; set; }
-
     /// <summary>Its parent.</summary>
     [Parameter(ParameterSetName = "Parent", Position = 1, Mandatory = true)]
     [FilePath]
@@ -54,15 +47,6 @@ public sealed class SetVHD : DiskCommand
     /// <summary>Do not ask.</summary>
     [Parameter(ParameterSetName = "DiskIdentifier")]
     public Switch Force { get; set; }
-
-    /// <summary>Write the disk to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)

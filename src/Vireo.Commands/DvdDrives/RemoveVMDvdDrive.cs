@@ -19,11 +19,6 @@ public sealed class RemoveVMDvdDrive : DriveRemoval
     [ValidateNotNullOrEmpty]
     public DvdDrive[]? VMDvdDrive { get; set; }
 
-    /// <summary>Name of a virtual machine.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true)]
-    [ValidateNotNullOrEmpty]
-    public string? VMName { get; set; }
-
     /// <summary>Controller on the bus.</summary>
     [Parameter(ParameterSetName = "VMName", Position = 1, Mandatory = true)]
     public int? ControllerNumber { get; set; }
@@ -32,17 +27,8 @@ public sealed class RemoveVMDvdDrive : DriveRemoval
     [Parameter(ParameterSetName = "VMName", Position = 2, Mandatory = true)]
     public int? ControllerLocation { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the removed drive to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
     /// <inheritdoc/>
     public override Task RunAsync(CommandContext context) => VMDvdDrive is null
-        ? RemovePlaceAsync(context, VMName!, DriveKind.Dvd, null, ControllerNumber, ControllerLocation, "Remove-VMDvdDrive", Passthru)
-        : RemoveObjectsAsync(context, VMDvdDrive, "Remove-VMDvdDrive", Passthru);
+        ? RemovePlaceAsync(context, DriveKind.Dvd, null, ControllerNumber, ControllerLocation, "Remove-VMDvdDrive")
+        : RemoveObjectsAsync(context, VMDvdDrive, "Remove-VMDvdDrive");
 }

@@ -19,11 +19,6 @@ public sealed class RemoveVMHardDiskDrive : DriveRemoval
     [ValidateNotNullOrEmpty]
     public HardDiskDrive[]? VMHardDiskDrive { get; set; }
 
-    /// <summary>Name of a virtual machine.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true)]
-    [ValidateNotNullOrEmpty]
-    public string? VMName { get; set; }
-
     /// <summary>Bus.</summary>
     [Parameter(ParameterSetName = "VMName", Position = 1, Mandatory = true)]
     public ControllerType? ControllerType { get; set; }
@@ -36,17 +31,8 @@ public sealed class RemoveVMHardDiskDrive : DriveRemoval
     [Parameter(ParameterSetName = "VMName", Position = 3, Mandatory = true)]
     public int? ControllerLocation { get; set; }
 
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "VMName")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
-
-    /// <summary>Write the removed drive to the output.</summary>
-    [Parameter]
-    public Switch Passthru { get; set; }
-
     /// <inheritdoc/>
     public override Task RunAsync(CommandContext context) => VMHardDiskDrive is null
-        ? RemovePlaceAsync(context, VMName!, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation, "Remove-VMHardDiskDrive", Passthru)
-        : RemoveObjectsAsync(context, VMHardDiskDrive, "Remove-VMHardDiskDrive", Passthru);
+        ? RemovePlaceAsync(context, DriveKind.HardDisk, ControllerType, ControllerNumber, ControllerLocation, "Remove-VMHardDiskDrive")
+        : RemoveObjectsAsync(context, VMHardDiskDrive, "Remove-VMHardDiskDrive");
 }

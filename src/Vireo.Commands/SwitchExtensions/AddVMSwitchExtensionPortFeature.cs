@@ -1,6 +1,5 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
-using Vireo.Commands.Support;
 
 namespace Vireo.Commands.SwitchExtensions;
 
@@ -11,57 +10,12 @@ namespace Vireo.Commands.SwitchExtensions;
 [CommandError("ResourceExists", ErrorCategory.ResourceExists, "the settings are there already")]
 [CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "an extension refuses the change")]
 [Example("Get-VMSystemSwitchExtensionPortFeature -ExtensionName sFlow | Add-VMSwitchExtensionPortFeature -VMName web1", "Gives the adapters of web1 the default settings of sFlow.")]
-public sealed class AddVMSwitchExtensionPortFeature : ExtensionCommand
+public sealed class AddVMSwitchExtensionPortFeature : ExtensionPortCommand
 {
-    /// <summary>The port of the uplink.</summary>
-    [Parameter(ParameterSetName = "ExternalPort", Mandatory = true)]
-    public Switch ExternalPort { get; set; }
-
-    /// <summary>Name of the switch; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ExternalPort")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? SwitchName { get; set; }
-
     /// <summary>Settings, read and changed before.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public VMSwitchExtensionPortFeature[]? VMSwitchExtensionFeature { get; set; }
-
-    /// <summary>Adapters of the management operating system.</summary>
-    [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
-    public Switch ManagementOS { get; set; }
-
-    /// <summary>Name of adapters; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [Parameter(ParameterSetName = "VMName")]
-    [Parameter(ParameterSetName = "VMObject")]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string? VMNetworkAdapterName { get; set; }
-
-    /// <summary>Adapters, as Get-VMNetworkAdapter writes them.</summary>
-    [Parameter(ParameterSetName = "ResourceObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VMNetworkAdapterBase[]? VMNetworkAdapter { get; set; }
-
-    /// <summary>Names of virtual machines; wildcards are allowed.</summary>
-    [Parameter(ParameterSetName = "VMName", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    public string[]? VMName { get; set; }
-
-    /// <summary>Virtual machines.</summary>
-    [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
-    [ValidateNotNullOrEmpty]
-    public VirtualMachine[]? VM { get; set; }
-
-    /// <summary>Hosts to run the command on; the local one when left out.</summary>
-    [Parameter(ParameterSetName = "ExternalPort")]
-    [Parameter(ParameterSetName = "ManagementOS")]
-    [Parameter(ParameterSetName = "VMName")]
-    [ValidateNotNullOrEmpty]
-    public string[]? ComputerName { get; set; }
 
     /// <summary>Write the settings to the output.</summary>
     [Parameter]
@@ -69,6 +23,6 @@ public sealed class AddVMSwitchExtensionPortFeature : ExtensionCommand
 
     /// <inheritdoc/>
     public override Task RunAsync(CommandContext context) => ChangePortsAsync(
-        context, Ports(context, VMNetworkAdapter, VMName, VM, ManagementOS, ExternalPort, SwitchName, VMNetworkAdapterName), VMSwitchExtensionFeature ?? [],
+        context, Ports(context), VMSwitchExtensionFeature ?? [],
         "Add-VMSwitchExtensionPortFeature", Add, Passthru);
 }
