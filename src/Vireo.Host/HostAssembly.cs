@@ -181,13 +181,15 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         await _application.StartAsync(CancellationToken.None);
         RestrictSocket();
         _metering.Start();
-        var balancing = _machines.BalanceMemoryAsync(stopping);
-        var reconciling = ReconcileAsync(stopping);
-        var following = _extensionEvents.FollowAsync(stopping);
+        var background = new BackgroundWork(_events, TimeProvider.System, _log);
+        Task[] work =
+        [
+            background.RunAsync("Bringing the planes to what is wanted", ReconcileAsync, stopping),
+            background.RunAsync("Sharing memory between machines", _machines.BalanceMemoryAsync, stopping),
+            background.RunAsync("Following the extensions of switches", _extensionEvents.FollowAsync, stopping),
+        ];
         await _application.WaitForShutdownAsync(CancellationToken.None);
-        await reconciling;
-        await balancing;
-        await following;
+        await Task.WhenAll(work);
         await _starting;
     }
 

@@ -79,7 +79,7 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
 
     /// <inheritdoc/>
     public Task EndImageWorkAsync(string path, CancellationToken cancellationToken = default) =>
-        SendAsync(HttpMethod.Post, "v1/images/work/end", Body(new ImagePath(path), StorageJson.Default.ImagePath), cancellationToken);
+        SendAsync(HttpMethod.Post, "v1/images/end-work", Body(new ImagePath(path), StorageJson.Default.ImagePath), cancellationToken);
 
     /// <inheritdoc/>
     public Task<ImageInfo> InspectImageAsync(string path, CancellationToken cancellationToken = default) =>

@@ -94,7 +94,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
     /// <summary>
     /// After the process of the host began: makes the planes serve what a running guest has, finishes a change that was cut short, and
-    /// closes what nobody needs.
+    /// closes what nobody needs. It is repeated until every machine of the host has all that it wants: a merge that this process began meanwhile
+    /// goes on.
     /// </summary>
     public async Task ReconcileAsync(CancellationToken cancellation)
     {
@@ -102,7 +103,15 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         try
         {
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
-            await _checkpoints.SettleAsync(cancellation);
+            if (!_cleaner.IsActive)
+            {
+                await _checkpoints.SettleAsync(cancellation);
+            }
+            else if (Configuration.Checkpoints.Work is not null)
+            {
+                await _cleaner.SuspendAsync();
+            }
+
             if (_machine.Running is not { } running)
             {
                 await _services.Connector.CloseAsync(Configuration, cancellation);
@@ -640,7 +649,16 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         // First the configuration: from here on the machine has no saved state, whatever happens to the file.
         RememberSavedState(false);
         CrashPoint.Hit("host.state.forgotten");
-        AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
+        try
+        {
+            AtomicFile.Delete(MachineStore.SavedStateFile(Configuration));
+        }
+        catch (Exception kept) when (kept is IOException or UnauthorizedAccessException)
+        {
+            // Nobody reads it any more; the next save replaces it, and the host removes it when it starts.
+            _services.Events.Write("SavedStateLeft", $"The saved state of '{Name}' is not needed any more and could not be removed: {kept.Message}", Configuration.Id);
+        }
+
         return Task.CompletedTask;
     }
 

@@ -1,5 +1,4 @@
 using Vireo.Commands.Services;
-using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Machines.Configuration;
 using Vireo.Platform.Processes;
@@ -15,7 +14,8 @@ internal sealed record ProcessUse(ProcessIdentity Identity, TimeSpan Used);
 /// <param name="storage">Tells the capacity of disks that are not open.</param>
 /// <param name="statusOf">What a machine does now.</param>
 /// <param name="processOf">Its process; null without one.</param>
-internal sealed class MachineSampler(IStorageControl storage, Func<Guid, MachineStatus> statusOf, Func<Guid, ProcessUse?> processOf)
+/// <param name="time">Limits how long it waits for the plane.</param>
+internal sealed class MachineSampler(IStorageControl storage, Func<Guid, MachineStatus> statusOf, Func<Guid, ProcessUse?> processOf, TimeProvider time)
 {
     private const string ProcessorKey = "processor";
     private const long Megabyte = 1 << 20;
@@ -98,16 +98,13 @@ internal sealed class MachineSampler(IStorageControl storage, Func<Guid, Machine
             return known.Megabytes;
         }
 
-        try
+        // The plane is away, or the image is damaged: its capacity is not known, which the figures say by leaving it out.
+        if (await PlaneCounters.TryAskAsync(limited => storage.InspectImageAsync(path, limited), time, cancellation) is not { } image)
         {
-            var megabytes = (await storage.InspectImageAsync(path, cancellation)).SizeBytes / Megabyte;
-            _capacities[path] = (file.LastWriteTimeUtc, file.Length, megabytes);
-            return megabytes;
-        }
-        catch (ControlException)
-        {
-            // The plane is away, or the image is damaged: its capacity is not known, which the figures say by leaving it out.
             return null;
         }
+
+        _capacities[path] = (file.LastWriteTimeUtc, file.Length, image.SizeBytes / Megabyte);
+        return image.SizeBytes / Megabyte;
     }
 }

@@ -56,7 +56,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
             events.Write("MeteringLost", trouble, null);
         }
 
-        _sampler = new MachineSampler(storage, machines.StatusOf, machines.ProcessOf);
+        _sampler = new MachineSampler(storage, machines.StatusOf, machines.ProcessOf, time);
         _meters = new(database.LoadMeters().ToDictionary(static meter => meter.Subject, StringComparer.Ordinal), StringComparer.Ordinal);
         _books = new(database.LoadCounters());
         _synced = time.GetTimestamp();
@@ -247,7 +247,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
             await SampleAsync(cancellation);
             _trouble = "";
         }
-        catch (Exception error) when (error is not OperationCanceledException)
+        catch (Exception error) when (!cancellation.IsCancellationRequested)
         {
             if (_trouble != error.Message)
             {
@@ -348,7 +348,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
     private Task<PlaneCounters> ReadPlanesAsync(IEnumerable<VirtualMachineConfiguration> machines, CancellationToken cancellation) =>
         // Ports and disks outlive their guest by a moment, in which they are read last: the books know who had some.
         machines.Any(machine => _sampler.IsRunning(machine) || (_books.TryGetValue(machine.Id, out var book) && book.Marks.Count > 0))
-            ? PlaneCounters.ReadAsync(_storage, _switching, cancellation)
+            ? PlaneCounters.ReadAsync(_storage, _switching, _time, cancellation)
             : Task.FromResult(PlaneCounters.None);
 
     private MeterInstant Now() => new(ProcessIdentity.CurrentBootId, (long)(_time.GetTimestamp() / (double)_time.TimestampFrequency * 1000));

@@ -10,14 +10,16 @@ namespace Vireo.Host.Metering;
 /// <param name="Ports">Null when the switch plane does not answer.</param>
 internal sealed record PlaneCounters(IReadOnlyDictionary<Guid, DiskCounters>? Disks, IReadOnlyDictionary<Guid, PortStatus>? Ports)
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     /// <summary>Nothing was asked.</summary>
     public static PlaneCounters None { get; } = new(null, null);
 
-    /// <summary>Asks both planes; neither is waited for when it is away.</summary>
-    public static async Task<PlaneCounters> ReadAsync(IStorageControl storage, ISwitchControl switching, CancellationToken cancellation)
+    /// <summary>Asks both planes; neither is waited for when it is away, nor for long when it hangs: a machine that is being turned off waits for this.</summary>
+    public static async Task<PlaneCounters> ReadAsync(IStorageControl storage, ISwitchControl switching, TimeProvider time, CancellationToken cancellation)
     {
-        var disks = AskAsync(() => storage.ListCountersAsync(cancellation));
-        var ports = AskAsync(() => switching.ListPortsAsync(cancellation));
+        var disks = TryAskAsync(storage.ListCountersAsync, time, cancellation);
+        var ports = TryAskAsync(switching.ListPortsAsync, time, cancellation);
         return new PlaneCounters(
             (await disks)?.ToDictionary(static disk => disk.Disk),
             (await ports)?.ToDictionary(static port => port.Port.Id));
@@ -63,15 +65,22 @@ internal sealed record PlaneCounters(IReadOnlyDictionary<Guid, DiskCounters>? Di
     /// <summary>Key of a rule's counter: bytes.</summary>
     public static string RuleKey(Guid adapter, PortAclSpecification rule) => $"rule {adapter:N} {rule.Direction} {rule.Local} {rule.Remote}";
 
-    private static async Task<IReadOnlyList<T>?> AskAsync<T>(Func<Task<IReadOnlyList<T>>> ask)
+    /// <summary>What a plane answers; null when it refuses, is being restarted or does not answer in a few seconds. What it counted is read when it is back.</summary>
+    public static async Task<T?> TryAskAsync<T>(Func<CancellationToken, Task<T>> ask, TimeProvider time, CancellationToken cancellation)
+        where T : class
     {
+        using var limit = new CancellationTokenSource(s_patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
         {
-            return await ask();
+            return await ask(either.Token);
         }
         catch (ControlException)
         {
-            // A plane that is being restarted; its counters are read when it is back, as far as it kept them.
+            return null;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
             return null;
         }
     }

@@ -58,7 +58,7 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
             var work = await ReadAsync(context, StorageJson.Default.ImageWork).ConfigureAwait(false);
             await images.WorkAsync(work, context).ConfigureAwait(false);
         }));
-        routes.MapPost("/v1/images/work/end", Handle(async context =>
+        routes.MapPost("/v1/images/end-work", Handle(async context =>
         {
             var path = await ReadAsync(context, StorageJson.Default.ImagePath).ConfigureAwait(false);
             await images.EndWorkAsync(path.Path).ConfigureAwait(false);
