@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Vireo.Commands;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
+using Vireo.Commands.Support;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Control.Switching;
@@ -19,6 +20,7 @@ using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
 using Vireo.Host.Mounts;
 using Vireo.Host.Planes;
+using Vireo.Host.Pools;
 using Vireo.Host.Settings;
 using Vireo.Host.Store;
 using Vireo.Host.Switches;
@@ -123,6 +125,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IImports>(_ => imports!);
         builder.Services.AddSingleton<IHostNuma>(_ => new HostNumaService(() => machines!.Processes(), time));
         builder.Services.AddSingleton<IMachineGroups>(new GroupService(paths.State));
+        PoolService? pools = null;
+        builder.Services.AddSingleton<IResourcePools>(_ => pools!);
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -140,6 +144,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var unitServices = new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage)
         {
             SwitchExists = id => switches?.Find(id) is not null,
+            RequirePools = machine => PoolRules.RequireAllowed(machine, pools!),
             ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
         };
         machines = new MachineService(store, driver, storage, switching, settings, unitServices, planned);
@@ -150,9 +155,12 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);
 
+        pools = new PoolService(paths.State, machines);
+        await pools.FinishAsync(CancellationToken.None);
+
         // Not the patient way to the planes: whoever stops a machine does not wait for the figures of a plane that is away.
         metering = new MeteringService(
-            machines, store.IsRegistered, new StorageControlClient(paths.StorageSocket), new SwitchControlClient(paths.SwitchSocket),
+            machines, pools, store.IsRegistered, new StorageControlClient(paths.StorageSocket), new SwitchControlClient(paths.SwitchSocket),
             new MeterDatabase(Path.Combine(paths.State, "metering.db")), settings, events, time);
         machines.Removed = metering.ForgetAsync;
         mounts = new MountService(storage, paths, new MountStore(paths.State), new FileDevice(paths, time), events)

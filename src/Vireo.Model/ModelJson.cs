@@ -52,6 +52,8 @@ namespace Vireo.Model;
 
 // Metering and pools.
 [JsonSerializable(typeof(VMMeteringReportForVirtualMachine))]
+[JsonSerializable(typeof(VMMeteringReportForResourcePool))]
+[JsonSerializable(typeof(VMResourcePool))]
 
 // Export and import.
 [JsonSerializable(typeof(VMCompatibilityReport))]

@@ -83,5 +83,12 @@ public static class Views
             new("MaxRAM(M)", "MaxRAM", RightAligned: true), new("MinRAM(M)", "MinRAM", RightAligned: true), new("TotalDisk(M)", "TotalDisk", RightAligned: true),
             new("NetworkInbound(M)", "NetworkInbound", RightAligned: true), new("NetworkOutbound(M)", "NetworkOutbound", RightAligned: true),
         ],
+        ["Microsoft.HyperV.PowerShell.VMMeteringReportForResourcePool"] =
+        [
+            new("Name", "ResourcePoolName"), new("ResourcePoolType"), new("AvgCPU(MHz)", "AvgCPU", RightAligned: true), new("AvgRAM(M)", "AvgRAM", RightAligned: true),
+            new("TotalDisk(M)", "TotalDisk", RightAligned: true), new("NetworkInbound(M)", "NetworkInbound", RightAligned: true),
+            new("NetworkOutbound(M)", "NetworkOutbound", RightAligned: true),
+        ],
+        ["Microsoft.HyperV.PowerShell.VMResourcePool"] = [new("Name"), new("ResourcePoolType"), new("ParentName"), new("ResourceMeteringEnabled")],
     };
 }

@@ -10,6 +10,7 @@ namespace Vireo.Commands.DvdDrives;
 [Command("Add", "VMDvdDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
 [OutputType(typeof(DvdDrive))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, the place is taken, or the file does not exist")]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "the resource pool does not exist")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
 [Example("Add-VMDvdDrive web1 -Path /images/setup.iso", "Gives web1 a DVD drive with a medium in it.")]
 public sealed class AddVMDvdDrive : ChangePartCommand
@@ -26,6 +27,11 @@ public sealed class AddVMDvdDrive : ChangePartCommand
     [Parameter(Position = 4)]
     [FilePath]
     public string? Path { get; set; }
+
+    /// <summary>Resource pool that the image comes from; its folders must hold the image.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Write the drive to the output.</summary>
     [Parameter]
@@ -48,6 +54,7 @@ public sealed class AddVMDvdDrive : ChangePartCommand
                 ControllerNumber = 0,
                 ControllerLocation = 0,
                 Path = string.IsNullOrEmpty(Path) ? null : Path,
+                ResourcePoolName = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.ISO, ResourcePoolName),
             };
             if (drive.Path is not null)
             {
@@ -63,6 +70,7 @@ public sealed class AddVMDvdDrive : ChangePartCommand
                     drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
                     var changed = c with { Drives = [.. c.Drives, drive] };
                     MachineValidator.Require(changed, facts, before: c);
+                    PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);
                     return changed;
                 },
                 context.Cancellation);

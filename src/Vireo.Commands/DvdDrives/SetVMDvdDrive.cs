@@ -48,6 +48,11 @@ public sealed class SetVMDvdDrive : MachineCommand
     [Parameter]
     public int? ToControllerLocation { get; set; }
 
+    /// <summary>Resource pool that the image comes from; its folders must hold the image.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "VMName")]
     [ValidateNotNullOrEmpty]
@@ -87,6 +92,7 @@ public sealed class SetVMDvdDrive : MachineCommand
         var facts = context.Service<IHostSettings>().Facts;
         var name = service.Find(machine)!.Name;
         var medium = context.IsBound(nameof(Path));
+        var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.ISO, ResourcePoolName);
         if (!string.IsNullOrEmpty(Path) && !File.Exists(Path))
         {
             throw Errors.Invalid($"The file '{Path}' does not exist.", Path);
@@ -111,8 +117,9 @@ public sealed class SetVMDvdDrive : MachineCommand
                     throw Errors.State($"The virtual machine '{c.Name}' is {status.State}; its medium changes only while it is off or running.", c.Name);
                 }
 
-                var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive ? Apply(other, medium) : other)] };
+                var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive ? Apply(other, medium, pool) : other)] };
                 MachineValidator.Require(changed, facts, before: c);
+                PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);
                 return changed;
             },
             context.Cancellation);
@@ -122,8 +129,9 @@ public sealed class SetVMDvdDrive : MachineCommand
         }
     }
 
-    private DriveConfiguration Apply(DriveConfiguration drive, bool medium) => drive with
+    private DriveConfiguration Apply(DriveConfiguration drive, bool medium, string? pool) => drive with
     {
+        ResourcePoolName = ResourcePoolName is null ? drive.ResourcePoolName : pool,
         Path = medium ? (string.IsNullOrEmpty(Path) ? null : Path) : drive.Path,
         ControllerNumber = ToControllerNumber ?? drive.ControllerNumber,
         ControllerLocation = ToControllerLocation ?? drive.ControllerLocation,

@@ -10,6 +10,7 @@ namespace Vireo.Commands.HardDiskDrives;
 [Command("Add", "VMHardDiskDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
 [OutputType(typeof(HardDiskDrive))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name, the place is taken, or the file does not exist")]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "the resource pool does not exist")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off and the drive is on an IDE controller")]
 [CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "the disk belongs to another machine")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the disk cannot be opened")]
@@ -33,6 +34,11 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
     [FilePath]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
+
+    /// <summary>Resource pool that the image comes from; its folders must hold the image.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Write the drive to the output.</summary>
     [Parameter]
@@ -60,6 +66,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
                 ControllerNumber = 0,
                 ControllerLocation = 0,
                 Path = Path,
+                ResourcePoolName = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.VHD, ResourcePoolName),
             };
             await DriveRules.RequireUsableAsync(context, drive);
             var after = await service.ChangeAsync(
@@ -71,6 +78,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
                     drive = drive with { Bus = bus, ControllerNumber = controller, ControllerLocation = location };
                     var changed = c with { Drives = [.. c.Drives, drive] };
                     MachineValidator.Require(changed, facts, before: c);
+                    PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);
                     return changed;
                 },
                 context.Cancellation);

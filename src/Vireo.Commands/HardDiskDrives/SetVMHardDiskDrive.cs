@@ -56,6 +56,11 @@ public sealed class SetVMHardDiskDrive : MachineCommand
     [Parameter]
     public int? ToControllerLocation { get; set; }
 
+    /// <summary>Resource pool that the image comes from; its folders must hold the image.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "VMName")]
     [ValidateNotNullOrEmpty]
@@ -98,6 +103,7 @@ public sealed class SetVMHardDiskDrive : MachineCommand
     {
         var facts = context.Service<IHostSettings>().Facts;
         var drive = find(machine);
+        var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.VHD, ResourcePoolName);
         if (Path is not null && Path != drive.Path)
         {
             await DriveRules.RequireUsableAsync(context, drive with { Path = Path });
@@ -116,12 +122,14 @@ public sealed class SetVMHardDiskDrive : MachineCommand
                 drive = drive with
                 {
                     Path = Path ?? drive.Path,
+                    ResourcePoolName = ResourcePoolName is null ? drive.ResourcePoolName : pool,
                     Bus = ToControllerType is { } type ? DrivePlaces.ToBus(type) : drive.Bus,
                     ControllerNumber = ToControllerNumber ?? drive.ControllerNumber,
                     ControllerLocation = ToControllerLocation ?? drive.ControllerLocation,
                 };
                 var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive.Id ? drive : other)] };
                 MachineValidator.Require(changed, facts, before: c);
+                PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);
                 return changed;
             },
             context.Cancellation);

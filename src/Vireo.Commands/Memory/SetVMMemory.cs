@@ -51,6 +51,11 @@ public sealed class SetVMMemory : ChangePartCommand
     [Parameter]
     public long? MaximumAmountPerNumaNodeBytes { get; set; }
 
+    /// <summary>Resource pool that the memory is counted to.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Write the settings to the output.</summary>
     [Parameter]
     public Switch Passthru { get; set; }
@@ -59,12 +64,17 @@ public sealed class SetVMMemory : ChangePartCommand
     public override Task RunAsync(CommandContext context)
     {
         var host = context.Service<IHostSettings>().Facts;
+        var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.Memory, ResourcePoolName);
         return ChangeEachAsync(
             context,
             VMMemory is null ? Machines(context) : Owners(context, VMMemory),
             "Set-VMMemory",
-            (machine, status) => MemoryRules.Apply(
-                machine, status, new(DynamicMemoryEnabled, StartupBytes, MinimumBytes, MaximumBytes, Buffer, Priority, MaximumAmountPerNumaNodeBytes)),
+            (machine, status) =>
+            {
+                var changed = MemoryRules.Apply(
+                    machine, status, new(DynamicMemoryEnabled, StartupBytes, MinimumBytes, MaximumBytes, Buffer, Priority, MaximumAmountPerNumaNodeBytes));
+                return ResourcePoolName is null ? changed : changed with { Memory = changed.Memory with { ResourcePoolName = pool } };
+            },
             Passthru ? machine => context.WriteObject(ModelMapper.Memory(machine, host)) : null);
     }
 }

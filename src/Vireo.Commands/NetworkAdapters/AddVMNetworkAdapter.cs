@@ -47,6 +47,12 @@ public sealed class AddVMNetworkAdapter : MachineCommand
     [Parameter(ParameterSetName = "VMObject")]
     public bool? IsLegacy { get; set; }
 
+    /// <summary>Resource pool that its connection comes from; the switch must be in it.</summary>
+    [Parameter(ParameterSetName = "VMName")]
+    [Parameter(ParameterSetName = "VMObject")]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Take an address from the host's pool.</summary>
     [Parameter]
     public Switch DynamicMacAddress { get; set; }
@@ -125,6 +131,7 @@ public sealed class AddVMNetworkAdapter : MachineCommand
                 IsLegacy = IsLegacy == true,
                 MacAddress = address ?? "",
                 DynamicMacAddress = address is null,
+                ResourcePoolName = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.Ethernet, ResourcePoolName),
             };
             var after = await service.ChangeAsync(
                 machine.Id,
@@ -137,6 +144,7 @@ public sealed class AddVMNetworkAdapter : MachineCommand
 
                     var changed = c with { NetworkAdapters = [.. c.NetworkAdapters, adapter] };
                     MachineValidator.Require(changed, facts, before: c);
+                    PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);
                     return changed;
                 },
                 context.Cancellation);

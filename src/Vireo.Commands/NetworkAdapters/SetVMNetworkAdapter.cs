@@ -100,6 +100,11 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
     [Parameter]
     public OnOffState? AllowTeaming { get; set; }
 
+    /// <summary>Resource pool that its connection comes from; the switch must be in it. Adapters of the management operating system are in no pool.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
     [Parameter(ParameterSetName = "VMName")]
     [Parameter(ParameterSetName = "ManagementOS")]
@@ -140,6 +145,11 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
         var host = context.Service<IHostSettings>().Facts.Name;
         if (ManagementOS || VMNetworkAdapter is { IsManagementOs: true })
         {
+            if (ResourcePoolName is not null)
+            {
+                throw Errors.Invalid("Adapters of the management operating system are in no resource pool.", ResourcePoolName);
+            }
+
             if (DynamicMacAddress || StaticMacAddress is not null)
             {
                 throw Errors.Invalid("The address of an adapter of the management operating system is its own.", null);
@@ -180,13 +190,16 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
         var adapters = VMNetworkAdapter is not null
             ? FromObjects(context, [VMNetworkAdapter])
             : OfMachines(context, Resolve(context, VMName is null ? null : [VMName], VM is null ? null : [VM]), Name is null ? null : [Name]);
+        var pools = context.Service<IResourcePools>();
+        var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.Ethernet, ResourcePoolName);
         return ChangeAdaptersAsync(
             context,
             adapters,
             "Set-VMNetworkAdapter",
             (c, status, adapter) =>
             {
-                var changed = adapter with { Policy = Apply(adapter.Policy) };
+                var changed = adapter with { Policy = Apply(adapter.Policy), ResourcePoolName = ResourcePoolName is null ? adapter.ResourcePoolName : pool };
+                PoolRules.RequireAllowed(c with { Drives = [], NetworkAdapters = [changed] }, pools, before: c);
                 RequireBandwidth(context, adapter.SwitchId is { } on ? context.Service<ISwitches>().Find(on) : null, adapter.Id, adapter.Name, changed.Policy, interfaces);
                 if (address is null && !DynamicMacAddress)
                 {

@@ -64,6 +64,11 @@ public sealed class SetVMProcessor : ChangePartCommand
     [ValidateRange(0, MachineValidator.MaximumProcessors)]
     public long? HwThreadCountPerCore { get; set; }
 
+    /// <summary>Resource pool that the processors' time is counted to.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
     /// <summary>Write the settings to the output.</summary>
     [Parameter]
     public Switch Passthru { get; set; }
@@ -75,15 +80,16 @@ public sealed class SetVMProcessor : ChangePartCommand
     public override Task RunAsync(CommandContext context)
     {
         var host = context.Service<IHostSettings>().Facts;
+        var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.Processor, ResourcePoolName);
         return ChangeEachAsync(
             context,
             VMProcessor is null ? Machines(context) : Owners(context, VMProcessor),
             "Set-VMProcessor",
-            Apply,
+            (c, status) => Apply(c, status, pool),
             Passthru ? machine => context.WriteObject(ModelMapper.Processor(machine, host)) : null);
     }
 
-    private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status)
+    private VirtualMachineConfiguration Apply(VirtualMachineConfiguration c, MachineStatus status, string? pool)
     {
         if (ChangesDevices)
         {
@@ -94,6 +100,7 @@ public sealed class SetVMProcessor : ChangePartCommand
         {
             Processor = c.Processor with
             {
+                ResourcePoolName = ResourcePoolName is null ? c.Processor.ResourcePoolName : pool,
                 Count = Count is { } count ? (int)Math.Clamp(count, int.MinValue, int.MaxValue) : c.Processor.Count,
                 CompatibilityForMigrationEnabled = CompatibilityForMigrationEnabled ?? c.Processor.CompatibilityForMigrationEnabled,
                 ExposeVirtualizationExtensions = ExposeVirtualizationExtensions ?? c.Processor.ExposeVirtualizationExtensions,

@@ -65,6 +65,14 @@ public sealed record MeterReport
     public IReadOnlyList<MeteredTraffic> Traffic { get; init; } = [];
 }
 
+/// <summary>The figures of a machine or pool in one period of the history: an hour, or what of it was metered.</summary>
+/// <param name="Kind"><c>VirtualMachine</c> or <c>ResourcePool</c>.</param>
+/// <param name="Id">Whose; also when it is gone.</param>
+/// <param name="Name">Its name then.</param>
+/// <param name="Ended">When the period ended, or until when it is known.</param>
+/// <param name="Figures">The figures.</param>
+public sealed record MeteredPeriod(string Kind, Guid Id, string Name, DateTimeOffset Ended, MeterReport Figures);
+
 /// <summary>Meters what machines use.</summary>
 public interface IMetering
 {
@@ -82,4 +90,21 @@ public interface IMetering
     /// <summary>The figures up to now.</summary>
     /// <exception cref="Framework.CommandException">The machine is not metered.</exception>
     Task<MeterReport> MeasureAsync(Guid machine, CancellationToken cancellation);
+
+    /// <summary>The history by the hour, oldest first: the periods that began in a span of time.</summary>
+    Task<IReadOnlyList<MeteredPeriod>> HistoryAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken cancellation);
+
+    /// <summary>Begins to meter what machines use of a pool, and of those that are part of it. One that is metered goes on as it was.</summary>
+    Task EnablePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation);
+
+    /// <summary>Ends it, and throws the figures away but for their history.</summary>
+    Task DisablePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation);
+
+    /// <summary>Begins a new period of a pool.</summary>
+    /// <exception cref="Framework.CommandException">The pool is not metered.</exception>
+    Task ResetPoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation);
+
+    /// <summary>The figures of a pool up to now: of its kind of resource only.</summary>
+    /// <exception cref="Framework.CommandException">The pool is not metered.</exception>
+    Task<MeterReport> MeasurePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation);
 }

@@ -18,8 +18,40 @@ internal static class MeterMapper
         return made;
     }
 
+    /// <summary>What was used of pools of one name, each of which knows of its own kind of resource only.</summary>
+    public static VMMeteringReportForResourcePool Pools(IReadOnlyList<ResourcePoolConfiguration> pools, IReadOnlyList<MeterReport> reports, CommandContext context)
+    {
+        var made = new VMMeteringReportForResourcePool { ResourcePoolName = pools[0].Name, ResourcePoolType = [.. pools.Select(static pool => pool.Type)] };
+        var (processor, memory, disks, network) = (Of(VMResourcePoolType.Processor), Of(VMResourcePoolType.Memory), Of(VMResourcePoolType.VHD), Of(VMResourcePoolType.Ethernet));
+        var machines = context.Service<IMachines>().All;
+        Fill(
+            made,
+            reports[0] with
+            {
+                Since = reports.Min(static one => one.Since),
+                Duration = reports.Max(static one => one.Duration),
+                Running = reports.Max(static one => one.Running),
+                ProcessorTime = processor?.ProcessorTime ?? TimeSpan.Zero,
+                AverageProcessor = processor?.AverageProcessor,
+                AverageMemory = memory?.AverageMemory,
+                MinimumMemory = memory?.MinimumMemory,
+                MaximumMemory = memory?.MaximumMemory,
+                MaximumDiskAllocation = disks?.MaximumDiskAllocation,
+                Disks = disks?.Disks ?? [],
+                Adapters = network?.Adapters ?? [],
+                Traffic = network?.Traffic ?? [],
+            },
+            context,
+            machines);
+        made.NotMetered = [.. machines.Where(machine => PoolUse.Of(machine).Any(use => pools.Any(pool => pool.Type == use.Type && context.Service<IResourcePools>().Covers(pool, use.Name))))
+            .SelectMany(MeterSupport.LeftOut)];
+        return made;
+
+        MeterReport? Of(VMResourcePoolType type) => pools.Select((pool, i) => (pool.Type, Report: reports[i])).FirstOrDefault(one => one.Type == type).Report;
+    }
+
     /// <summary>Puts figures of machines into a report.</summary>
-    public static void Fill(VMMeteringReport made, MeterReport report, CommandContext context, IReadOnlyList<VirtualMachineConfiguration> machines)
+    private static void Fill(VMMeteringReport made, MeterReport report, CommandContext context, IReadOnlyList<VirtualMachineConfiguration> machines)
     {
         var host = context.Service<IHostSettings>().Facts.Name;
         made.ComputerName = host;

@@ -1,5 +1,6 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.Support;
@@ -18,7 +19,19 @@ public abstract class MeteringCommand : MachineCommand
     [ValidateNotNullOrEmpty]
     public VirtualMachine[]? VM { get; set; }
 
+    /// <summary>Name of resource pools, of each kind that can be metered.</summary>
+    [Parameter(ParameterSetName = "ResourcePool", Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("Name")]
+    [ValidateNotNullOrEmpty]
+    public string? ResourcePoolName { get; set; }
+
+    /// <summary>Only the resource pool of this kind.</summary>
+    [Parameter(ParameterSetName = "ResourcePool", Position = 1, ValueFromPipelineByPropertyName = true)]
+    [ValidateSet("Ethernet", "Memory", "Processor", "VHD")]
+    public VMResourcePoolType? ResourcePoolType { get; set; }
+
     /// <summary>Hosts to run the command on; the local one when left out.</summary>
+    [Parameter(ParameterSetName = "ResourcePool")]
     [Parameter(ParameterSetName = "VMName")]
     [ValidateNotNullOrEmpty]
     public string[]? ComputerName { get; set; }
@@ -26,6 +39,14 @@ public abstract class MeteringCommand : MachineCommand
     /// <inheritdoc/>
     public sealed override async Task RunAsync(CommandContext context)
     {
+        if (ResourcePoolName is not null)
+        {
+            foreach (var pool in MeteredPools.Named(context, ResourcePoolName, ResourcePoolType is { } type ? [type] : null))
+            {
+                await ApplyAsync(context, pool);
+            }
+        }
+
         foreach (var machine in Resolve(context, VMName, VM))
         {
             await GuardAsync(context, () => ApplyAsync(context, machine));
@@ -34,4 +55,7 @@ public abstract class MeteringCommand : MachineCommand
 
     /// <summary>Does it to one machine.</summary>
     private protected abstract Task ApplyAsync(CommandContext context, VirtualMachineConfiguration machine);
+
+    /// <summary>Does it to one pool.</summary>
+    private protected abstract Task ApplyAsync(CommandContext context, ResourcePoolConfiguration pool);
 }

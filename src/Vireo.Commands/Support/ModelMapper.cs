@@ -124,6 +124,7 @@ public static class ModelMapper
         part.SwitchName = connected?.Name ?? "";
         part.Connected = connected is not null;
         part.IsLegacy = adapter.IsLegacy;
+        part.PoolName = adapter.ResourcePoolName ?? ResourcePoolConfiguration.Primordial;
         part.IPAddresses = status.GuestAddresses.TryGetValue(adapter.MacAddress, out var addresses) ? addresses : [];
         part.Status = status.IsActive ? [connected is null ? VMNetworkAdapterOperationalStatus.NoContact : VMNetworkAdapterOperationalStatus.Ok] : [];
         part.StatusDescription = status.IsActive ? [connected is null ? "No Contact" : "OK"] : [];
@@ -173,6 +174,7 @@ public static class ModelMapper
         part.Startup = c.Memory.StartupBytes;
         part.Minimum = c.Memory.MinimumBytes;
         part.Maximum = c.Memory.MaximumBytes;
+        part.ResourcePoolName = c.Memory.ResourcePoolName ?? ResourcePoolConfiguration.Primordial;
         part.Buffer = c.Memory.BufferPercent;
         part.Priority = c.Memory.Priority;
         part.MaximumPerNumaNode = (int)((c.Memory.MaximumPerNumaNodeBytes ?? host.Topology.BytesPerNode) >> 20);
@@ -183,6 +185,7 @@ public static class ModelMapper
     public static VMProcessor Processor(VirtualMachineConfiguration c, HostFacts host)
     {
         var part = Part<VMProcessor>(c, null, "Processor", host.Name);
+        part.ResourcePoolName = c.Processor.ResourcePoolName ?? ResourcePoolConfiguration.Primordial;
         part.Count = c.Processor.Count;
         part.Reserve = c.Processor.ReservePercent;
         part.Maximum = c.Processor.LimitPercent;
@@ -219,6 +222,7 @@ public static class ModelMapper
         where T : Drive
     {
         part.Path = drive.Path ?? "";
+        part.PoolName = drive.ResourcePoolName ?? ResourcePoolConfiguration.Primordial;
         part.ControllerType = drive.Bus == DriveBus.Ide ? ControllerType.IDE : ControllerType.SCSI;
         part.ControllerNumber = drive.ControllerNumber;
         part.ControllerLocation = drive.ControllerLocation;

@@ -25,6 +25,12 @@ public sealed class GetVMSwitch : MachineCommand
     [Alias("SwitchId")]
     public Guid[]? Id { get; set; }
 
+    /// <summary>Only switches of these resource pools; wildcards are allowed.</summary>
+    [Parameter(Position = 1)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    public string[]? ResourcePoolName { get; set; }
+
     /// <summary>Only switches of these types.</summary>
     [Parameter]
     public VMSwitchType[]? SwitchType { get; set; }
@@ -37,7 +43,9 @@ public sealed class GetVMSwitch : MachineCommand
     /// <inheritdoc/>
     public override async Task RunAsync(CommandContext context)
     {
-        foreach (var found in Find(context).Where(candidate => SwitchType is null || SwitchType.Contains(candidate.SwitchType)).ToList())
+        var pools = context.Service<IResourcePools>().All.Where(pool => pool.Type == VMResourcePoolType.Ethernet && (ResourcePoolName ?? []).Any(name => Wildcard.Matches(name, pool.Name))).ToList();
+        foreach (var found in Find(context).Where(candidate => SwitchType is null || SwitchType.Contains(candidate.SwitchType))
+            .Where(candidate => ResourcePoolName is null || pools.Any(pool => pool.IsPrimordial || pool.SwitchIds.Contains(candidate.Id))).ToList())
         {
             context.WriteObject(await SwitchMapper.SwitchAsync(found, context));
         }

@@ -5,9 +5,10 @@ using Vireo.Commands.Support;
 
 namespace Vireo.Commands.Switches;
 
-/// <summary>Removes virtual switches. Adapters that were on them stay, not connected.</summary>
+/// <summary>Removes virtual switches, or takes them out of resource pools. Adapters that were on a switch that is removed stay, not connected.</summary>
 [Command("Remove", "VMSwitch", DefaultParameterSetName = "Name", SupportsShouldProcess = true)]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no switch has the name")]
+[CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "there is no such resource pool")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the switch is the default switch")]
 [Example("Remove-VMSwitch inside -Force", "Removes the switch inside without asking.")]
 public sealed class RemoveVMSwitch : MachineCommand
@@ -24,6 +25,11 @@ public sealed class RemoveVMSwitch : MachineCommand
     [ValidateNotNullOrEmpty]
     public VMSwitch[]? VMSwitch { get; set; }
 
+    /// <summary>Resource pools to take the switches out of; then the switches stay.</summary>
+    [Parameter(Position = 1)]
+    [ValidateNotNullOrEmpty]
+    public string[]? ResourcePoolName { get; set; }
+
     /// <summary>Do not ask.</summary>
     [Parameter]
     public Switch Force { get; set; }
@@ -38,6 +44,16 @@ public sealed class RemoveVMSwitch : MachineCommand
     {
         foreach (var target in SwitchRules.Resolve(context, Name, VMSwitch))
         {
+            if (ResourcePoolName is not null)
+            {
+                if (await context.ShouldProcessAsync($"{target.Name} in {string.Join(", ", ResourcePoolName)}", "Remove-VMSwitch"))
+                {
+                    PoolChanges.Each(context, VMResourcePoolType.Ethernet, ResourcePoolName, pool => pool with { SwitchIds = [.. pool.SwitchIds.Where(id => id != target.Id)] });
+                }
+
+                continue;
+            }
+
             if (!await context.ShouldProcessAsync(target.Name, "Remove-VMSwitch")
                 || (!Force && !await context.ShouldContinueAsync($"Remove the virtual switch '{target.Name}'? Adapters on it lose their connection.", "Remove-VMSwitch")))
             {

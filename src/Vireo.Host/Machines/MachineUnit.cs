@@ -160,6 +160,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
         progress("Checking", 5);
         StartChecks.RequireFiles(Configuration);
+        _services.RequirePools(Configuration);
         var memory = (Configuration.HasSavedState ? SavedStates.FindMemory(MachineStore.SavedStateFile(Configuration)) : null) ?? Configuration.Memory.StartupBytes;
         using var reservation = await _services.Memory.ReserveAsync(Configuration, memory, cancellation);
         AssignAddresses();

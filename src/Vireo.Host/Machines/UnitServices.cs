@@ -3,6 +3,7 @@ using Vireo.Control.Storage;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Memory;
 using Vireo.Machines.Accelerators;
+using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Machines;
 
@@ -30,6 +31,9 @@ internal sealed record UnitServices(
     /// <summary>Whether a virtual switch exists.</summary>
     public Func<Guid, bool> SwitchExists { get; set; } = static _ => true;
 
+    /// <summary>Throws unless the resource pools that a machine draws on are there and allow what it has.</summary>
+    public Action<VirtualMachineConfiguration> RequirePools { get; init; } = static _ => { };
+
     /// <summary>Reads the counters of a machine before they go with what has them; never fails.</summary>
-    public Func<Guid, Task> ReadCounters { get; set; } = static _ => Task.CompletedTask;
+    public Func<Guid, Task> ReadCounters { get; init; } = static _ => Task.CompletedTask;
 }

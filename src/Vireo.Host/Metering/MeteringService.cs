@@ -21,6 +21,7 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
 {
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(10);
     private readonly MachineService _machines;
+    private readonly IResourcePools _pools;
     private readonly IStorageControl _storage;
     private readonly ISwitchControl _switching;
     private readonly MeterDatabase _database;
@@ -41,10 +42,11 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
 
     /// <summary>Reads what was kept. Figures of machines that are not registered any more are thrown away.</summary>
     public MeteringService(
-        MachineService machines, Func<Guid, bool> isRegistered, IStorageControl storage, ISwitchControl switching, MeterDatabase database, IHostSettings settings,
+        MachineService machines, IResourcePools pools, Func<Guid, bool> isRegistered, IStorageControl storage, ISwitchControl switching, MeterDatabase database, IHostSettings settings,
         EventLog events, TimeProvider time)
     {
         _machines = machines;
+        _pools = pools;
         _storage = storage;
         _switching = switching;
         _database = database;
@@ -69,6 +71,11 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         {
             // Metering was being switched on or off when the host died.
             DropMeter(machine.Id);
+        }
+
+        foreach (var subject in _meters.Keys.Where(subject => subject.StartsWith(PoolSubject, StringComparison.Ordinal) && !Metered().Any(pool => Subject(pool) == subject)).ToList())
+        {
+            DropSubject(subject);
         }
     }
 
@@ -143,6 +150,66 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         return report!;
     }
 
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<MeteredPeriod>> HistoryAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken cancellation)
+    {
+        await ExclusiveAsync(() => SampleAsync(cancellation), cancellation);
+        return
+        [
+            .. _database.Periods(from, until).Select(static period => new MeteredPeriod(
+                period.Subject.StartsWith(PoolSubject, StringComparison.Ordinal) ? "ResourcePool" : "VirtualMachine",
+                Guid.Parse(period.Subject[(period.Subject.IndexOf(' ', StringComparison.Ordinal) + 1)..]), period.Name, period.Ended, MeterReports.Of(period.Figures))),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public Task EnablePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation) => ExclusiveAsync(
+        async () =>
+        {
+            await SampleAsync(cancellation);
+            SetMetered(pool, true);
+            if (_meters.TryAdd(Subject(pool), Open(Subject(pool), pool.Name, _time.GetUtcNow(), new MeterHold(Now(), false, 0, null))))
+            {
+                // Members that nobody has followed so far are from here on.
+                await SampleAsync(cancellation);
+            }
+        },
+        cancellation);
+
+    /// <inheritdoc/>
+    public Task DisablePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation) => ExclusiveAsync(
+        () =>
+        {
+            SetMetered(pool, false);
+            DropSubject(Subject(pool));
+        },
+        cancellation);
+
+    /// <inheritdoc/>
+    public Task ResetPoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation) => ExclusiveAsync(
+        async () =>
+        {
+            await SampleAsync(cancellation);
+            var meter = Require(pool);
+            meter.Total = MeterFigures.Begin(_time.GetUtcNow(), meter.Total.Hold!);
+            Keep([meter], []);
+        },
+        cancellation);
+
+    /// <inheritdoc/>
+    public async Task<MeterReport> MeasurePoolAsync(ResourcePoolConfiguration pool, CancellationToken cancellation)
+    {
+        MeterReport? report = null;
+        await ExclusiveAsync(
+            async () =>
+            {
+                await SampleAsync(cancellation);
+                report = MeterReports.Of(Require(pool).Total);
+            },
+            cancellation);
+        return report!;
+    }
+
     /// <summary>Samples before something of a machine ends that counts: a guest, a disk, a port. What cannot be read is left out.</summary>
     public Task TakeAsync(Guid machine)
     {
@@ -181,7 +248,23 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         _end.Dispose();
     }
 
+    private const string PoolSubject = "pool ";
+
     private static string Subject(Guid machine) => $"machine {machine:D}";
+
+    private static string Subject(ResourcePoolConfiguration pool) => $"{PoolSubject}{pool.Id:D}";
+
+    private IReadOnlyList<ResourcePoolConfiguration> Metered() => [.. _pools.All.Where(static pool => pool.ResourceMeteringEnabled)];
+
+    private bool IsMember(VirtualMachineConfiguration machine, ResourcePoolConfiguration pool) =>
+        PoolUse.Of(machine).Any(use => use.Type == pool.Type && _pools.Covers(pool, use.Name));
+
+    private void SetMetered(ResourcePoolConfiguration pool, bool isMetered) => _pools.Change(
+        pools => [.. pools.Select(one => one.Id == pool.Id ? one with { ResourceMeteringEnabled = isMetered } : one)]);
+
+    private Meter Require(ResourcePoolConfiguration pool) => _meters.TryGetValue(Subject(pool), out var meter)
+        ? meter
+        : throw Errors.State($"The resource pool '{pool.Name}' of type {pool.Type} is not metered; 'Enable-VMResourceMetering -ResourcePoolName' begins it.", pool.Name);
 
     /// <summary>A machine that is metered; an adapter that has no meters gets those that count all of IP, as in Hyper-V.</summary>
     private static VirtualMachineConfiguration Enabled(VirtualMachineConfiguration machine) => machine with
@@ -260,14 +343,22 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
     /// <summary>Brings the figures of everything that is metered up to now.</summary>
     private async Task SampleAsync(CancellationToken cancellation)
     {
-        var tracked = _machines.All.Where(machine => machine.ResourceMeteringEnabled || _meters.ContainsKey(Subject(machine.Id))).ToList();
-        if (tracked.Count == 0)
+        var pools = Metered();
+        var tracked = _machines.All.Where(machine => machine.ResourceMeteringEnabled || _meters.ContainsKey(Subject(machine.Id)) || pools.Any(pool => IsMember(machine, pool))).ToList();
+        foreach (var left in _books.Keys.Except(tracked.Select(static machine => machine.Id)).ToList())
+        {
+            // It has left the pools that are metered: what it does until it comes back is not theirs.
+            DropBook(left);
+        }
+
+        if (tracked.Count == 0 && pools.Count == 0)
         {
             return;
         }
 
         var counters = await ReadPlanesAsync(tracked, cancellation);
         var now = Now();
+        var samples = new List<MachineSample>();
         foreach (var machine in tracked)
         {
             if (!_books.TryGetValue(machine.Id, out var book))
@@ -283,7 +374,16 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
             }
 
             var sample = await _sampler.TakeAsync(machine, book, counters, cancellation);
-            Advance(Subject(machine.Id), machine.Name, sample.Observe(now, ProcessorClock.Current));
+            samples.Add(sample);
+            if (machine.ResourceMeteringEnabled || _meters.ContainsKey(Subject(machine.Id)))
+            {
+                Advance(Subject(machine.Id), machine.Name, sample.Observe(now, ProcessorClock.Current));
+            }
+        }
+
+        foreach (var pool in pools)
+        {
+            Advance(Subject(pool), pool.Name, PoolObservation.Of(pool.Type, samples, name => _pools.Covers(pool, name), now, ProcessorClock.Current));
         }
 
         Keep(_meters.Values, _books.Select(static pair => (pair.Key, pair.Value)));
@@ -363,24 +463,36 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
     private void Drop(Guid machine)
     {
         DropMeter(machine);
-        if (_books.TryRemove(machine, out _))
-        {
-            Store(() => _database.RemoveCounters(machine));
-        }
-
+        DropBook(machine);
         _sampler.Forget(machine);
     }
 
     private void DropMeter(Guid machine)
     {
-        if (_meters.TryRemove(Subject(machine), out _))
+        // A pool may go on counting what the machine does.
+        if (DropSubject(Subject(machine)) && !(_machines.Find(machine) is { } left && Metered().Any(pool => IsMember(left, pool))))
         {
-            Store(() => _database.Remove(Subject(machine)));
-            if (_books.TryRemove(machine, out _))
-            {
-                Store(() => _database.RemoveCounters(machine));
-            }
+            DropBook(machine);
         }
+    }
+
+    private void DropBook(Guid machine)
+    {
+        if (_books.TryRemove(machine, out _))
+        {
+            Store(() => _database.RemoveCounters(machine));
+        }
+    }
+
+    private bool DropSubject(string subject)
+    {
+        if (!_meters.TryRemove(subject, out _))
+        {
+            return false;
+        }
+
+        Store(() => _database.Remove(subject));
+        return true;
     }
 
     /// <summary>Stores figures; where the disk refuses, they stay in memory and the next sample tries again.</summary>

@@ -3,6 +3,7 @@ using Vireo.Commands.Services;
 using Vireo.Host.Groups;
 using Vireo.Host.Machines;
 using Vireo.Host.Mounts;
+using Vireo.Host.Pools;
 using Vireo.Host.Transfers;
 using Vireo.Machines.Configuration;
 
@@ -20,6 +21,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(ExportRecord))]
 [JsonSerializable(typeof(PlannedImport))]
 [JsonSerializable(typeof(GroupFile))]
+[JsonSerializable(typeof(PoolFile))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>

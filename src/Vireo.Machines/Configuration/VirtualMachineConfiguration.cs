@@ -121,6 +121,9 @@ public sealed record VirtualMachineConfiguration
 /// <summary>Memory of a machine, in bytes.</summary>
 public sealed record MemoryConfiguration
 {
+    /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
+    public string? ResourcePoolName { get; init; }
+
     /// <summary>Memory at start.</summary>
     public long StartupBytes { get; init; } = 1L << 30;
 
@@ -146,6 +149,9 @@ public sealed record MemoryConfiguration
 /// <summary>Virtual processors of a machine.</summary>
 public sealed record ProcessorConfiguration
 {
+    /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
+    public string? ResourcePoolName { get; init; }
+
     /// <summary>Number of virtual processors, 1 to 64.</summary>
     public int Count { get; init; } = 1;
 
@@ -197,6 +203,9 @@ public enum DriveBus
 /// <summary>A drive of a machine. No two share bus, controller and location.</summary>
 public sealed record DriveConfiguration
 {
+    /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
+    public string? ResourcePoolName { get; init; }
+
     /// <summary>Identity, for life; the storage plane's key while it is open.</summary>
     public required Guid Id { get; init; }
 
@@ -219,6 +228,9 @@ public sealed record DriveConfiguration
 /// <summary>A network adapter of a machine.</summary>
 public sealed record NetworkAdapterConfiguration
 {
+    /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
+    public string? ResourcePoolName { get; init; }
+
     /// <summary>Identity, for life; the switch plane's key of its port.</summary>
     public required Guid Id { get; init; }
 

@@ -74,6 +74,31 @@ public sealed class MeteringCommandTests(HostFixture host) : IClassFixture<HostF
     }
 
     [Fact]
+    public async Task The_history_is_written_for_billing()
+    {
+        const string Name = "billed, \"monthly\"";
+        await host.Client.ObjectsAsync("New-VM", new { Name, NewVHDPath = host["billed.vhdx"], NewVHDSizeBytes = 1L << 30 });
+        await host.Client.ObjectsAsync("Enable-VMResourceMetering", new { VMName = Name });
+        var id = (string)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name }))["Id"]!;
+        await host.Client.ObjectsAsync("Remove-VM", new { Name, Force = true });
+
+        // The machine is gone; what it used stays.
+        await host.Client.ObjectsAsync("Export-VMResourceMetering", new { Path = host["bill.csv"] });
+        var lines = (await File.ReadAllTextAsync(host["bill.csv"])).Split("\r\n");
+        Assert.StartsWith("Kind,Id,Name,Started,Ended,DurationSeconds,", lines[0], StringComparison.Ordinal);
+        Assert.Equal("", lines[^1]);
+        Assert.StartsWith($"VirtualMachine,{id},\"billed, \"\"monthly\"\"\",2", Assert.Single(lines, line => line.Contains(id, StringComparison.Ordinal)), StringComparison.Ordinal);
+        await host.Client.ObjectsAsync("Export-VMResourceMetering", new { Path = host["bill.json"], Format = "Json" });
+        var entry = Assert.Single(JsonNode.Parse(await File.ReadAllTextAsync(host["bill.json"]))!.AsArray(), one => (string?)one!["Id"] == id);
+        Assert.Equal((Name, 1024), ((string)entry!["Name"]!, (int)entry["DiskAllocation"]!));
+
+        Assert.Equal("InvalidParameter", (string?)(await host.Client.ErrorAsync("Export-VMResourceMetering", new { Path = host["bill.csv"] }))["errorId"]);
+        await host.Client.ObjectsAsync("Export-VMResourceMetering", new { Path = host["bill.csv"], Before = "2001-01-01T00:00:00", Force = true });
+        Assert.Single((await File.ReadAllTextAsync(host["bill.csv"])).Split("\r\n", StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal("ObjectNotFound", (string?)(await host.Client.ErrorAsync("Export-VMResourceMetering", new { Path = host["no/such/folder/bill.csv"] }))["errorId"]);
+    }
+
+    [Fact]
     public async Task The_interval_of_saving_is_a_setting_of_the_host()
     {
         var before = Assert.Single(await host.Client.ObjectsAsync("Get-VMHost", new { }));
