@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging.Console;
 using Vireo.Control;
 using Vireo.Switch.Lab;
@@ -63,6 +64,8 @@ await using (only)
 
     await using (plane)
     {
+        // A thread that an extension has begun throws: the extension goes, the plane stays.
+        ExceptionHandling.SetUnhandledExceptionHandler(plane.IsOfExtension);
         ControlApi.Map(application, plane);
         await application.RunAsync();
     }

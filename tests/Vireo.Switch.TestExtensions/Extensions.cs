@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Serialization;
 using Vireo.Switch.Sdk;
 
@@ -133,10 +134,24 @@ public sealed class ManyFaced : FilterExtension
             case 0x9006:
                 s_hoard.Add(new byte[4 << 20]);
                 return DropReason.None;
+            case 0x9007:
+                Environment.FailFast("It was asked to.");
+                return DropReason.None;
+            case 0x9008:
+                return Descend(frame.View.Length) > 0 ? s_unwanted : DropReason.None;
+            case 0x9009:
+                Marshal.WriteInt64((nint)0x7000_0000, 1);
+                return DropReason.None;
+            case 0x900A:
+                new Thread(() => throw new InvalidOperationException("Its own thread was asked to.")).Start();
+                return DropReason.None;
             default:
                 return DropReason.None;
         }
     }
+
+    // Not a tail call: the sum is made on the way back, which never begins.
+    private static int Descend(int depth) => Descend(depth + 1) + depth;
 }
 
 /// <summary>Sends frames to the port whose number the payload begins with; 0 floods, 255 leaves it to the switch, 254 goes to ports 1 and 2.</summary>

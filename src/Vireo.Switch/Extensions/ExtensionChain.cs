@@ -85,6 +85,7 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
         foreach (var one in asked.Where(one => !one.Enabled))
         {
             Failures.Remove(one.ExtensionId);
+            room.Forgive(one.ExtensionId);
         }
 
         var gone = Running.Where(instance => next.TrueForAll(place => place.Instance != instance)).ToList();
@@ -316,7 +317,7 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
             var manifest = instance.Package.Manifest;
             var failure = new ExtensionFailure(manifest.Id, manifest.Version, instance.Failure ?? "It does not work.");
             Failures[manifest.Id] = failure;
-            place.Fault = Sentence(manifest, failure);
+            place.Fault = Sentence(manifest, failure, switchName);
             place.LastCounters = instance.Counters;
             place.Instance = null;
             await PublishAsync();
@@ -382,6 +383,7 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
         if (_places.Find(place => place.Asked.ExtensionId == extension && place.Asked.Enabled && place.Instance is null) is { } place)
         {
             Failures.Remove(extension);
+            room.Forgive(extension);
             place.Fault = null;
             await StartAsync(place, isRestore: true);
             await PublishAsync();
@@ -437,9 +439,14 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
         }
 
         place.FailsClosed = package.Manifest.FailsClosed;
+        if (room.GuiltOf(id) is { } guilt && guilt.Version == package.Manifest.Version && Failures.TryAdd(id, guilt))
+        {
+            room.Note("ExtensionFailed", state.Id, package.Manifest, Sentence(package.Manifest, guilt, switchName));
+        }
+
         if (Failures.TryGetValue(id, out var failure) && failure.Version == package.Manifest.Version)
         {
-            place.Fault = Sentence(package.Manifest, failure);
+            place.Fault = Sentence(package.Manifest, failure, switchName);
             return;
         }
 
@@ -652,7 +659,8 @@ internal sealed class ExtensionChain(SwitchState state, string switchName, Exten
     private static ControlException Refused(ExtensionInstance instance, string what, string reason, Guid target) =>
         Refusals.InUse($"The extension '{instance.Name}' does not allow {what}: {reason}", target.ToString("D"));
 
-    private string Sentence(ExtensionManifest manifest, ExtensionFailure failure) =>
+    /// <summary>Why an extension does not run, for people.</summary>
+    public static string Sentence(ExtensionManifest manifest, ExtensionFailure failure, string switchName) =>
         $"The extension '{manifest.Name}' {failure.Version} was cut off on the switch '{switchName}'. {failure.Reason} "
         + (manifest.FailsClosed ? "It fails closed, so no frame passes. " : "Frames pass without it. ") + "Disable and enable it to try again, or install another version.";
 

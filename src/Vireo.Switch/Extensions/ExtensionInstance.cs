@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Vireo.Platform.Events;
+using Vireo.Switch.Extensions.Deaths;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
 
@@ -28,6 +29,7 @@ internal sealed class ExtensionInstance : IExtensionHost
     private readonly ExtensionLimits _limits;
     private readonly Injector _injector;
     private readonly Action<ExtensionInstance, string> _onReport;
+    private readonly InsideMark _mark;
     private readonly long _windowTicks;
     private readonly long _budgetTicks;
     private ITimer? _timer;
@@ -43,7 +45,7 @@ internal sealed class ExtensionInstance : IExtensionHost
     /// <summary>An instance that is not running yet.</summary>
     public ExtensionInstance(
         ExtensionPackage package, SwitchState home, string switchName, Reactor? reactor, Forwarder forwarder, TimeProvider clock, ExtensionLimits limits,
-        Action<ExtensionInstance, string> onReport)
+        Action<ExtensionInstance, string> onReport, InsideMark mark)
     {
         Package = package;
         Home = home;
@@ -53,8 +55,19 @@ internal sealed class ExtensionInstance : IExtensionHost
         _onReport = onReport;
         _windowTicks = (long)(limits.Window.TotalSeconds * Stopwatch.Frequency);
         _budgetTicks = (long)(limits.Budget.TotalSeconds * Stopwatch.Frequency);
-        Code = package.Create();
+        _mark = mark;
+        mark.EnterCall();
+        try
+        {
+            Code = package.Create();
+        }
+        finally
+        {
+            mark.LeaveCall();
+        }
+
         _injector = new Injector(this, reactor, forwarder, limits.InjectedFramesMax);
+        mark.EnterCall();
         try
         {
             Code.Declare(Features);
@@ -65,7 +78,14 @@ internal sealed class ExtensionInstance : IExtensionHost
             package.Return();
             throw;
         }
+        finally
+        {
+            mark.LeaveCall();
+        }
     }
+
+    /// <summary>Says to the next process that a thread is inside.</summary>
+    public InsideMark Mark => _mark;
 
     /// <summary>The version that runs.</summary>
     public ExtensionPackage Package { get; }
@@ -183,12 +203,14 @@ internal sealed class ExtensionInstance : IExtensionHost
 
         allocated = GC.GetAllocatedBytesForCurrentThread();
         Volatile.Write(ref _enteredAt, start);
+        _mark.EnterFrame();
         return true;
     }
 
     /// <summary>Leaves the extension.</summary>
     public void Leave(long start, long allocated)
     {
+        _mark.LeaveFrame();
         var used = Stopwatch.GetTimestamp() - start;
         Counters.AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
         Counters.Ticks += used;
@@ -254,7 +276,7 @@ internal sealed class ExtensionInstance : IExtensionHost
     {
         try
         {
-            return await Task.Run(() => call(Code)).WaitAsync(_limits.Call);
+            return await Task.Run(() => Call(call)).WaitAsync(_limits.Call);
         }
         catch (TimeoutException)
         {
@@ -275,6 +297,19 @@ internal sealed class ExtensionInstance : IExtensionHost
         call(code);
         return this;
     }) is not null;
+
+    private T? Call<T>(Func<SwitchExtension, T?> call)
+    {
+        _mark.EnterCall();
+        try
+        {
+            return call(Code);
+        }
+        finally
+        {
+            _mark.LeaveCall();
+        }
+    }
 
     // Other threads wait outside, but not for one that was cut off.
     private bool TryTake()
@@ -332,6 +367,7 @@ internal sealed class ExtensionInstance : IExtensionHost
             return;
         }
 
+        _mark.EnterCall();
         try
         {
             Code.OnTimer();
@@ -342,6 +378,7 @@ internal sealed class ExtensionInstance : IExtensionHost
         }
         finally
         {
+            _mark.LeaveCall();
             Volatile.Write(ref _isTimerBusy, 0);
         }
     }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.Loader;
 using Vireo.Control.Switching;
 using Vireo.Switch.Sdk;
 
@@ -11,7 +10,7 @@ namespace Vireo.Switch.Extensions;
 /// </summary>
 internal sealed class ExtensionPackage(ExtensionManifest manifest, string folder, bool isOwn)
 {
-    private LoadContext? _context;
+    private ExtensionLoadContext? _context;
     private ConstructorInfo? _constructor;
     private int _users;
 
@@ -24,6 +23,9 @@ internal sealed class ExtensionPackage(ExtensionManifest manifest, string folder
     /// <summary>It was installed; otherwise it came with the switch.</summary>
     public bool IsOwn { get; } = isOwn;
 
+    /// <summary>When it was installed; long ago where it came with the switch.</summary>
+    public DateTime InstalledAt => IsOwn ? Directory.GetCreationTimeUtc(Folder) : DateTime.MinValue;
+
     /// <summary>Settings and data that it declares; read by <see cref="Describe"/>.</summary>
     public (IReadOnlyList<ExtensionFeatureInfo> Features, IReadOnlyList<ExtensionFeatureInfo> Data) Declared { get; private set; } = ([], []);
 
@@ -34,7 +36,7 @@ internal sealed class ExtensionPackage(ExtensionManifest manifest, string folder
     /// <exception cref="InvalidDataException">The code cannot be loaded, or is not what the manifest says.</exception>
     public SwitchExtension Create()
     {
-        _context ??= new LoadContext($"{Manifest.Name} {Manifest.Version}", Folder);
+        _context ??= new ExtensionLoadContext(Manifest, Folder);
         _users++;
         try
         {
@@ -97,6 +99,9 @@ internal sealed class ExtensionPackage(ExtensionManifest manifest, string folder
         return Return();
     }
 
+    /// <summary>It is not to be loaded.</summary>
+    public void Refuse(string fault) => Fault = fault;
+
     /// <summary>The package for people and scripts.</summary>
     public InstalledExtension ToInfo() => new(
         Manifest.Id, Manifest.Name, Manifest.Vendor, Manifest.Version, Manifest.Kind, Manifest.FailsClosed, Manifest.Description, Declared.Features, Declared.Data, Fault);
@@ -110,27 +115,12 @@ internal sealed class ExtensionPackage(ExtensionManifest manifest, string folder
     };
 
     // Set-up, once per version and start of the plane; the packet path knows nothing of it.
-    private ConstructorInfo FindConstructor(LoadContext context)
+    private ConstructorInfo FindConstructor(ExtensionLoadContext context)
     {
         var type = context.LoadFromAssemblyPath(Path.Combine(Folder, Manifest.Assembly)).GetType(Manifest.Type)
             ?? throw new InvalidDataException($"The assembly '{Manifest.Assembly}' has no class '{Manifest.Type}'.");
         return !type.IsAssignableTo(typeof(SwitchExtension))
             ? throw new InvalidDataException($"The class '{Manifest.Type}' is no extension; derive it from one of the base classes of the SDK.")
             : type.GetConstructor([]) ?? throw new InvalidDataException($"The class '{Manifest.Type}' has no public constructor without parameters.");
-    }
-
-    /// <summary>The extension's own assemblies; the SDK and the framework are those of the switch.</summary>
-    private sealed class LoadContext(string name, string folder) : AssemblyLoadContext(name, isCollectible: true)
-    {
-        protected override Assembly? Load(AssemblyName assemblyName)
-        {
-            if (assemblyName.Name == typeof(SwitchExtension).Assembly.GetName().Name)
-            {
-                return null;
-            }
-
-            var path = Path.Combine(folder, $"{assemblyName.Name}.dll");
-            return File.Exists(path) ? LoadFromAssemblyPath(path) : null;
-        }
     }
 }

@@ -1,8 +1,11 @@
+using System.Diagnostics;
+using System.Runtime.Loader;
 using System.Text.Json;
 using Vireo.Control;
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Platform.Files;
+using Vireo.Switch.Extensions.Deaths;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Plane;
 
@@ -19,6 +22,10 @@ internal sealed class ExtensionRoom : IDisposable
     private readonly Forwarder _forwarder;
     private readonly TimeProvider _clock;
     private readonly string _stallFile;
+    private readonly InsideRecord _inside;
+    private readonly PlaneDeath? _death;
+    private readonly DeathLedger _ledger;
+    private readonly Dictionary<Guid, ExtensionFailure> _guilty = [];
     private readonly Func<Task> _onWatch;
     private readonly ITimer _timer;
     private readonly Dictionary<Guid, ExtensionPackage> _packages = [];
@@ -41,6 +48,9 @@ internal sealed class ExtensionRoom : IDisposable
         Limits = limits;
         _onWatch = onWatch;
         _stallFile = Path.Combine(paths.State, "switch-extension-stalled.json");
+        Directory.CreateDirectory(paths.Run);
+        (_inside, _death) = InsideRecord.Begin(Path.Combine(paths.Run, "switch-extensions.inside"), clock.GetUtcNow());
+        _ledger = new DeathLedger(Path.Combine(paths.Run, "switch-deaths.json"));
         Store = new ExtensionStore(paths.SwitchExtensions, Path.Combine(AppContext.BaseDirectory, "extensions"));
         Events = new ExtensionEvents(clock);
         _timer = clock.CreateTimer(_ => Watch(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -65,13 +75,33 @@ internal sealed class ExtensionRoom : IDisposable
     public ExtensionPackage? Find(Guid id) => _packages.GetValueOrDefault(id);
 
     /// <summary>Finds what is installed.</summary>
-    /// <returns>What is wrong, and which extension the plane had to be restarted for.</returns>
-    public (IReadOnlyList<string> Faults, StalledExtension? Stalled) Load()
+    /// <returns>What is wrong, which extension the plane had to be restarted for, and to which ones its last deaths are put down.</returns>
+    /// <exception cref="IOException">What was found out cannot be stored.</exception>
+    public (IReadOnlyList<string> Faults, StalledExtension? Stalled, IReadOnlyList<ExtensionFailure> Guilty) Load()
     {
         var (packages, faults) = Store.Load();
+        if (_ledger.Fault is { } damage)
+        {
+            faults = [.. faults, damage];
+        }
+
+        var guilty = _death is null ? [] : _ledger.Add(_death, [.. packages.OrderByDescending(one => one.InstalledAt)]);
+        foreach (var (failure, _) in guilty)
+        {
+            _guilty[failure.ExtensionId] = failure;
+        }
+
         foreach (var package in packages)
         {
-            Describe(package);
+            if (guilty.FirstOrDefault(one => one.IsDescribing && one.Failure.ExtensionId == package.Manifest.Id && one.Failure.Version == package.Manifest.Version) is { } one)
+            {
+                package.Refuse($"The extension '{package.Manifest.Name}' {package.Manifest.Version} was not loaded. {one.Failure.Reason} Install another version, or remove it.");
+            }
+            else
+            {
+                Describe(package);
+            }
+
             _packages[package.Manifest.Id] = package;
         }
 
@@ -88,14 +118,62 @@ internal sealed class ExtensionRoom : IDisposable
             }
         }
 
-        return (faults, stalled);
+        return (faults, stalled, [.. guilty.Select(one => one.Failure)]);
     }
+
+    /// <summary>Why an extension is not to run: the plane's deaths are put down to it, or null.</summary>
+    public ExtensionFailure? GuiltOf(Guid extension) => _guilty.GetValueOrDefault(extension);
+
+    /// <summary>An extension gets another try.</summary>
+    public void Forgive(Guid extension)
+    {
+        _guilty.Remove(extension);
+        _ledger.Forgive(extension);
+    }
+
+    /// <summary>Finds the extension whose own thread has thrown, and cuts it off. Called on that thread.</summary>
+    /// <returns>False when it was not an extension's.</returns>
+    public bool TryBlame(Exception exception)
+    {
+        foreach (var frame in new StackTrace(exception).GetFrames())
+        {
+            if (frame.GetMethod() is { } method && AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is ExtensionLoadContext context)
+            {
+                var reason = $"A thread of its own threw {exception.GetType().Name}: {exception.Message}";
+                foreach (var instance in _instances.Where(one => one.Package.Manifest == context.Manifest))
+                {
+                    instance.Fail(reason);
+                }
+
+                Note("ExtensionThrew", null, context.Manifest, $"The extension '{context.Manifest.Name}' {context.Manifest.Version}: {reason}");
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The plane ends in order.</summary>
+    public void End() => _inside.End();
 
     /// <summary>The stalled extension has been noted where it is kept.</summary>
     public void ForgetStalled() => AtomicFile.Delete(_stallFile);
 
     /// <summary>Reads what a package declares.</summary>
-    public void Describe(ExtensionPackage package) => NoteUnloading(package.Describe(), package.Manifest);
+    public void Describe(ExtensionPackage package)
+    {
+        var mark = _inside.Watch(package.Manifest, Guid.Empty);
+        mark.EnterCall();
+        try
+        {
+            NoteUnloading(package.Describe(), package.Manifest);
+        }
+        finally
+        {
+            mark.LeaveCall();
+            _inside.Forget(mark);
+        }
+    }
 
     /// <summary>A package takes the place of another version.</summary>
     public void Use(ExtensionPackage package) => _packages[package.Manifest.Id] = package;
@@ -106,7 +184,18 @@ internal sealed class ExtensionRoom : IDisposable
     /// <summary>Makes an instance.</summary>
     public ExtensionInstance Create(ExtensionPackage package, SwitchState home, string switchName)
     {
-        var instance = new ExtensionInstance(package, home, switchName, _reactor, _forwarder, _clock, Limits, OnReport);
+        var mark = _inside.Watch(package.Manifest, home.Id);
+        ExtensionInstance instance;
+        try
+        {
+            instance = new ExtensionInstance(package, home, switchName, _reactor, _forwarder, _clock, Limits, OnReport, mark);
+        }
+        catch
+        {
+            _inside.Forget(mark);
+            throw;
+        }
+
         _instances = [.. _instances, instance];
         _timer.Change(s_watch, s_watch);
         return instance;
@@ -118,6 +207,7 @@ internal sealed class ExtensionRoom : IDisposable
     public void GiveBack(ExtensionInstance instance, bool hasStopped)
     {
         _instances = [.. _instances.Where(other => other != instance)];
+        _inside.Forget(instance.Mark);
         NoteUnloading(instance.Package.Return(), instance.Package.Manifest);
         if (!hasStopped)
         {
@@ -201,6 +291,9 @@ internal sealed class ExtensionRoom : IDisposable
         var manifest = instance.Package.Manifest;
         var reason = $"It did not come back from a frame for {Limits.Stall.TotalSeconds:0} s, so the switch plane was restarted without it.";
         AtomicFile.Write(_stallFile, JsonSerializer.SerializeToUtf8Bytes(new StalledExtension(instance.SwitchId, new ExtensionFailure(manifest.Id, manifest.Version, reason)), PlaneJson.Default.StalledExtension));
+
+        // Kept already, so it does not count as a death that nobody knows the reason of.
+        _inside.End();
 
         // A managed thread cannot be ended from outside. The plane is built to be restarted: ports reconnect and policies are loaded again.
         Environment.FailFast($"The extension '{manifest.Name}' {manifest.Version} holds a packet thread of the switch '{instance.SwitchName}'; the plane ends, to be started without it.");

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging.Abstractions;
 using Vireo.Control;
@@ -52,6 +53,7 @@ internal static class LabSwitch
         Directory.CreateDirectory(paths.State);
         Directory.CreateDirectory(paths.Run);
         var plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), NullLogger.Instance);
+        ExceptionHandling.SetUnhandledExceptionHandler(plane.IsOfExtension);
         try
         {
             await BuildAsync(plane, asked);

@@ -52,6 +52,7 @@ internal sealed record SwitchRecord(SwitchSpecification Switch, string? NatSubne
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(PlaneState))]
 [JsonSerializable(typeof(Extensions.StalledExtension))]
+[JsonSerializable(typeof(List<Extensions.Deaths.PlaneDeath>))]
 [JsonSerializable(typeof(IReadOnlyDictionary<Guid, IReadOnlyList<PortAclStatistics>>))]
 [JsonSerializable(typeof(Nat.DnsmasqRecord))]
 internal sealed partial class PlaneJson : JsonSerializerContext;

@@ -161,6 +161,9 @@ internal sealed partial class SwitchPlane
     /// <summary>Events after a number; waits a while for one.</summary>
     public Task<IReadOnlyList<ExtensionEvent>> ListExtensionEventsAsync(long after, CancellationToken cancellation) => _extensions.Events.AfterAsync(after, s_eventPatience, cancellation);
 
+    /// <summary>Whether an exception that nobody caught comes from an extension, which is cut off for it: the plane then goes on.</summary>
+    public bool IsOfExtension(Exception exception) => _extensions.TryBlame(exception);
+
     /// <summary>Looks after what runs. Called by the watch of the extensions.</summary>
     private async Task WatchExtensionsAsync()
     {
@@ -197,20 +200,40 @@ internal sealed partial class SwitchPlane
 
     private async Task LoadExtensionsAsync(PlaneState state)
     {
-        var (faults, stalled) = _extensions.Load();
+        var (faults, stalled, guilty) = _extensions.Load();
         foreach (var fault in faults)
         {
             LogNotRestored(fault);
         }
 
-        if (stalled is { } found)
+        if (stalled is not null || guilty.Count > 0)
         {
-            var switches = state.Switches.Select(record => record.Switch.Id == found.SwitchId ? record with { Failures = [.. record.Failures ?? [], found.Failure] } : record).ToList();
+            var switches = state.Switches.Select(record => WithFailures(record, stalled is not null && stalled.SwitchId == record.Switch.Id ? [.. guilty, stalled.Failure] : guilty)).ToList();
             (state with { Switches = switches }).Save(_paths.SwitchState);
+        }
+
+        if (stalled is not null)
+        {
             _extensions.ForgetStalled();
         }
 
         await Task.CompletedTask;
+    }
+
+    private SwitchRecord WithFailures(SwitchRecord record, IReadOnlyList<ExtensionFailure> failures)
+    {
+        var own = failures.Where(failure => record.Switch.Extensions?.Any(one => one.Enabled && one.ExtensionId == failure.ExtensionId) == true).ToList();
+        foreach (var failure in own)
+        {
+            if (_extensions.Find(failure.ExtensionId) is { } package)
+            {
+                _extensions.Note("ExtensionFailed", record.Switch.Id, package.Manifest, ExtensionChain.Sentence(package.Manifest, failure, record.Switch.Name));
+            }
+        }
+
+        return own.Count == 0
+            ? record
+            : record with { Failures = [.. (record.Failures ?? []).Where(old => own.TrueForAll(one => one.ExtensionId != old.ExtensionId)), .. own] };
     }
 
     private async Task RestoreExtensionsAsync(LiveSwitch live, SwitchRecord record)

@@ -270,6 +270,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         }
 
         _extensions.Dispose();
+        _extensions.End();
         await _reactor.InvokeAsync(() => _timer?.Dispose());
         _reactor.Dispose();
         _gate.Dispose();
