@@ -48,10 +48,12 @@ internal sealed record ExportLayout(VirtualMachineConfiguration Machine, IReadOn
         var copy = machine with { Path = making, SnapshotFileLocation = making };
         AddState(source.StateFile, MachineStore.SavedStateFile(copy));
         AddState(source.FirmwareFile, MachineStore.FirmwareFile(copy));
+        AddState(source.TpmFile, MachineStore.TpmFile(copy));
         foreach (var checkpoint in source.Machine.Checkpoints.All)
         {
             AddState(checkpoint.HasState ? CheckpointFiles.State(source.Machine, checkpoint.Id) : null, CheckpointFiles.State(copy, checkpoint.Id));
             AddState(CheckpointFiles.Firmware(source.Machine, checkpoint.Id), CheckpointFiles.Firmware(copy, checkpoint.Id));
+            AddState(CheckpointFiles.Tpm(source.Machine, checkpoint.Id), CheckpointFiles.Tpm(copy, checkpoint.Id));
         }
 
         return new(machine, files);

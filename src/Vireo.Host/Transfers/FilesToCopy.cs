@@ -58,6 +58,9 @@ internal sealed class FilesToCopy(IStorageControl storage, IReadOnlyList<FileToC
         {
             case CopyManner.State:
                 AtomicFile.Copy(file.Source, file.Target);
+
+                // Memory and keys of a guest, also where the file comes from a place where all may read.
+                File.SetUnixFileMode(file.Target, UnixFileMode.UserRead | UnixFileMode.UserWrite);
                 break;
             case CopyManner.WholeDisk:
                 var image = await storage.InspectImageAsync(file.Source, cancellation);

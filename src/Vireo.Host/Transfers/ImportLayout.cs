@@ -52,10 +52,20 @@ internal sealed record ImportLayout(VirtualMachineConfiguration Machine, IReadOn
         var beside = Path.GetDirectoryName(plan.Request.Path)!;
         if (machine.HasSavedState)
         {
-            Add(Path.Combine(beside, $"{plan.SourceId:D}.state"), MachineStore.SavedStateFile(machine));
+            Add(Beside(MachineStore.SavedStateFile(machine with { Id = plan.SourceId })), MachineStore.SavedStateFile(machine));
         }
 
-        Add(Path.Combine(beside, $"{plan.SourceId:D}.nvram"), MachineStore.FirmwareFile(machine));
+        // Each under its own name: the plan may switch secure boot, and then begins with variables that no guest has written.
+        foreach (var isSecure in new[] { false, true })
+        {
+            Add(Beside(MachineStore.FirmwareFile(machine with { Id = plan.SourceId, SecureBootEnabled = isSecure })), MachineStore.FirmwareFile(machine with { SecureBootEnabled = isSecure }));
+        }
+
+        if (machine.TpmEnabled)
+        {
+            Add(Beside(MachineStore.TpmFile(machine with { Id = plan.SourceId })), MachineStore.TpmFile(machine));
+        }
+
         var source = machine with { SnapshotFileLocation = plan.SourceSnapshots };
         foreach (var checkpoint in machine.Checkpoints.All)
         {
@@ -67,7 +77,10 @@ internal sealed record ImportLayout(VirtualMachineConfiguration Machine, IReadOn
             }
 
             Add(CheckpointFiles.Firmware(source, old), CheckpointFiles.Firmware(machine, checkpoint.Id));
+            Add(CheckpointFiles.Tpm(source, old), CheckpointFiles.Tpm(machine, checkpoint.Id));
         }
+
+        string Beside(string file) => Path.Combine(beside, Path.GetFileName(file));
 
         void Add(string from, string to)
         {

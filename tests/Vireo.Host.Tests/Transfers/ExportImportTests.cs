@@ -106,6 +106,48 @@ public sealed class ExportImportTests(HostFixture host) : IClassFixture<HostFixt
 
     [Fact]
     [Requirement("IM-1")]
+    public async Task Firmware_variables_and_keys_of_a_guest_go_along()
+    {
+        var original = Assert.Single(await host.Client.ObjectsAsync("New-VM", new { Name = "keys", Generation = 2, Path = host["keys"], NoVHD = true }));
+        await host.Client.ObjectsAsync("Enable-VMTPM", new { VMName = "keys" });
+        var folder = Path.Combine((string)original["Path"]!, "Virtual Machines");
+        var id = (string)original["Id"]!;
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{id}.secure.nvram"), "variables then");
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{id}.tpm"), "keys then");
+        await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "keys", SnapshotName = "then" });
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{id}.secure.nvram"), "variables now");
+        await File.WriteAllTextAsync(Path.Combine(folder, $"{id}.tpm"), "keys now");
+
+        await host.Client.ObjectsAsync("Export-VM", new { Name = "keys", Path = host["safe"] });
+        await RemoveAsync("keys");
+        Directory.Delete(host["keys"], recursive: true);
+        foreach (var isNew in new[] { true, false })
+        {
+            var imported = Assert.Single(await host.Client.ObjectsAsync("Import-VM", new
+            {
+                Path = host["safe"],
+                Copy = true,
+                GenerateNewId = isNew,
+                VirtualMachinePath = host[$"keys-{isNew}"],
+                SnapshotFilePath = host[$"keys-{isNew}"],
+            }));
+            var now = (string)imported["Id"]!;
+            Assert.Equal(!isNew, now == id);
+            var copies = Path.Combine((string)imported["Path"]!, "Virtual Machines");
+            Assert.Equal("variables now", await File.ReadAllTextAsync(Path.Combine(copies, $"{now}.secure.nvram")));
+            Assert.Equal("keys now", await File.ReadAllTextAsync(Path.Combine(copies, $"{now}.tpm")));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(copies, $"{now}.tpm")));
+
+            // What the checkpoint has comes back with it.
+            await host.Client.ObjectsAsync("Restore-VMSnapshot", new { VMName = imported["Name"], Name = "then" }, confirm: false);
+            Assert.Equal("variables then", await File.ReadAllTextAsync(Path.Combine(copies, $"{now}.secure.nvram")));
+            Assert.Equal("keys then", await File.ReadAllTextAsync(Path.Combine(copies, $"{now}.tpm")));
+            await host.Client.ObjectsAsync("Remove-VM", new { VM = imported, Force = true });
+        }
+    }
+
+    [Fact]
+    [Requirement("IM-1")]
     [Requirement("IM-3")]
     public async Task A_report_is_fixed_by_the_commands_it_names_and_imported()
     {
