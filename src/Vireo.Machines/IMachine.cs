@@ -136,6 +136,9 @@ public interface IMachine : IAsyncDisposable
     /// <summary>The process, by a name that no other one ever has; null without one.</summary>
     ProcessIdentity? Process { get; }
 
+    /// <summary>Where the memory of the running guest is; null without a process.</summary>
+    MemoryPlace? MemoryPlace { get; }
+
     /// <summary>Processor time used since the start; null without a process.</summary>
     TimeSpan? ProcessorTime { get; }
 
@@ -167,6 +170,11 @@ public interface IMachine : IAsyncDisposable
 /// <param name="Configuration">Its devices are those in the process; the rest is as at the start.</param>
 /// <param name="Plan">Where they are served.</param>
 public sealed record RunningMachine(VirtualMachineConfiguration Configuration, MachineRuntimePlan Plan);
+
+/// <summary>Where the memory of a running guest is.</summary>
+/// <param name="File">A name of the file that the memory is which it starts with, good while the process lives; null when it was not found.</param>
+/// <param name="ControlGroupFolders">Folders of the process's control group.</param>
+public sealed record MemoryPlace(string? File, IReadOnlyList<string> ControlGroupFolders);
 
 /// <summary>Memory of a running guest, in bytes.</summary>
 /// <param name="AssignedBytes">What it has: its startup memory without what its balloon took, and what was plugged.</param>

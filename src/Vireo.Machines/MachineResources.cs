@@ -1,5 +1,7 @@
+using System.Globalization;
 using Vireo.Machines.Running;
 using Vireo.Machines.States;
+using Vireo.Platform.Files;
 using Vireo.Platform.Processes;
 
 namespace Vireo.Machines;
@@ -8,6 +10,11 @@ namespace Vireo.Machines;
 internal sealed partial class Machine
 {
     private (MachineProcess Process, int Weight, double? Most)? _share;
+
+    /// <inheritdoc/>
+    public MemoryPlace? MemoryPlace => _process is { } process
+        ? new(process.Record.Process is { IsAlive: true } identity ? FindMemoryFile(identity.ProcessId, process.Record.Configuration.Memory.StartupBytes) : null, process.Record.ControlGroupFolders)
+        : null;
 
     /// <inheritdoc/>
     public async Task<MachineMemory?> GetMemoryAsync(CancellationToken cancellationToken = default) =>
@@ -55,6 +62,23 @@ internal sealed partial class Machine
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new MachineException(MachineErrorKind.NotSupported, $"The share of the processors could not be set: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>QEMU makes the file of the memory it starts with before that of the memory it may be given, which can have the same size.</summary>
+    private static string? FindMemoryFile(int processId, long bytes)
+    {
+        try
+        {
+            return new DirectoryInfo($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/fd").EnumerateFileSystemInfos()
+                .Where(static one => one.LinkTarget?.StartsWith("/memfd:memory-backend", StringComparison.Ordinal) == true)
+                .OrderBy(static one => int.TryParse(one.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue)
+                .FirstOrDefault(one => FileRoom.Of(one.FullName)?.Size == bytes)?.FullName;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It ends just now.
+            return null;
         }
     }
 }

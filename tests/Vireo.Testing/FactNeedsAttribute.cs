@@ -1,3 +1,5 @@
+using Vireo.Platform.Memory;
+using Vireo.Platform.Processes;
 using Xunit;
 
 namespace Vireo.Testing;
@@ -13,6 +15,9 @@ public enum Need
 
     /// <summary>The right to mount, and a kernel with FUSE and loop devices.</summary>
     HostDevices,
+
+    /// <summary>The right to give the kernel a file to page to, on a file system that has such files, and control groups that count memory.</summary>
+    PagingFiles,
 }
 
 /// <summary>A test that is left out, and counted as left out, where something is missing that it cannot do without.</summary>
@@ -20,6 +25,7 @@ public enum Need
 public sealed class FactNeedsAttribute : FactAttribute
 {
     private const string GuestsUser = "vireo-vm";
+    private static readonly Lazy<string?> s_pagingLack = new(FindPagingLack);
 
     /// <summary>Says what the test needs.</summary>
     public FactNeedsAttribute(Need need)
@@ -44,8 +50,40 @@ public sealed class FactNeedsAttribute : FactAttribute
         Need.GuestsUser when !HasGuestsUser() => $"The tests do not run as root, or there is no user '{GuestsUser}' ('adduser --system --group --no-create-home {GuestsUser}').",
         Need.HostDevices when !Environment.IsPrivilegedProcess || !File.Exists("/dev/fuse") || !File.Exists("/dev/loop-control") =>
             "The tests do not run as root, or the kernel has no FUSE ('/dev/fuse') or no loop devices ('/dev/loop-control').",
+        Need.PagingFiles => s_pagingLack.Value,
         _ => null,
     };
+
+    private static string? FindPagingLack()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            return "The tests do not run as root.";
+        }
+
+        using var folder = new TempFolder();
+        var file = folder["probe"];
+        try
+        {
+            PagingFile.Create(file, 1 << 20, "");
+            PagingFile.TurnOn(file);
+            PagingFile.TurnOff(file);
+        }
+        catch (IOException refused)
+        {
+            return refused.Message;
+        }
+
+        var group = ControlGroup.Create($"probe-{Guid.NewGuid():N}");
+        try
+        {
+            return group.MemoryBytes is null ? $"No control group counts memory. {group.Unavailable}" : null;
+        }
+        finally
+        {
+            group.TryRemove();
+        }
+    }
 
     private static bool HasGuestsUser() =>
         Environment.IsPrivilegedProcess && File.ReadLines("/etc/passwd").Any(static line => line.StartsWith($"{GuestsUser}:", StringComparison.Ordinal));

@@ -14,10 +14,11 @@ namespace Vireo.Commands.Services;
 /// <param name="Heartbeat">Heartbeat; null when it is off.</param>
 /// <param name="GuestAddresses">Addresses the guest reports, by MAC address in twelve hexadecimal digits.</param>
 /// <param name="StartedAt">When the guest was started, or reset last; null when it is off.</param>
-/// <param name="MemoryStatus">How it is off with its memory: <c>OK</c>, <c>Low</c>, <c>Warning</c>; empty when it is off.</param>
+/// <param name="MemoryStatus">How it is off with its memory: <c>OK</c>, <c>Low</c>, <c>Warning</c>, <c>Paging</c>; empty when it is off.</param>
+/// <param name="SmartPagingFileInUse">Some of the guest's memory is in a smart paging file.</param>
 public sealed record MachineStatus(
     VMState State, string StatusText, TimeSpan Uptime, int CpuUsagePercent, long MemoryAssignedBytes, long MemoryDemandBytes,
-    VMHeartbeatStatus? Heartbeat, IReadOnlyDictionary<string, string[]> GuestAddresses, DateTimeOffset? StartedAt = null, string MemoryStatus = "")
+    VMHeartbeatStatus? Heartbeat, IReadOnlyDictionary<string, string[]> GuestAddresses, DateTimeOffset? StartedAt = null, string MemoryStatus = "", bool SmartPagingFileInUse = false)
 {
     /// <summary>Nothing of the machine is in memory: its devices may be changed freely.</summary>
     public bool IsOff => State is VMState.Off or VMState.OffCritical;

@@ -45,6 +45,7 @@ public static class ModelMapper
             ConfigurationLocation = c.Path,
             SnapshotFileLocation = c.SnapshotFileLocation,
             SmartPagingFilePath = c.SmartPagingFilePath,
+            SmartPagingFileInUse = status.SmartPagingFileInUse,
             CreationTime = c.CreationTime.LocalDateTime,
             ProcessorCount = c.Processor.Count,
             DynamicMemoryEnabled = c.Memory.DynamicMemoryEnabled,

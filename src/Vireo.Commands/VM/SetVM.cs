@@ -140,6 +140,11 @@ public sealed class SetVM : NamedMachineCommand
             throw Errors.State($"The virtual machine '{c.Name}' has checkpoints in '{c.SnapshotFileLocation}'; remove them to keep new ones elsewhere.", c.Name);
         }
 
+        if (SmartPagingFilePath is not null && SmartPagingFilePath != c.SmartPagingFilePath && status.SmartPagingFileInUse)
+        {
+            throw Errors.State($"The virtual machine '{c.Name}' uses a smart paging file in '{c.SmartPagingFilePath}'; wait until its guest has given its memory back, at most some minutes.", c.Name);
+        }
+
         var changed = c with
         {
             Name = NewVMName ?? c.Name,

@@ -53,6 +53,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             machine, services.Time, IsEnabled, _freeze.ThawIfDueAsync, NotifyChanged,
             refused => services.Events.Write("ClockNotSet", $"The guest of '{Name}' did not let its clock be set after it stood still: {refused.Message}", configuration.Id));
         Memory = new MemoryKeeper(machine, () => Configuration, services.Time);
+        _paging = new SmartPaging(() => machine.MemoryPlace, () => Configuration, (kind, message) => services.Events.Write(kind, message, Configuration.Id));
+        Memory.Advance = AdvancePaging;
         if (machine.Running is not null)
         {
             // Adopted: the host that managed it before may have died in the middle of a checkpoint.
@@ -89,7 +91,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             StateMapper.ToModel(status.Heartbeat, status.State),
             active ? _watch.Addresses : GuestWatch.NoAddresses,
             status.StartedAt,
-            memory.Status);
+            memory.Status,
+            Memory.IsPaging);
     }
 
     /// <summary>
@@ -103,6 +106,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         try
         {
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
+            RecoverPaging();
             if (!_cleaner.IsActive)
             {
                 await _checkpoints.SettleAsync(cancellation);
@@ -159,6 +163,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         }
 
         progress("Checking", 5);
+        await EndPagingAsync();
         StartChecks.RequireFiles(Configuration);
         _services.RequirePools(Configuration);
         var memory = (Configuration.HasSavedState ? SavedStates.FindMemory(MachineStore.SavedStateFile(Configuration)) : null) ?? Configuration.Memory.StartupBytes;
@@ -280,7 +285,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
     public Task ResetAsync(CancellationToken cancellation) => ExclusiveAsync("reset", async () =>
     {
         // The new guest may touch all that a machine starts with, also where the old one had given memory back.
-        using var reservation = Memory.IsDynamic ? await _services.Memory.ReserveAsync(Configuration, Configuration.Memory.StartupBytes, cancellation) : null;
+        using var reservation = await ReserveForRestartAsync(cancellation);
         await _machine.ResetAsync(cancellation);
         Memory.BeginAnew();
 
@@ -361,70 +366,6 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         return TranslateAsync("copy a file", () => copy(new GuestFileCopy(_machine.GuestAgent, Name)));
     }
 
-    /// <summary>Takes a checkpoint.</summary>
-    public async Task<CheckpointConfiguration> CheckpointAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
-    {
-        CheckpointConfiguration? taken = null;
-        await WithDisksAsync("take a checkpoint", async () =>
-        {
-            try
-            {
-                taken = await _checkpoints.TakeAsync(name, progress, cancellation);
-            }
-            finally
-            {
-                // It stood still, also when this failed half-way.
-                _watch.SetClock();
-            }
-        }, cancellation);
-        return taken!;
-    }
-
-    /// <summary>Applies a checkpoint. A machine that runs is turned off before; one that ran and whose checkpoint has its memory goes on from there.</summary>
-    public async Task ApplyCheckpointAsync(Guid id, Action<string, int> progress, CancellationToken cancellation)
-    {
-        _checkpoints.Require(id);
-        var wasActive = Status().IsActive;
-        if (_machine.Status.State != MachineState.Off)
-        {
-            await TurnOffAsync(cancellation);
-        }
-
-        await WithDisksAsync("apply a checkpoint", async () =>
-        {
-            if (_machine.Status.State != MachineState.Off)
-            {
-                throw new MachineStateException(MachineOperation.Restore, _machine.Status.State);
-            }
-
-            await _checkpoints.ApplyAsync(id, progress, cancellation);
-            if (Configuration.HasSavedState)
-            {
-                _machine.AdoptSavedState();
-            }
-        }, cancellation);
-        if (wasActive && Configuration.HasSavedState)
-        {
-            await StartAsync(progress, cancellation);
-        }
-    }
-
-    /// <summary>Removes checkpoints; their disks are merged in the background.</summary>
-    public Task RemoveCheckpointsAsync(Func<VirtualMachineConfiguration, IReadOnlySet<Guid>> which, CancellationToken cancellation) => WithDisksAsync("remove a checkpoint", () =>
-    {
-        RequireNoExport();
-        _checkpoints.Remove(which(Configuration));
-        return Task.CompletedTask;
-    }, cancellation);
-
-    /// <summary>Throws the memory of a checkpoint away.</summary>
-    public Task RemoveCheckpointStateAsync(Guid id, CancellationToken cancellation) => ExclusiveAsync("remove a saved state", () =>
-    {
-        RequireNoExport();
-        _checkpoints.RemoveState(id);
-        return Task.CompletedTask;
-    }, cancellation);
-
     /// <summary>Ends the life of the machine in this host; it must be off. Its disks hold then what they hold now, without checkpoints.</summary>
     public async Task RemoveAsync(Action remove, CancellationToken cancellation)
     {
@@ -448,6 +389,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             }
 
             await CloseDevicesAsync();
+            await EndPagingAsync();
             remove();
             _removed = true;
         }, CancellationToken.None);
@@ -499,6 +441,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         await _cleaner.DisposeAsync();
         await _watch.DisposeAsync();
         await _machine.DisposeAsync();
+        _paging.Dispose();
         _end.Dispose();
     }
 
@@ -519,6 +462,9 @@ internal sealed partial class MachineUnit : IAsyncDisposable
                 {
                     Memory.BeginAnew();
                     _watch.Forget();
+
+                    // Not awaited: it needs the gate.
+                    _ = FollowRestartAsync();
                 }
 
                 _watch.Update(_machine.Status);
@@ -526,6 +472,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
                 {
                     _services.Running.Set(Configuration.Id, _machine.Running is not null);
                     _services.ProcessorsChanged();
+                    _ = EndPagingAsync();
                 }
 
                 if (happened is MachineExited or MachineDriveReleased)

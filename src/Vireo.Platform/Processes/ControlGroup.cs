@@ -103,6 +103,56 @@ public sealed class ControlGroup
         }
     }
 
+    /// <summary>Bytes of memory that the group has, files in memory included; null where nobody counts them.</summary>
+    public long? MemoryBytes =>
+        _folders.TryGetValue("memory", out var folder) && FindFile(folder, "memory.current", "memory.usage_in_bytes") is { } file
+        && long.TryParse(File.ReadAllText(file).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : null;
+
+    /// <summary>
+    /// Memory that the group may have before the kernel moves some of it to a paging file; null is no limit. Where no paging file takes it, the group
+    /// is slowed down (version 2) or stands still (version 1), and is not ended for it.
+    /// </summary>
+    /// <exception cref="IOException">The kernel refused, for instance because less was asked for than can be moved.</exception>
+    public void SetMemory(long? most)
+    {
+        if (!_folders.TryGetValue("memory", out var folder))
+        {
+            throw new IOException($"There is no control group with a memory controller. {Unavailable}".TrimEnd());
+        }
+
+        var text = most?.ToString(CultureInfo.InvariantCulture);
+        if (File.Exists(Path.Combine(folder, "memory.high")))
+        {
+            Write(folder, "memory.high", text ?? "max");
+            return;
+        }
+
+        if (most is not null)
+        {
+            Write(folder, "memory.oom_control", "1");
+            Write(folder, "memory.swappiness", "100");
+        }
+
+        Write(folder, "memory.limit_in_bytes", text ?? "-1");
+        if (most is null)
+        {
+            Write(folder, "memory.oom_control", "0");
+        }
+    }
+
+    private static string? FindFile(string folder, params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (File.Exists(Path.Combine(folder, name)))
+            {
+                return Path.Combine(folder, name);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Removes the group once its last process has ended; false when one is left.</summary>
     public bool TryRemove()
     {

@@ -109,6 +109,62 @@ public sealed class MemoryLedgerTests
         (await ledger.ReserveAsync(Machine(Guid.NewGuid(), 32, reserve: 50), 32 * Megabyte, default)).Dispose();
     }
 
+    [Fact]
+    [Requirement("DM-4")]
+    public async Task Only_a_guest_that_starts_anew_gets_less_than_it_needs_and_only_when_nobody_has_any_to_spare()
+    {
+        // 3000 - 128 - 2000 - twice 16 is 840.
+        var other = new User { ProcessId = 1, Guest = new(Guid.NewGuid(), 100 * Megabyte, 4000 * Megabyte, 50, 0, 2000 * Megabyte, 2000 * Megabyte, 1500 * Megabyte) };
+        var restarting = new User { ProcessId = 2 };
+        var ledger = Ledger([other, restarting], total: 3000);
+        var machine = Machine(restarting.Id, 1600);
+
+        // A start from off is refused, whatever the least memory of the machine is.
+        var refused = await Assert.ThrowsAsync<CommandException>(() => ledger.ReserveAsync(machine, 1600 * Megabyte, default));
+        Assert.Equal("OutOfMemory", refused.ErrorId);
+
+        // The other has 500 more than it uses: they are taken back first, and no more than they.
+        var waiting = ledger.ReserveAsync(machine, 1600 * Megabyte, 512 * Megabyte, default);
+        Assert.False(waiting.IsCompleted);
+        ledger.Balance();
+        Assert.Equal(1500 * Megabyte, other.Promised);
+        ledger.EndRound();
+        await Task.Yield();
+        Assert.False(waiting.IsCompleted);
+        other.Guest = other.Guest with { Assigned = other.Promised, Target = other.Promised };
+        ledger.EndRound();
+        using (var reservation = await waiting)
+        {
+            Assert.Equal(1340 * Megabyte, reservation.Bytes);
+        }
+
+        // With all that it needs free, it gets that; with less than its least memory, nothing.
+        using (var reservation = await ledger.ReserveAsync(Machine(restarting.Id, 1300), 1300 * Megabyte, 512 * Megabyte, default))
+        {
+            Assert.Equal(1300 * Megabyte, reservation.Bytes);
+        }
+
+        await Assert.ThrowsAsync<CommandException>(() => ledger.ReserveAsync(machine, 1600 * Megabyte, 1400 * Megabyte, default));
+    }
+
+    [Fact]
+    [Requirement("DM-4")]
+    public void A_guest_that_does_not_give_back_what_is_paged_comes_before_the_others_in_the_end()
+    {
+        var other = new User { ProcessId = 1, Guest = new(Guid.NewGuid(), 100 * Megabyte, 4000 * Megabyte, 50, 0, 2500 * Megabyte, 2500 * Megabyte, 2400 * Megabyte) };
+        var late = new User { ProcessId = 2, Guest = new(Guid.NewGuid(), 100 * Megabyte, 1000 * Megabyte, 50, 0, 200 * Megabyte, 200 * Megabyte, null), OverdueBytes = 300 * Megabyte };
+        var ledger = Ledger([other, late], total: 3000);
+
+        // 3000 - 128 - 2500 - 200 - twice 16 is 140: what the other uses is asked for.
+        ledger.Balance();
+        Assert.Equal(0, late.Added);
+        Assert.InRange(other.Promised, 2300 * Megabyte, 2340 * Megabyte);
+        other.Guest = other.Guest with { Assigned = other.Promised, Target = other.Promised };
+        ledger.Balance();
+        Assert.Equal(300 * Megabyte, late.Added);
+        Assert.Equal(0, late.OverdueBytes);
+    }
+
     private static MemoryLedger Ledger(IEnumerable<User> users, long total) =>
         new(() => users, () => new(total * Megabyte, total * Megabyte), _ => default, cap: null, TimeProvider.System);
 
@@ -144,6 +200,14 @@ public sealed class MemoryLedgerTests
         public long Promised { get; private set; }
 
         public long CommittedBytes => Guest?.Committed ?? Static;
+
+        public long HeldBytes => 0;
+
+        public long OverdueBytes { get; set; }
+
+        public long Added { get; private set; }
+
+        public void AddPhysical(long bytes) => (Added, OverdueBytes) = (Added + bytes, 0);
 
         public GuestMemory? ForPolicy() => Guest;
 

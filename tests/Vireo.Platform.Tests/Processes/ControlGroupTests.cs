@@ -66,5 +66,35 @@ public sealed class ControlGroupTests : IDisposable
         Assert.True(group.TryRemove());
     }
 
+    [Fact]
+    [Requirement("DM-4")]
+    public void Memory_is_limited_without_ending_anybody()
+    {
+        File.WriteAllText(_root["cgroup.controllers"], "memory\n");
+        var group = ControlGroup.Create("vm-1", [Mount("cgroup2", "rw")], ["0::/"]);
+        Assert.Null(group.MemoryBytes);
+        foreach (var file in new[] { "memory.max", "memory.high", "memory.current" })
+        {
+            File.WriteAllText(_root[$"vireo.slice/vm-1/{file}"], "4096\n");
+        }
+
+        group = ControlGroup.Find([.. group.Folders]);
+        group.SetMemory(1 << 20);
+        Assert.Equal(4096, group.MemoryBytes);
+        Assert.Equal("1048576", File.ReadAllText(_root["vireo.slice/vm-1/memory.high"]));
+        Assert.Equal("4096\n", File.ReadAllText(_root["vireo.slice/vm-1/memory.max"]));
+        group.SetMemory(null);
+        Assert.Equal("max", File.ReadAllText(_root["vireo.slice/vm-1/memory.high"]));
+
+        var old = ControlGroup.Create("vm-2", [Mount("cgroup", "rw,memory")], ["4:memory:/"]);
+        File.WriteAllText(_root["vireo/vm-2/memory.usage_in_bytes"], "8192\n");
+        old.SetMemory(1 << 20);
+        Assert.Equal(8192, old.MemoryBytes);
+        Assert.Equal(("1048576", "1", "100"), (File.ReadAllText(_root["vireo/vm-2/memory.limit_in_bytes"]), File.ReadAllText(_root["vireo/vm-2/memory.oom_control"]), File.ReadAllText(_root["vireo/vm-2/memory.swappiness"])));
+        old.SetMemory(null);
+        Assert.Equal(("-1", "0"), (File.ReadAllText(_root["vireo/vm-2/memory.limit_in_bytes"]), File.ReadAllText(_root["vireo/vm-2/memory.oom_control"])));
+        Assert.Throws<IOException>(() => ControlGroup.Find([]).SetMemory(1));
+    }
+
     private string Mount(string type, string options) => $"30 24 0:26 / {_root.Path} rw,nosuid - {type} {type} {options}";
 }

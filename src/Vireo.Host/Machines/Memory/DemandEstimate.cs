@@ -30,6 +30,9 @@ internal static class MemoryStatusText
     /// <summary>Hardly any buffer is left: the guest pages, or is about to.</summary>
     public const string Warning = "Warning";
 
+    /// <summary>Some of what the guest started anew with is in a smart paging file.</summary>
+    public const string Paging = "Paging";
+
     /// <summary>The word for a guest with <paramref name="assigned"/> bytes that uses <paramref name="demand"/>.</summary>
     public static string Of(long assigned, long demand, int bufferPercent)
     {

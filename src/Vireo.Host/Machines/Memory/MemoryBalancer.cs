@@ -52,6 +52,7 @@ internal sealed class MemoryBalancer(Func<IEnumerable<MemoryKeeper>> machines, M
                 await Task.WhenAll(dynamic.Select(keeper => keeper.ObserveAsync(cancellation)));
                 ledger.Balance();
                 await Task.WhenAll(dynamic.Select(keeper => keeper.ApplyAsync(cancellation)));
+                dynamic.ForEach(static keeper => keeper.Advance());
             }
         }
         finally

@@ -26,6 +26,9 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
     private static readonly TimeSpan s_unwillingAfter = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_askAgainAfter = TimeSpan.FromMinutes(5);
 
+    // No guest needs longer to start anew and to give memory back; from then on it comes before the others.
+    private static readonly TimeSpan s_pagingLimit = TimeSpan.FromMinutes(10);
+
     private readonly Lock _lock = new();
     private bool _speaks;
     private long _bootBytes;
@@ -36,6 +39,12 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
     private long? _swapped;
     private long _unwillingSince;
     private long _unwillingAt;
+
+    // While a smart paging file is there: what the guest has for sure, and since when.
+    private long _physical;
+    private long _limited;
+    private long _pagingSince;
+    private Func<long>? _readHeld;
 
     /// <summary>The machine.</summary>
     public Guid Id => configuration().Id;
@@ -66,8 +75,7 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
 
             lock (_lock)
             {
-                return !Settings.DynamicMemoryEnabled ? Settings.StartupBytes
-                    : Math.Max(_target, _speaks ? _assigned : Math.Max(_assigned, _bootBytes > 0 ? _bootBytes : Settings.StartupBytes));
+                return !Settings.DynamicMemoryEnabled ? Settings.StartupBytes : Held(Math.Max(_target, CommittedWithoutTarget()));
             }
         }
     }
@@ -78,6 +86,8 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
         lock (_lock)
         {
             Forget();
+            _physical = 0;
+            _readHeld = null;
             _bootBytes = _assigned = bytes;
             _target = Clamped(bytes);
         }
@@ -92,6 +102,89 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
             Forget();
             _bootBytes = _assigned = Settings.StartupBytes;
             _target = target;
+        }
+    }
+
+    /// <summary>There is a smart paging file.</summary>
+    public bool IsPaging
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _physical > 0;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public long HeldBytes => _readHeld?.Invoke() ?? 0;
+
+    /// <inheritdoc/>
+    public long OverdueBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _physical == 0 || time.GetElapsedTime(_pagingSince) < s_pagingLimit ? 0 : Math.Max(0, CommittedWithoutTarget() - Math.Max(_physical, _target));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void AddPhysical(long bytes)
+    {
+        lock (_lock)
+        {
+            _physical = Math.Max(_physical, _target) + bytes;
+        }
+    }
+
+    /// <summary>The guest has given back so much that it needs no smart paging file, or was given so much.</summary>
+    public bool HasDrained
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _physical > 0 && CommittedWithoutTarget() <= _physical;
+            }
+        }
+    }
+
+    /// <summary>The guest starts anew with less memory than it may touch; the rest is in a smart paging file.</summary>
+    /// <param name="physicalBytes">What it has for sure.</param>
+    /// <param name="readHeld">Reads how much of its memory is there: it is made before it is used.</param>
+    public void BeginPaging(long physicalBytes, Func<long> readHeld)
+    {
+        lock (_lock)
+        {
+            _physical = _limited = physicalBytes;
+            _pagingSince = time.GetTimestamp();
+            _target = Math.Min(_target == 0 ? physicalBytes : _target, physicalBytes);
+            _readHeld = readHeld;
+        }
+    }
+
+    /// <summary>What the guest was promised since it was held to less.</summary>
+    public long TakeRaise()
+    {
+        lock (_lock)
+        {
+            _physical = _physical == 0 ? 0 : Math.Max(_physical, _target);
+            var raise = Math.Max(0, _physical - _limited);
+            _limited = Math.Max(_limited, _physical);
+            return raise;
+        }
+    }
+
+    /// <summary>The smart paging file is gone.</summary>
+    public void EndPaging()
+    {
+        lock (_lock)
+        {
+            _physical = 0;
         }
     }
 
@@ -111,7 +204,8 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
             }
 
             var assigned = _assigned > 0 ? _assigned : Settings.StartupBytes;
-            return _demand is { } demand ? new(assigned, demand, MemoryStatusText.Of(assigned, demand, Settings.BufferPercent)) : new(assigned, assigned, MemoryStatusText.Ok);
+            return _demand is { } demand ? new(assigned, demand, _physical > 0 ? MemoryStatusText.Paging : MemoryStatusText.Of(assigned, demand, Settings.BufferPercent))
+                : new(assigned, assigned, _physical > 0 ? MemoryStatusText.Paging : MemoryStatusText.Ok);
         }
     }
 
@@ -138,7 +232,7 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
                 most = Math.Min(most, Math.Max(settings.MinimumBytes, _target));
             }
 
-            return new(running.Configuration.Id, settings.MinimumBytes, most, settings.Priority, settings.BufferPercent, CommittedWithoutTarget(), _target, _speaks ? _demand : null);
+            return new(running.Configuration.Id, settings.MinimumBytes, most, settings.Priority, settings.BufferPercent, Held(CommittedWithoutTarget()), _target, _speaks ? _demand : null);
         }
     }
 
@@ -150,6 +244,9 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
             _target = bytes;
         }
     }
+
+    /// <summary>Called at the end of each round of the balance.</summary>
+    public Action Advance { get; set; } = static () => { };
 
     /// <summary>Looks at the guest.</summary>
     public async Task ObserveAsync(CancellationToken cancellation)
@@ -213,6 +310,9 @@ internal sealed class MemoryKeeper(IMachine machine, Func<VirtualMachineConfigur
         var settings = Settings;
         return Math.Clamp(bytes, settings.MinimumBytes, Math.Max(settings.MinimumBytes, settings.MaximumBytes));
     }
+
+    /// <summary>What of it is memory of the host: the rest is in the smart paging file. What was promised since it was made is not.</summary>
+    private long Held(long bytes) => _physical == 0 ? bytes : Math.Min(bytes, Math.Max(_physical, _target));
 
     private long CommittedWithoutTarget() => _speaks ? _assigned : Math.Max(_assigned, _bootBytes > 0 ? _bootBytes : Settings.StartupBytes);
 

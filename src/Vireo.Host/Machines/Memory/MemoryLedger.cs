@@ -24,11 +24,32 @@ internal interface IMemoryUser
     /// <summary>What its guest may touch, in bytes; 0 without a process.</summary>
     long CommittedBytes { get; }
 
+    /// <summary>Bytes of the guest's memory that are really there, where the process does not tell: what is made before it is used. 0 else.</summary>
+    long HeldBytes { get; }
+
+    /// <summary>Memory that the guest may touch and that is in a smart paging file for too long already. 0 else.</summary>
+    long OverdueBytes { get; }
+
+    /// <summary>Gives the guest memory for what is in its smart paging file. Under the ledger's lock.</summary>
+    void AddPhysical(long bytes);
+
     /// <summary>The machine as the policy sees it; null when its guest cannot be asked anything.</summary>
     GuestMemory? ForPolicy();
 
     /// <summary>Promises the guest memory, or takes a promise back. Under the ledger's lock.</summary>
     void Promise(long bytes);
+}
+
+/// <summary>Memory promised to a machine until this is disposed.</summary>
+/// <param name="bytes">How much.</param>
+/// <param name="release">Ends the promise.</param>
+internal sealed class MemoryReservation(long bytes, Action release) : IDisposable
+{
+    /// <summary>How much.</summary>
+    public long Bytes => bytes;
+
+    /// <inheritdoc/>
+    public void Dispose() => release();
 }
 
 /// <summary>
@@ -43,6 +64,9 @@ internal sealed class MemoryLedger
 
     /// <summary>Most virtual processors of the machines that run at once.</summary>
     public const int MostProcessors = 2048;
+
+    // Less than this nobody is asked to give back.
+    private const long LeastReclaimable = 16 * MemoryPolicy.Step;
 
     // Guests give memory back within a second or two; one that does not in this time will not.
     private static readonly TimeSpan s_reclaimPatience = TimeSpan.FromSeconds(30);
@@ -80,7 +104,15 @@ internal sealed class MemoryLedger
     /// have more than they use, waits until those have given it back.
     /// </summary>
     /// <exception cref="CommandException">The host has not enough.</exception>
-    public async Task<IDisposable> ReserveAsync(VirtualMachineConfiguration machine, long bytes, CancellationToken cancellation)
+    public Task<MemoryReservation> ReserveAsync(VirtualMachineConfiguration machine, long bytes, CancellationToken cancellation) =>
+        ReserveAsync(machine, bytes, bytes, cancellation);
+
+    /// <summary>
+    /// As <see cref="ReserveAsync(VirtualMachineConfiguration, long, CancellationToken)"/>, for a guest that starts anew: where nothing is free and
+    /// nobody has more than he uses, it gets what there is, if that is at least <paramref name="least"/>. The rest is for a smart paging file.
+    /// </summary>
+    /// <exception cref="CommandException">The host has not even that.</exception>
+    public async Task<MemoryReservation> ReserveAsync(VirtualMachineConfiguration machine, long bytes, long least, CancellationToken cancellation)
     {
         var needed = bytes + ProcessMemory.LeastOverhead;
         var since = _time.GetTimestamp();
@@ -95,17 +127,27 @@ internal sealed class MemoryLedger
                     RequireRoom(machine, books);
                     if (needed <= books.Free)
                     {
-                        _starting[machine.Id] = needed;
-                        return new Reservation(this, machine.Id);
+                        return Promise(machine.Id, bytes);
                     }
 
-                    var others = _waiting.Where(other => other.Key != machine.Id).Sum(other => other.Value);
-                    if (needed > books.Free + books.Reclaimable - others || _time.GetElapsedTime(since) > s_reclaimPatience)
+                    var reclaimable = Math.Max(0, books.Reclaimable - _waiting.Where(other => other.Key != machine.Id).Sum(other => other.Value));
+                    var isLate = _time.GetElapsedTime(since) > s_reclaimPatience;
+                    var there = Math.Min(books.Free - ProcessMemory.LeastOverhead, bytes) / MemoryPolicy.Step * MemoryPolicy.Step;
+                    if (needed > books.Free + reclaimable || isLate)
                     {
-                        throw Refuse(machine, needed, books.Free);
+                        // Who may get less still takes what others do not use before anything is paged.
+                        if (there >= least && (isLate || reclaimable < LeastReclaimable))
+                        {
+                            return Promise(machine.Id, there);
+                        }
+
+                        if (isLate || books.Free + reclaimable - ProcessMemory.LeastOverhead < least)
+                        {
+                            throw Refuse(machine, needed, books.Free);
+                        }
                     }
 
-                    _waiting[machine.Id] = needed;
+                    _waiting[machine.Id] = Math.Min(needed, Math.Max(0, books.Free + reclaimable));
                     round = _round.Task;
                 }
 
@@ -126,12 +168,42 @@ internal sealed class MemoryLedger
         }
     }
 
+    /// <summary>Bytes that a machine could have now, whatever it has.</summary>
+    public long FreeFor(Guid machine)
+    {
+        lock (_lock)
+        {
+            return Read(machine).Free - ProcessMemory.LeastOverhead;
+        }
+    }
+
+    private MemoryReservation Promise(Guid machine, long bytes)
+    {
+        _starting[machine] = bytes + ProcessMemory.LeastOverhead;
+        return new MemoryReservation(bytes, () => Release(machine));
+    }
+
     /// <summary>Shares what there is among the guests whose memory follows their demand: from here on it is promised.</summary>
     public void Balance()
     {
         lock (_lock)
         {
             var books = Read(except: null);
+            var overdue = 0L;
+            foreach (var late in _machines().Where(keeper => keeper.OverdueBytes > 0))
+            {
+                // Its guest has not given back what it lacked when it started anew: from here on it comes before everybody.
+                if (late.OverdueBytes <= books.Free)
+                {
+                    late.AddPhysical(late.OverdueBytes);
+                    books = Read(except: null);
+                }
+                else
+                {
+                    overdue += late.OverdueBytes;
+                }
+            }
+
             var keepers = _machines().Where(keeper => keeper.IsDynamic && !_starting.ContainsKey(keeper.Id))
                 .Select(keeper => (Keeper: keeper, Guest: keeper.ForPolicy())).Where(pair => pair.Guest is not null).ToList();
             if (keepers.Count == 0)
@@ -140,7 +212,7 @@ internal sealed class MemoryLedger
             }
 
             var guests = keepers.Select(pair => pair.Guest!).ToList();
-            var budget = books.Free + guests.Sum(guest => guest.Committed) - _waiting.Values.Sum();
+            var budget = books.Free + guests.Sum(guest => guest.Committed) - _waiting.Values.Sum() - overdue;
             var next = MemoryPolicy.Next(budget, guests);
             foreach (var (keeper, guest) in keepers)
             {
@@ -204,8 +276,8 @@ internal sealed class MemoryLedger
         foreach (var keeper in _machines())
         {
             var process = keeper.ProcessId is { } id ? _readProcess(id) : default;
-            resident += process.Resident;
             var committed = keeper.CommittedBytes;
+            resident += Math.Max(process.Resident, keeper.HeldBytes is > 0 and var held ? process.Overhead + Math.Min(held, committed) : 0);
             var claim = committed == 0 ? 0 : committed + Math.Max(process.Overhead, ProcessMemory.LeastOverhead);
 
             if (keeper.Id != except && (keeper.ProcessId is not null || _starting.ContainsKey(keeper.Id)))
@@ -238,9 +310,4 @@ internal sealed class MemoryLedger
     }
 
     private readonly record struct Books(long Free, long Reclaimable, int Running, int Processors, double Reserved);
-
-    private sealed class Reservation(MemoryLedger ledger, Guid machine) : IDisposable
-    {
-        public void Dispose() => ledger.Release(machine);
-    }
 }
