@@ -1,5 +1,8 @@
 using System.Text.Json.Nodes;
+using Vireo.Control;
 using Vireo.Control.Switching;
+using Vireo.Host.Switches;
+using Vireo.Machines.Configuration;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests;
@@ -107,6 +110,7 @@ public sealed class SwitchExtensionTests(HostFixture host) : IClassFixture<HostF
             var present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
             await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "MachineStopped") } });
             await host.Client.ObjectsAsync("Start-VM", new { Name = "visitor" });
+            await MigratesAsAllowedAsync();
             await host.Client.ObjectsAsync("Stop-VM", new { Name = "visitor", TurnOff = true });
             Assert.Equal("Off", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }))["State"]);
 
@@ -133,6 +137,37 @@ public sealed class SwitchExtensionTests(HostFixture host) : IClassFixture<HostF
             await host.Client.ObjectsAsync("Remove-VM", new { Name = "visitor", Force = true });
             await host.Client.ObjectsAsync("Remove-VMSwitch", new { Name = "kept", Force = true });
         }
+    }
+
+    /// <summary>The running machine may not leave, then it may, with what the extension keeps of its adapter, and it arrives.</summary>
+    private async Task MigratesAsAllowedAsync()
+    {
+        using var plane = new SwitchControlClient(host["run/switch.sock"]);
+        var port = Assert.Single(await plane.ListPortsAsync(), one => one.Port.Kind == PortKind.VhostUser);
+        var migration = new AdapterMigration(plane);
+        NetworkAdapterConfiguration[] adapters =
+        [
+            new() { Id = port.Port.Id, Name = "Network Adapter", SwitchId = port.Port.SwitchId },
+            new() { Id = Guid.NewGuid(), Name = "unplugged" },
+        ];
+        var present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
+        await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "MachineMigrating") } });
+        var refused = await Assert.ThrowsAsync<ControlException>(() => migration.AskAsync(adapters, CancellationToken.None));
+        Assert.Contains("does not allow the virtual machine to migrate: its settings say so.", refused.Error.Message, StringComparison.Ordinal);
+        Assert.Equal("Running", (string?)Assert.Single(await host.Client.ObjectsAsync("Get-VM", new { Name = "visitor" }))["State"]);
+
+        present = Assert.Single(await host.Client.ObjectsAsync("Get-VMSwitchExtensionSwitchFeature", new { SwitchName = "kept" }));
+        await host.Client.ObjectsAsync("Set-VMSwitchExtensionSwitchFeature", new { VMSwitchExtensionFeature = new[] { With(present, "MachineStopped") } });
+        await migration.AskAsync(adapters, CancellationToken.None);
+        var kept = Assert.Single(await migration.SaveAsync(adapters, CancellationToken.None));
+        var entries = Assert.Single(kept.Extensions).Entries;
+        entries = new Dictionary<string, byte[]>(StringComparer.Ordinal) { ["frames"] = BitConverter.GetBytes(4711L) };
+        kept = kept with { Extensions = [kept.Extensions[0] with { Entries = entries }] };
+        await migration.RestoreAsync(adapters, [kept, kept with { AdapterId = Guid.NewGuid() }], CancellationToken.None);
+        var data = Assert.Single(await plane.GetPortDataAsync(port.Port.Id));
+        Assert.Equal(4711, data.Data.GetProperty("Frames").GetInt64());
+        var changes = Assert.Single(await plane.GetSwitchDataAsync(port.Port.SwitchId!.Value)).Data.GetProperty("Changes").EnumerateArray().Select(one => one.GetString()).ToList();
+        Assert.Equal(["MachineMigrating", "MachineMigrated"], changes.Where(change => change!.Contains("Migrat", StringComparison.Ordinal)));
     }
 
     private static JsonObject With(JsonObject feature, string refused)
