@@ -52,7 +52,7 @@ internal sealed partial class Forwarder
                 end++;
             }
 
-            bytes += SendRun(batch, live[first..end], ref _flows[runs[first] - 1]);
+            bytes += SendRun(batch, live[first..end], in _flows[runs[first] - 1]);
             first = end;
         }
 
@@ -94,9 +94,8 @@ internal sealed partial class Forwarder
                 continue;
             }
 
-            var place = _flows.PlaceOf(key);
-            ref var entry = ref _flows[place];
-            if (entry.Key != key || !Holds(entry, source, policy, home, now, version))
+            var place = _flows.Find(key);
+            if (place < 0 || !Holds(_flows[place], source, policy, home, now, version))
             {
                 return false;
             }
@@ -114,7 +113,7 @@ internal sealed partial class Forwarder
 
     /// <summary>Sends frames of one conversation, which is known.</summary>
     /// <returns>Their bytes.</returns>
-    private long SendRun(FrameBatch batch, ReadOnlySpan<ushort> run, ref FlowEntry entry)
+    private long SendRun(FrameBatch batch, ReadOnlySpan<ushort> run, in FlowEntry entry)
     {
         long bytes = 0;
         foreach (var index in run)
@@ -151,8 +150,8 @@ internal sealed partial class Forwarder
             }
 
             last = key;
-            ref var place = ref _flows[_flows.PlaceOf(key)];
-            if (place.Key == key && Holds(place, source, sourcePolicy, home, now, version))
+            var known = _flows.Find(key);
+            if (known >= 0 && Holds(_flows[known], source, sourcePolicy, home, now, version))
             {
                 continue;
             }
@@ -171,7 +170,7 @@ internal sealed partial class Forwarder
             };
             if (AllRemember(sourcePolicy, batch, index, StageDirection.Ingress, ref entry) && AllRemember(receiverPolicy, batch, index, StageDirection.Egress, ref entry))
             {
-                place = entry;
+                _flows.Put(entry);
             }
         }
     }

@@ -108,6 +108,29 @@ public sealed class FlowTests(ITestOutputHelper output)
         Assert.Empty(pair.Take(1));
     }
 
+    [Fact]
+    [Requirement("SW-1")]
+    public void Thousands_of_conversations_are_known_at_a_time()
+    {
+        var pair = new Pair();
+        pair.Add((PortVlanMode.Untagged, new PortPolicySpecification()), []);
+        pair.Add((PortVlanMode.Untagged, new PortPolicySpecification()), []);
+        pair.Send(1, [Ethernet(MacAddress.Broadcast, Station(2))]);
+        pair.Take(0);
+        const int conversations = 4096;
+        for (var round = 0; round < 3; round++)
+        {
+            for (var i = 0; i < conversations; i++)
+            {
+                pair.Send(0, [Udp(Station(2), Station(1), "10.0.0.1", "10.0.0.2", i + 1, 2000)]);
+                Assert.Single(pair.Take(1));
+            }
+        }
+
+        // There are four times as many places, in sets of four; only where more than four meet in a set one has to go.
+        Assert.InRange(pair.Switch.Forwarder.FramesKnown, conversations * 2 * 95 / 100, conversations * 2);
+    }
+
     private static (PortVlanMode Mode, PortPolicySpecification Policy) Choose(Random random, int guest)
     {
         var mode = guest switch
