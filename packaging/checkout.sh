@@ -39,7 +39,7 @@ check_sdk() {
 # Whether a source is newer than what was built.
 stale() {
     [ -x "$program" ] && [ -f "$out/.built" ] || return 0
-    [ -n "$(find "$root/src" "$root/extensions" "$root/guests/Vireo.Guests" "$root"/Directory.*.props \( -name bin -o -name obj \) -prune -o -type f -newer "$out/.built" -print -quit 2>/dev/null)" ]
+    [ -n "$(find "$root/src" "$root/extensions" "$root/templates" "$root/guests/Vireo.Guests" "$root"/Directory.*.props \( -name bin -o -name obj \) -prune -o -type f -newer "$out/.built" -print -quit 2>/dev/null)" ]
 }
 
 # publish TARGET [PROPERTY...]: what packaging/publish.proj says, into $next.
