@@ -26,10 +26,13 @@ public sealed class MinimumBandwidthTests
         var (receiver, port) = AddReceiver(hasLinkSpeed ? Link : 0);
         var senders = new[] { 1, 2, 5 }.Select((weight, i) => new Sender(this, i + 1, new PortPolicySpecification { MinimumBandwidthWeight = weight }, frameBytes)).ToArray();
 
+        // Everybody sends more than the share of the one with most.
+        var each = hasLinkSpeed ? Link / 4 * 3 : Link / 4;
+
         // What fills the receiver's own queue at the beginning came when there was room for all.
-        Run(TimeSpan.FromMilliseconds(50), receiver, port, senders, Link);
+        Run(TimeSpan.FromMilliseconds(50), receiver, port, senders, each);
         receiver.Forget();
-        Run(TimeSpan.FromSeconds(1), receiver, port, senders, Link);
+        Run(TimeSpan.FromSeconds(1), receiver, port, senders, each);
         AssertShares(receiver, senders, 1, 2, 5);
     }
 
@@ -41,7 +44,8 @@ public sealed class MinimumBandwidthTests
         var (receiver, port) = AddReceiver(Link * 10);
         var weights = Enumerable.Range(0, 64).Select(i => (i % 4) + 1).ToArray();
         var senders = weights.Select((weight, i) => new Sender(this, i + 1, new PortPolicySpecification { MinimumBandwidthWeight = weight }, i % 3 == 0 ? 9000 : 1500)).ToArray();
-        Run(TimeSpan.FromSeconds(1), receiver, port, senders, Link);
+        // The greatest share is 250 Mbit/s.
+        Run(TimeSpan.FromSeconds(1), receiver, port, senders, Link / 3);
         AssertShares(receiver, senders, [.. weights.Select(weight => (double)weight)]);
     }
 

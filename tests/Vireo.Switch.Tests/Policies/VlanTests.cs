@@ -44,6 +44,20 @@ public sealed class VlanTests
     }
 
     [Fact]
+    [Requirement("QS-6")]
+    public void A_guest_gives_its_frames_a_priority_only_where_it_may()
+    {
+        var (uplink, _) = _switch.AddPort(PortPolicy.Uplink);
+        var (may, _) = _switch.AddGuest(1, new PortPolicySpecification { PriorityTag = true }, PortVlanMode.Access, 7);
+        var (mayNot, _) = _switch.AddGuest(2, new PortPolicySpecification { PriorityTag = false }, PortVlanMode.Access, 7);
+        const int five = 5 << 13;
+        may.Inject(Tagged(Ethernet(MacAddress.Broadcast, Station(1)), five));
+        Assert.Equal(Tagged(Ethernet(MacAddress.Broadcast, Station(1)), 7 | five), uplink.TryTake());
+        mayNot.Inject(Tagged(Ethernet(MacAddress.Broadcast, Station(2)), five));
+        Assert.Equal(Tagged(Ethernet(MacAddress.Broadcast, Station(2)), 7), uplink.TryTake());
+    }
+
+    [Fact]
     [Requirement("SW-3")]
     public void The_example_of_the_white_paper_holds_in_every_direction()
     {
