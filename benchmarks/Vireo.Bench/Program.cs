@@ -3,13 +3,22 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Vireo.Bench;
 using Vireo.Bench.Machines;
+using Vireo.Bench.Networks;
 using Vireo.Bench.Storage;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new StorageBenchmark(), new MachinesBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new SwitchNetBenchmark(), new StorageBenchmark(), new MachinesBenchmark()];
 if (args is [ServedPair.Verb, .. var sockets])
 {
     return await ServedPair.RunAsync(sockets);
+}
+
+switch (args)
+{
+    case [FrameSource.Verb, .. var frames]:
+        return FrameSource.Run(frames);
+    case [PingPong.Verb, .. var pings]:
+        return PingPong.Run(pings);
 }
 
 if (args.Length == 0 || benchmarks.FirstOrDefault(candidate => candidate.Name == args[0]) is not { } benchmark)

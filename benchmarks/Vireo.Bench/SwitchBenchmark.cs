@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using Vireo.Bench.Switching;
 using Vireo.Control.Switching;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
@@ -35,7 +36,7 @@ internal sealed class SwitchBenchmark : IBenchmark
     public string Name => "switch";
 
     /// <inheritdoc/>
-    public string Summary => "frames from port to port in memory, and the copying alone";
+    public string Summary => "frames from port to port in memory, and the copying alone (--only pipeline, flows, cost, shares, ports; without it pipeline)";
 
     /// <inheritdoc/>
     public IReadOnlyList<(string Command, string Package)> Needs => [];
@@ -43,7 +44,21 @@ internal sealed class SwitchBenchmark : IBenchmark
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Comparison>> RunAsync(IReadOnlyList<string> arguments)
     {
+        ISwitchPart[] parts = [new FlowsPart(), new CostPart(), new SharesPart(), new PortsPart()];
         List<Comparison> rows = [];
+        if (arguments is ["--only", var only])
+        {
+            foreach (var part in parts.Where(part => only.Split(',').Contains(part.Name, StringComparer.Ordinal)))
+            {
+                rows.AddRange(await part.RunAsync());
+            }
+
+            if (rows.Count > 0 || only != "pipeline")
+            {
+                return rows.Count > 0 ? rows : throw new InvalidOperationException($"There is no part '{only}'; there are pipeline, {string.Join(", ", parts.Select(part => part.Name))}.");
+            }
+        }
+
         foreach (var bytes in new[] { 64, 1500 })
         {
             rows.Add(await GuestsAsync(bytes, "guest to guest", null));
@@ -211,7 +226,7 @@ internal sealed class SwitchBenchmark : IBenchmark
     }
 
     /// <summary>Millions of frames in a second of the processor. Only this thread works meanwhile, so what others take does not count.</summary>
-    private static double Measure(Func<int> step)
+    internal static double Measure(Func<int> step)
     {
         long frames = 0;
         var used = Environment.CpuUsage.TotalTime;
