@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Vireo.Disks.Operations;
@@ -17,6 +18,7 @@ public sealed class SystemImageFile : IImageFile
 {
     private const int ZeroBufferBytes = 1 << 20;
     private const long SharedUnitBytes = 4096;
+    private const int ShortWriteBytes = 64 << 10;
     private readonly NativeFile _file;
     private long _lengthBytes;
     private string? _temporary;
@@ -25,6 +27,7 @@ public sealed class SystemImageFile : IImageFile
     private bool _canTryRead = true;
     private bool _canTryWrite = true;
     private DataRun? _lastData;
+    private readonly ShortWait _shortWait = new();
 
     private SystemImageFile(NativeFile file, bool isReadOnly, long lengthBytes)
     {
@@ -265,7 +268,15 @@ public sealed class SystemImageFile : IImageFile
             }
         }
 
-        return FinishWriteAsync(reactor.Files.WriteAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), lengthBytes, endBytes);
+        var files = reactor.Files;
+        if (lengthBytes <= ShortWriteBytes && Stopwatch.GetTimestamp() is var begin && _shortWait.MayTry(files.Turn, begin))
+        {
+            var status = WriteAll(offsetBytes, buffers.Segments, start, lengthBytes);
+            _shortWait.Took(begin, Stopwatch.GetTimestamp());
+            return new(status);
+        }
+
+        return FinishWriteAsync(files.WriteAsync(_file, offsetBytes, buffers.Segments, start, lengthBytes), lengthBytes, endBytes);
     }
 
     /// <inheritdoc/>

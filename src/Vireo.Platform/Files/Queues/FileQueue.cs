@@ -33,6 +33,9 @@ public sealed class FileQueue : IReactorHandler, IDisposable
     /// <summary>Whether the kernel does the waiting; else pool threads do.</summary>
     public bool UsesRing => _ring is not null;
 
+    /// <summary>Changes with each turn of the reactor.</summary>
+    public int Turn { get; private set; }
+
     internal Reactor Reactor { get; }
 
     /// <summary>Reads into the part of <paramref name="segments"/> that begins at <paramref name="start"/>.</summary>
@@ -61,6 +64,7 @@ public sealed class FileQueue : IReactorHandler, IDisposable
     /// <returns>Whether something is left, because the kernel is short of memory for a moment.</returns>
     internal bool Submit()
     {
+        Turn++;
         var error = _ring?.Submit() ?? 0;
         Invariant.Check(error is 0 or -SystemCall.Again or -Errno.Busy);
         return error != 0;
