@@ -491,20 +491,17 @@ public sealed partial class MirrorLayer : LayerBase
         var now = _time.GetTimestamp();
         _paidUntil = Math.Max(_paidUntil, now) + ((double)lengthBytes / rate * _time.TimestampFrequency);
         var wait = TimeSpan.FromSeconds((_paidUntil - now) / _time.TimestampFrequency);
-        if (wait < TimeSpan.FromMilliseconds(1))
+        if (wait >= TimeSpan.FromMilliseconds(1))
         {
-            return;
+            await WaitAsync(wait).ConfigureAwait(false);
         }
+    }
 
-        try
-        {
-            // Allowed: a rate is kept by waiting, and the clock is the one that was passed in.
-            await Task.Delay(wait, _time, _stop.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The mirror ends; the loop sees it.
-            return;
-        }
+    // Ends early when the layer is disposed of; the loop sees it.
+    private async ValueTask WaitAsync(TimeSpan pause)
+    {
+        // Allowed: a rate is kept, and way is given, by waiting, and the clock is the one that was passed in.
+        await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _busySince = _time.GetTimestamp();
     }
 }

@@ -4,34 +4,33 @@ namespace Vireo.Storage.Layers;
 
 /// <summary>
 /// A merge of the image that the guest writes to. The child (the source) hides its parent (the target) where it holds something itself, and
-/// shows it elsewhere. A write goes to one place: to the child where the child holds the range, else to the parent. Blocks are copied while the
-/// guest goes on; when their copies are durable the child lets them go, so that from then on the parent is seen, and written.
+/// shows it elsewhere. A write goes to the child where the child holds the range, else to the parent. Blocks are copied while the guest goes on;
+/// when their copies are durable the child lets them go, so that from then on the parent is seen, and written.
 /// </summary>
 /// <remarks>
-/// A copy of a block counts only when nothing was written to the block since it began: pieces that were written meanwhile are noted, and the
-/// block is copied again. One that is still written after <see cref="FreePasses"/> rounds is held for the last one, so that the merge ends
-/// whatever the guest writes; nothing else ever waits for the copy. The chain reads right with the child at any moment: in the parent is what the
-/// child let go of, durably before it did. So a merge that was cut short goes on with what the child still holds, and needs no journal.
+/// What was copied and waits to be let go of is written on both sides, so that its copy stays right (<see cref="MergeWindow"/>). A piece that was
+/// written while it was being copied is copied again. One that is still written after <see cref="FreePasses"/> rounds is held for the last one, so
+/// that the merge ends whatever the guest writes; nothing else ever waits for the copy. The chain reads right with the child at any moment: in the
+/// parent is what the child let go of, durably before it did. So a merge that was cut short goes on with what the child still holds, and needs no journal.
 /// </remarks>
 public sealed partial class MirrorLayer
 {
     // Copied, made durable and let go of together: the target is flushed once for so many bytes.
-    private const long WindowBytes = 32 << 20;
+    private const long WindowBytes = 128 << 20;
     private const int FreePasses = 2;
 
-    // A guest that writes shares processors and disk with the copy, and gets so many times the time that the copy takes.
-    private const int GuestsShare = 2;
+    // A guest that writes shares processors and disk with the merge, and gets so many times the time that the merge takes.
+    private const int GuestsShare = 3;
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(20);
-    private readonly Lock _noting = new();
-    private long _windowStart;
-    private bool[] _written = [];
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(200);
+    private volatile MergeWindow? _window;
     private int _targetWrites;
     private volatile bool _isTargetNeeded;
 
     private volatile bool _isMergeEnded;
     private long _changes;
-    private TimeSpan _owed;
+    private long _changesAtPause;
+    private long _busySince;
 
     // A mirror that was given up passes everything on; but while a write to the target alone is on its way, the child must not come to hold what is
     // beside it, nor let go of what nobody noted was written.
@@ -54,15 +53,8 @@ public sealed partial class MirrorLayer
 
             IoVector? part = buffers is { } data ? Part(data, (int)(at - offsetBytes), (int)runBytes) : null;
             status = isHeld
-                ? await ChangeChildAsync(at, runBytes, part, options).ConfigureAwait(false)
+                ? await ChangeHeldAsync(at, runBytes, part, options).ConfigureAwait(false)
                 : await ChangeParentAsync(at, runBytes, part, options).ConfigureAwait(false);
-
-            // Before the range is free again: whoever lets the block go has to see it. When the parent failed, the child took what it did not hold.
-            if (isHeld || _failure is not null)
-            {
-                NoteWritten(at, runBytes);
-            }
-
             if (status != BlockStatus.Ok)
             {
                 return status;
@@ -72,6 +64,35 @@ public sealed partial class MirrorLayer
         }
 
         return BlockStatus.Ok;
+    }
+
+    // What the child holds. Noted before the range is free again: whoever lets the block go has to see it.
+    private async ValueTask<BlockStatus> ChangeHeldAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
+    {
+        // A write that is durable by itself is copied, since the copy will be made durable.
+        var window = _window;
+        if (window is null || (options & WriteOptions.ForceUnitAccess) != 0 || _failure is not null || window.CountCopies(offsetBytes, lengthBytes) is not { } copies)
+        {
+            var changed = await ChangeChildAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
+            window?.NoteChanged(offsetBytes, lengthBytes);
+            return changed;
+        }
+
+        _isTargetNeeded = true;
+        var mirrored = ChangeTargetAsync(offsetBytes, lengthBytes, buffers, options).AsTask();
+        var status = await ChangeChildAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
+        var mirroredStatus = await mirrored.ConfigureAwait(false);
+        if (mirroredStatus != BlockStatus.Ok)
+        {
+            Fail($"a write to the target at {offsetBytes} failed ({mirroredStatus})");
+        }
+
+        if (status != BlockStatus.Ok || window.CountCopies(offsetBytes, lengthBytes) != copies)
+        {
+            window.NoteChanged(offsetBytes, lengthBytes);
+        }
+
+        return status;
     }
 
     private async ValueTask<BlockStatus> ChangeParentAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options)
@@ -105,7 +126,7 @@ public sealed partial class MirrorLayer
             await Task.Yield();
         }
 
-        return await ChangeChildAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
+        return await ChangeHeldAsync(offsetBytes, lengthBytes, buffers, options).ConfigureAwait(false);
     }
 
     private ValueTask<BlockStatus> ChangeChildAsync(long offsetBytes, long lengthBytes, IoVector? buffers, WriteOptions options) => buffers is { } data
@@ -130,6 +151,7 @@ public sealed partial class MirrorLayer
         // Not on the caller's thread.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var sizeBytes = Geometry.SizeBytes;
+        _busySince = _time.GetTimestamp();
         while (CursorBytes < sizeBytes && _failure is null)
         {
             // What the child does not hold it will not come to hold: its writes go to the parent.
@@ -191,13 +213,7 @@ public sealed partial class MirrorLayer
     private async Task<bool> MergeWindowAsync(IMergeableImage child, long start, long end)
     {
         // From here on writes are noted; what was written before is what is copied.
-        lock (_noting)
-        {
-            _windowStart = start;
-            _written = new bool[(end - start + BlockBytes - 1) / BlockBytes];
-            _written.AsSpan().Fill(true);
-        }
-
+        var window = _window = new MergeWindow(start, end);
         var blocks = new Queue<long>();
         for (var block = start; block < end; block += child.BlockSizeBytes)
         {
@@ -206,7 +222,7 @@ public sealed partial class MirrorLayer
 
         for (var pass = 0; pass < FreePasses && blocks.Count > 0; pass++)
         {
-            if (!await CopyWrittenAsync(start, end).ConfigureAwait(false) || !await MakeTargetDurableAsync().ConfigureAwait(false))
+            if (!await CopyChangedAsync(window).ConfigureAwait(false) || !await MakeTargetDurableAsync().ConfigureAwait(false))
             {
                 return false;
             }
@@ -214,7 +230,8 @@ public sealed partial class MirrorLayer
             for (var i = blocks.Count; i > 0; i--)
             {
                 var block = blocks.Dequeue();
-                var released = await ReleaseAsync(child, block, Math.Min(block + child.BlockSizeBytes, end), isLast: false).ConfigureAwait(false);
+                await GiveWayAsync().ConfigureAwait(false);
+                var released = await ReleaseAsync(child, window, block, Math.Min(block + child.BlockSizeBytes, end), isLast: false).ConfigureAwait(false);
                 if (released is null)
                 {
                     return false;
@@ -229,7 +246,8 @@ public sealed partial class MirrorLayer
 
         foreach (var block in blocks)
         {
-            if (await ReleaseAsync(child, block, Math.Min(block + child.BlockSizeBytes, end), isLast: true).ConfigureAwait(false) is null)
+            await GiveWayAsync().ConfigureAwait(false);
+            if (await ReleaseAsync(child, window, block, Math.Min(block + child.BlockSizeBytes, end), isLast: true).ConfigureAwait(false) is null)
             {
                 return false;
             }
@@ -238,41 +256,38 @@ public sealed partial class MirrorLayer
         return true;
     }
 
-    // Copies the pieces that were written, which are not noted any more when their copying begins.
-    private async Task<bool> CopyWrittenAsync(long start, long end)
+    // Copies the pieces that were written since they were copied last.
+    private async Task<bool> CopyChangedAsync(MergeWindow window)
     {
         var under = new Queue<Task>();
         var isGoingOn = true;
-        var before = Volatile.Read(ref _changes);
-        for (var at = start; at < end && isGoingOn; at += BlockBytes)
+        for (var at = window.Start; at < window.End && isGoingOn; at += BlockBytes)
         {
-            if (!TakeWritten(at))
+            if (!window.TryTake(at))
             {
                 continue;
             }
 
-            var (changes, begun) = (Volatile.Read(ref _changes), _time.GetTimestamp());
-            var (copy, dataBytes) = await StartPieceAsync(at, Math.Min(at + BlockBytes, end)).ConfigureAwait(false);
+            var (copy, dataBytes) = await StartPieceAsync(at, Math.Min(at + BlockBytes, window.End)).ConfigureAwait(false);
             isGoingOn = copy is not null;
             if (copy is null)
             {
                 break;
             }
 
-            under.Enqueue(copy);
-            if (changes != before)
+            under.Enqueue(NoteCopiedAsync(window, at, copy));
+            if (IsGuestWriting)
             {
-                // Piece after piece, with pauses, while the guest writes.
+                // Piece after piece, with pauses.
                 await Task.WhenAll(under).ConfigureAwait(false);
                 under.Clear();
-                await GiveWayAsync(_time.GetElapsedTime(begun)).ConfigureAwait(false);
+                await GiveWayAsync().ConfigureAwait(false);
             }
             else if (under.Count == Depth)
             {
                 await under.Dequeue().ConfigureAwait(false);
             }
 
-            before = changes;
             await PayAsync(dataBytes).ConfigureAwait(false);
         }
 
@@ -280,26 +295,31 @@ public sealed partial class MirrorLayer
         return isGoingOn && _failure is null;
     }
 
-    private async ValueTask GiveWayAsync(TimeSpan took)
+    private static async Task NoteCopiedAsync(MergeWindow window, long at, Task copy)
     {
-        _owed += took * GuestsShare;
-        if (_owed < s_shortestPause || _stop.IsCancellationRequested)
+        await copy.ConfigureAwait(false);
+        window.NoteCopied(at);
+    }
+
+    private bool IsGuestWriting => Volatile.Read(ref _changes) != _changesAtPause;
+
+    // Whatever the merge does between two pauses counts: copies, flushes, giving back what the child held.
+    private async ValueTask GiveWayAsync()
+    {
+        var owed = _time.GetElapsedTime(_busySince) * GuestsShare;
+        if (owed < s_shortestPause)
         {
             return;
         }
 
-        var pause = _owed < s_longestPause ? _owed : s_longestPause;
-        _owed = TimeSpan.Zero;
-        try
+        if (!IsGuestWriting)
         {
-            // Allowed: giving way is waiting, and the clock is the one that was passed in.
-            await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The merge ends; the loop sees it.
+            _busySince = _time.GetTimestamp();
             return;
         }
+
+        _changesAtPause = Volatile.Read(ref _changes);
+        await WaitAsync(owed < s_longestPause ? owed : s_longestPause).ConfigureAwait(false);
     }
 
     // Null when the merge ends.
@@ -322,7 +342,7 @@ public sealed partial class MirrorLayer
     private async Task<bool> MakeTargetDurableAsync() => await PrepareAsync().ConfigureAwait(false) && _failure is null && !_stop.IsCancellationRequested;
 
     // Lets a block go whose copy is durable: false when it was written meanwhile. At last such a block is held until it was copied. Null when the merge ends.
-    private async Task<bool?> ReleaseAsync(IMergeableImage child, long start, long end, bool isLast)
+    private async Task<bool?> ReleaseAsync(IMergeableImage child, MergeWindow window, long start, long end, bool isLast)
     {
         if (!await EnterAsync().ConfigureAwait(false))
         {
@@ -330,7 +350,7 @@ public sealed partial class MirrorLayer
         }
 
         var range = await _ranges.EnterAsync(start, end - start).ConfigureAwait(false);
-        var isCopied = (!IsWritten(start, end) && _failure is null) || (isLast && await CopyHeldAsync(start, end).ConfigureAwait(false));
+        var isCopied = (window.IsCopied(start, end) && _failure is null) || (isLast && await CopyHeldAsync(window, start, end).ConfigureAwait(false));
         var status = isCopied ? await child.ReleaseAsync(start, end - start).ConfigureAwait(false) : BlockStatus.Ok;
         _ranges.Release(range);
         Leave();
@@ -343,13 +363,13 @@ public sealed partial class MirrorLayer
     }
 
     // In a block that is held; it is not written until it was let go of.
-    private async Task<bool> CopyHeldAsync(long start, long end)
+    private async Task<bool> CopyHeldAsync(MergeWindow window, long start, long end)
     {
-        var first = _windowStart + ((start - _windowStart) / BlockBytes * BlockBytes);
+        var first = window.Start + ((start - window.Start) / BlockBytes * BlockBytes);
         for (var at = first; at < end; at += BlockBytes)
         {
             // A piece that small blocks share stays noted for the others.
-            if (!IsWritten(at, at + 1))
+            if (window.IsCopied(at, at + 1))
             {
                 continue;
             }
@@ -370,40 +390,5 @@ public sealed partial class MirrorLayer
         }
 
         return _failure is null && await MakeTargetDurableAsync().ConfigureAwait(false);
-    }
-
-    private void NoteWritten(long offsetBytes, long lengthBytes)
-    {
-        lock (_noting)
-        {
-            var first = Math.Max((offsetBytes - _windowStart) / BlockBytes, 0);
-            var last = Math.Min((offsetBytes + lengthBytes - 1 - _windowStart) / BlockBytes, _written.Length - 1);
-            if (offsetBytes + lengthBytes > _windowStart)
-            {
-                for (var piece = first; piece <= last; piece++)
-                {
-                    _written[piece] = true;
-                }
-            }
-        }
-    }
-
-    private bool TakeWritten(long at)
-    {
-        lock (_noting)
-        {
-            ref var written = ref _written[(at - _windowStart) / BlockBytes];
-            var before = written;
-            written = false;
-            return before;
-        }
-    }
-
-    private bool IsWritten(long start, long end)
-    {
-        lock (_noting)
-        {
-            return _written.AsSpan((int)((start - _windowStart) / BlockBytes)..(int)((end - 1 - _windowStart) / BlockBytes + 1)).Contains(true);
-        }
     }
 }

@@ -328,5 +328,8 @@ public sealed class MergePowerCutTests(ITestOutputHelper output)
         public override long TimestampFrequency => 1;
 
         public override long GetTimestamp() => Interlocked.Add(ref _now, 1000);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
     }
 }
