@@ -156,6 +156,32 @@ public sealed class MountTests : IAsyncLifetime
 
     [FactNeeds(Need.HostDevices)]
     [Requirement("VD-8")]
+    public async Task A_disk_in_use_goes_on_with_its_parent_elsewhere()
+    {
+        var (parent, moved, middle, leaf) = (_root["base.vhdx"], _root["else.vhdx"], _root["middle.avhdx"], _root["leaf.avhdx"]);
+        await _client.ObjectsAsync("New-VHD", new { Path = parent, SizeBytes = Size });
+        var device = await MountAsync(parent);
+        await File.WriteAllBytesAsync(_root["bytes"], RandomBytes(2 << 20));
+        Peer.Run("dd", $"if={_root["bytes"]}", $"of={device}", "bs=1M", "oflag=direct", "conv=fsync,notrunc", "status=none");
+        await _client.ObjectsAsync("Dismount-VHD", new { Path = parent });
+        await _client.ObjectsAsync("New-VHD", new { Path = middle, ParentPath = parent });
+        await _client.ObjectsAsync("New-VHD", new { Path = leaf, ParentPath = middle });
+        device = await MountAsync(leaf);
+        File.Copy(parent, moved);
+        await RefusedAsync("Set-VHD", new { Path = middle, ParentPath = moved }, "ObjectInUse");
+        await RefusedAsync("Set-VHD", new { Path = moved, ParentPath = parent, LeafPath = leaf }, "InvalidParameter");
+        var set = Assert.Single(await _client.ObjectsAsync("Set-VHD", new { Path = middle, ParentPath = moved, LeafPath = leaf, Passthru = true }));
+        Assert.Equal(moved, (string?)set["ParentPath"]);
+        File.Delete(parent);
+        Peer.Run("dd", $"if={device}", $"of={_root["read"]}", "bs=1M", "count=2", "iflag=direct", "status=none");
+        Assert.Equal(await File.ReadAllBytesAsync(_root["bytes"]), await File.ReadAllBytesAsync(_root["read"]));
+        await _client.ObjectsAsync("Dismount-VHD", new { Path = leaf });
+        Assert.True((bool)Assert.Single(await _client.RunAsync("Test-VHD", new { Path = leaf }), static record => (string?)record["record"] == "object")["value"]!);
+        AssertNothingIsLeft();
+    }
+
+    [FactNeeds(Need.HostDevices)]
+    [Requirement("VD-8")]
     public async Task A_disk_of_the_host_is_copied_bit_for_bit_also_when_it_looks_like_an_image()
     {
         var (disk, copy) = (_root["data.vhdx"], _root["copy.vhdx"]);

@@ -75,165 +75,123 @@ internal sealed partial class DiskRegistry(
             await ResumeMergeAsync(disk).ConfigureAwait(false);
             Publish(_disks, _failed);
         }
-
-        return true;
     });
 
     /// <summary>Opens and serves a disk; the same attachment again changes nothing.</summary>
     /// <exception cref="ControlException">It cannot be opened, or the id is taken by another attachment and <paramref name="replace"/> is not set.</exception>
-    public async Task<DiskStatus> PutAsync(DiskAttachment attachment, bool replace)
+    public Task<DiskStatus> PutAsync(DiskAttachment attachment, bool replace) => InTurnAsync(async () =>
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
+        if (_disks.TryGetValue(attachment.Id, out var present))
+        {
+            if (present.Attachment == attachment)
+            {
+                return present.Status;
+            }
+
+            if (!replace)
+            {
+                throw new ControlException(new ControlError(
+                    "ObjectInUse",
+                    "ResourceBusy",
+                    $"The disk {attachment.Id} is open already as '{present.Attachment.Path}' with other settings; close it first or ask for replacement.",
+                    attachment.Id.ToString()));
+            }
+
+            await CloseAsync(present).ConfigureAwait(false);
+        }
+
+        // One that could not be opened before goes on where it was.
+        var record = _failed.TryGetValue(attachment.Id, out var failed) && failed.Record.Attachment == attachment ? failed.Record : new DiskRecord(attachment, []);
+        var disk = await OpenAsync(record).ConfigureAwait(false);
+        CrashPoint.Hit("storage.disk.opened");
         try
         {
-            if (_disks.TryGetValue(attachment.Id, out var present))
-            {
-                if (present.Attachment == attachment)
-                {
-                    return present.Status;
-                }
-
-                if (!replace)
-                {
-                    throw new ControlException(new ControlError(
-                        "ObjectInUse",
-                        "ResourceBusy",
-                        $"The disk {attachment.Id} is open already as '{present.Attachment.Path}' with other settings; close it first or ask for replacement.",
-                        attachment.Id.ToString()));
-                }
-
-                await CloseAsync(present).ConfigureAwait(false);
-            }
-
-            // One that could not be opened before goes on where it was.
-            var record = _failed.TryGetValue(attachment.Id, out var failed) && failed.Record.Attachment == attachment ? failed.Record : new DiskRecord(attachment, []);
-            var disk = await OpenAsync(record).ConfigureAwait(false);
-            CrashPoint.Hit("storage.disk.opened");
-            try
-            {
-                Publish(With(disk), Without(_failed, attachment.Id));
-            }
-            catch
-            {
-                await disk.DisposeAsync().ConfigureAwait(false);
-                throw;
-            }
-
-            if (disk.Change is not null)
-            {
-                await ResumeMergeAsync(disk).ConfigureAwait(false);
-                Publish(_disks, _failed);
-            }
-
-            return disk.Status;
+            Publish(With(disk), Without(_failed, attachment.Id));
         }
-        finally
+        catch
         {
-            _changing.Release();
+            await disk.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
-    }
+
+        if (disk.Change is not null)
+        {
+            await ResumeMergeAsync(disk).ConfigureAwait(false);
+            Publish(_disks, _failed);
+        }
+
+        return disk.Status;
+    });
 
     /// <summary>Closes a disk; one that is not open is closed already.</summary>
-    public async Task DeleteAsync(Guid id)
+    public Task DeleteAsync(Guid id) => InTurnAsync(async () =>
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
-        try
+        if (_disks.TryGetValue(id, out var disk))
         {
-            if (_disks.TryGetValue(id, out var disk))
-            {
-                await CloseAsync(disk).ConfigureAwait(false);
-            }
-            else if (_failed.ContainsKey(id))
-            {
-                Publish(_disks, Without(_failed, id));
-            }
+            await CloseAsync(disk).ConfigureAwait(false);
         }
-        finally
+        else if (_failed.ContainsKey(id))
         {
-            _changing.Release();
+            Publish(_disks, Without(_failed, id));
         }
-    }
+    });
 
     /// <summary>Splices a layer into a disk.</summary>
     /// <exception cref="ControlException">No such disk, kind, position or setting, or the name is taken.</exception>
-    public async Task<DiskStatus> InsertLayerAsync(Guid id, LayerSpecification specification)
+    public Task<DiskStatus> InsertLayerAsync(Guid id, LayerSpecification specification) => InTurnAsync(async () =>
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            var disk = Get(id);
-            await SpliceAsync(disk, specification).ConfigureAwait(false);
-            Publish(_disks, _failed);
-            return disk.Status;
-        }
-        finally
-        {
-            _changing.Release();
-        }
-    }
+        var disk = Get(id);
+        await SpliceAsync(disk, specification).ConfigureAwait(false);
+        Publish(_disks, _failed);
+        return disk.Status;
+    });
 
     /// <summary>Gives a layer other settings in place.</summary>
     /// <exception cref="ControlException">No such disk or layer, a setting is wrong, or the kind cannot be changed in place.</exception>
-    public async Task<DiskStatus> ChangeLayerAsync(Guid id, LayerSpecification specification)
+    public Task<DiskStatus> ChangeLayerAsync(Guid id, LayerSpecification specification) => InTurnAsync(async () =>
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
+        var disk = Get(id);
+        var index = disk.Layers.FindIndex(layer => string.Equals(layer.Name, specification.Name, StringComparison.Ordinal));
+        if (index < 0)
+        {
+            throw PlaneErrors.NotFound($"The disk {id} has no layer '{specification.Name}' that could be changed.", specification.Name);
+        }
+
+        var present = disk.Layers[index];
+        if (!string.Equals(present.Kind, specification.Kind, StringComparison.Ordinal) || catalog.Find(present.Kind)?.Change is not { } change)
+        {
+            throw PlaneErrors.Invalid($"The layer '{present.Name}' is of the kind '{present.Kind}' and cannot be changed in place to '{specification.Kind}'; remove it and insert the other.", present.Name);
+        }
+
         try
         {
-            var disk = Get(id);
-            var index = disk.Layers.FindIndex(layer => string.Equals(layer.Name, specification.Name, StringComparison.Ordinal));
-            if (index < 0)
-            {
-                throw PlaneErrors.NotFound($"The disk {id} has no layer '{specification.Name}' that could be changed.", specification.Name);
-            }
-
-            var present = disk.Layers[index];
-            if (!string.Equals(present.Kind, specification.Kind, StringComparison.Ordinal) || catalog.Find(present.Kind)?.Change is not { } change)
-            {
-                throw PlaneErrors.Invalid($"The layer '{present.Name}' is of the kind '{present.Kind}' and cannot be changed in place to '{specification.Kind}'; remove it and insert the other.", present.Name);
-            }
-
-            try
-            {
-                change(disk.Stack.Layers.First(layer => string.Equals(layer.Name, present.Name, StringComparison.Ordinal)), new LayerSettings(specification.Settings));
-            }
-            catch (FormatException exception)
-            {
-                throw PlaneErrors.Invalid($"The layer '{specification.Name}' cannot be changed: {exception.Message}.", specification.Name, exception);
-            }
-
-            disk.Layers[index] = present with { Settings = specification.Settings };
-            Publish(_disks, _failed);
-            return disk.Status;
+            change(disk.Stack.Layers.First(layer => string.Equals(layer.Name, present.Name, StringComparison.Ordinal)), new LayerSettings(specification.Settings));
         }
-        finally
+        catch (FormatException exception)
         {
-            _changing.Release();
+            throw PlaneErrors.Invalid($"The layer '{specification.Name}' cannot be changed: {exception.Message}.", specification.Name, exception);
         }
-    }
+
+        disk.Layers[index] = present with { Settings = specification.Settings };
+        Publish(_disks, _failed);
+        return disk.Status;
+    });
 
     /// <summary>Splices a layer out of a disk; one that is not there is out already.</summary>
     /// <exception cref="ControlException">No such disk, or the layer is the plane's own.</exception>
-    public async Task RemoveLayerAsync(Guid id, string name)
+    public Task RemoveLayerAsync(Guid id, string name) => InTurnAsync(async () =>
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
-        try
+        var disk = Get(id);
+        if (!disk.Layers.Exists(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
+            && disk.Stack.Layers.Any(layer => string.Equals(layer.Name, name, StringComparison.Ordinal)))
         {
-            var disk = Get(id);
-            if (!disk.Layers.Exists(layer => string.Equals(layer.Name, name, StringComparison.Ordinal))
-                && disk.Stack.Layers.Any(layer => string.Equals(layer.Name, name, StringComparison.Ordinal)))
-            {
-                throw PlaneErrors.Invalid($"The layer '{name}' belongs to the plane and stays.", name);
-            }
+            throw PlaneErrors.Invalid($"The layer '{name}' belongs to the plane and stays.", name);
+        }
 
-            await disk.Stack.RemoveAsync(name).ConfigureAwait(false);
-            disk.Layers.RemoveAll(layer => string.Equals(layer.Name, name, StringComparison.Ordinal));
-            Publish(_disks, _failed);
-        }
-        finally
-        {
-            _changing.Release();
-        }
-    }
+        await disk.Stack.RemoveAsync(name).ConfigureAwait(false);
+        disk.Layers.RemoveAll(layer => string.Equals(layer.Name, name, StringComparison.Ordinal));
+        Publish(_disks, _failed);
+    });
 
     /// <summary>What a layer of a disk tells about itself.</summary>
     /// <exception cref="ControlException">No such disk or layer.</exception>
@@ -324,6 +282,25 @@ internal sealed partial class DiskRegistry(
             }
 
             throw;
+        }
+    }
+
+    private Task InTurnAsync(Func<Task> change) => InTurnAsync(async () =>
+    {
+        await change().ConfigureAwait(false);
+        return true;
+    });
+
+    private async Task<T> InTurnAsync<T>(Func<Task<T>> change)
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return await change().ConfigureAwait(false);
+        }
+        finally
+        {
+            _changing.Release();
         }
     }
 

@@ -24,7 +24,6 @@ internal sealed partial class DiskRegistry
                 change(layer);
                 return ValueTask.CompletedTask;
             }).ConfigureAwait(false);
-            return true;
         }
         catch (ArgumentException exception)
         {

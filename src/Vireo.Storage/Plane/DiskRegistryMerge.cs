@@ -67,8 +67,6 @@ internal sealed partial class DiskRegistry
         {
             await EndMergeAsync(disk, copy, copy.Status with { Phase = CopyPhase.Cancelled }).ConfigureAwait(false);
         }
-
-        return true;
     });
 
     private static bool IsSame(string one, string other) => string.Equals(Path.GetFullPath(one), Path.GetFullPath(other), StringComparison.Ordinal);

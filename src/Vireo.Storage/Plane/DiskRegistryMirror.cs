@@ -210,8 +210,6 @@ internal sealed partial class DiskRegistry
         {
             await EndMirrorAsync(disk, copy, copy.Status with { Phase = CopyPhase.Cancelled }).ConfigureAwait(false);
         }
-
-        return true;
     });
 
     private async Task EndMirrorAsync(OpenDisk disk, LiveCopy copy, CopyStatus status)
@@ -293,19 +291,6 @@ internal sealed partial class DiskRegistry
         }
     }
 
-    private async Task<T> InTurnAsync<T>(Func<Task<T>> change)
-    {
-        await _changing.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            return await change().ConfigureAwait(false);
-        }
-        finally
-        {
-            _changing.Release();
-        }
-    }
-
     // What a copy does by itself when it fails or is ready; unless somebody else ended it before.
     private void Watch(OpenDisk disk, LiveCopy copy, Task moment, Func<Task> then)
     {
@@ -322,8 +307,6 @@ internal sealed partial class DiskRegistry
                     {
                         await then().ConfigureAwait(false);
                     }
-
-                    return true;
                 }).ConfigureAwait(false);
             }
             catch (ObjectDisposedException)

@@ -46,7 +46,7 @@ internal sealed partial class DiskRegistry
             throw;
         }
 
-        return Task.FromResult(true);
+        return Task.CompletedTask;
     });
 
     /// <summary>
@@ -95,8 +95,6 @@ internal sealed partial class DiskRegistry
         {
             throw PlaneErrors.From(exception);
         }
-
-        return true;
     });
 
     // The disk's own image, which is open for writing.

@@ -58,6 +58,42 @@ public sealed class ParentChangeTests
         Assert.Equal(0, next.Stop());
     }
 
+    [Theory]
+    [InlineData("vhdx", false)]
+    [InlineData("vhdx", true)]
+    [InlineData("vhd", false)]
+    public async Task AKilledPlane_FindsTheNewParent(string extension, bool isInTheMiddle)
+    {
+        using var folder = new TempFolder();
+        var disk = new LiveDisk(folder, s_disk, extension);
+        var (middle, leaf, moved) = (folder[$"b.a{extension}"], folder[$"c.a{extension}"], folder["else." + extension]);
+        using (var plane = await StorageProcess.StartAsync(folder.Path, "storage.parent.set"))
+        {
+            await disk.CreateAsync(plane);
+            disk.Write();
+            foreach (var path in new[] { middle, leaf })
+            {
+                await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(path));
+                disk.Write();
+            }
+
+            var (child, parent) = isInTheMiddle ? (middle, disk.Attachment.Path) : (leaf, middle);
+            File.Copy(parent, moved);
+            await Assert.ThrowsAnyAsync<ControlException>(() => SetAsync(plane, child, moved, leaf));
+            plane.WaitForExit();
+
+            // Whoever still looked for the old one would not find it.
+            File.Delete(parent);
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Empty((await next.Client.GetHealthAsync()).Failures);
+        disk.Verify();
+        disk.Write();
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+    }
+
     private static Task<ImageWorkResult> SetAsync(StorageProcess plane, string path, string parent, string leaf) =>
         plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.SetParent, path, OtherPath: parent, LeafPath: leaf), null);
 
