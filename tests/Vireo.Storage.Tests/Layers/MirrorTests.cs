@@ -93,12 +93,12 @@ public sealed class MirrorTests(ITestOutputHelper output)
     public async Task SparseSource_StaysSparse()
     {
         using var folder = new TempFolder();
-        ImageFile.CreateRaw(folder["source.img"], 1L << 30, reserve: false);
-        ImageFile.CreateRaw(folder["target.img"], 1L << 30, reserve: false);
+        ImageFile.CreateRaw(folder["source.img"], 128 << 20, reserve: false);
+        ImageFile.CreateRaw(folder["target.img"], 128 << 20, reserve: false);
         await using var stack = new DiskStack(ImageFile.Open(folder["source.img"], new ImageOpenOptions()), "source", violation => Assert.Fail(violation.Message));
         using var buffer = new TestBuffer(1 << 20);
         buffer.Span.Fill(9);
-        await stack.WriteAsync(512 << 20, buffer.Vector, WriteOptions.None);
+        await stack.WriteAsync(64 << 20, buffer.Vector, WriteOptions.None);
         await using var target = ImageFile.Open(folder["target.img"], new ImageOpenOptions());
         var mirror = new MirrorLayer("mirror", target, isTargetZero: true, bytesPerSecond: 0, TimeProvider.System);
         await stack.InsertAsync(mirror);

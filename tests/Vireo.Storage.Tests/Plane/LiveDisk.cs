@@ -15,6 +15,33 @@ internal sealed class LiveDisk(TempFolder folder, Guid id, string extension = "v
 
     public string Uri => $"nbd+unix:///?socket={Attachment.SocketPath}";
 
+    /// <summary>A disk with three snapshots, <c>a &lt;- b &lt;- c &lt;- d</c>, each with something of its own.</summary>
+    public static async Task<LiveDisk> ChainAsync(TempFolder folder, Guid id, StorageProcess plane, string extension = "vhdx")
+    {
+        var disk = new LiveDisk(folder, id, extension);
+        await disk.CreateAsync(plane);
+        disk.Write();
+        foreach (var name in new[] { "b", "c", "d" })
+        {
+            await plane.Client.SnapshotAsync(id, new TakeSnapshot(folder[$"{name}.a{extension}"]));
+            disk.Write();
+        }
+
+        disk.Verify();
+        return disk;
+    }
+
+    /// <summary>The extension of the disk whose snapshot has <paramref name="path"/>.</summary>
+    public static string ExtensionOf(string path) => Path.GetExtension(path)[2..];
+
+    /// <summary>Returns when the disk's merge is done.</summary>
+    public static Task MergedAsync(Guid id, StorageProcess plane) => Wait.UntilAsync("the merge is done", async () =>
+    {
+        var status = await plane.Client.GetCopyAsync(id, CopyKind.Merge);
+        Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready or CopyPhase.Completed, $"{status}");
+        return status.Phase == CopyPhase.Completed;
+    });
+
     public async Task CreateAsync(StorageProcess plane)
     {
         await plane.Client.CreateImageAsync(extension == "vhd"

@@ -5,7 +5,7 @@ using Vireo.Testing;
 
 namespace Vireo.Storage.Tests.Plane;
 
-/// <summary>Snapshots of a disk that is written all the time, and their merge back, also by a plane that is killed at each step.</summary>
+/// <summary>Snapshots of a disk that is written all the time, and their merge back.</summary>
 [Requirement("CP-2")]
 [Requirement("CP-3")]
 public sealed class SnapshotMergeTests
@@ -42,30 +42,6 @@ public sealed class SnapshotMergeTests
     }
 
     [Theory]
-    [InlineData("storage.snapshot.created", "a.vhdx")]
-    [InlineData("storage.snapshot.recorded", "b.avhdx")]
-    public async Task KilledInASnapshot_HasItOrNot(string crashPoint, string survivor)
-    {
-        using var folder = new TempFolder();
-        var disk = new LiveDisk(folder, s_disk);
-        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
-        {
-            await disk.CreateAsync(plane);
-            disk.Write();
-            await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.avhdx"])));
-            plane.WaitForExit();
-        }
-
-        using var next = await StorageProcess.StartAsync(folder.Path);
-        Assert.Equal(folder[survivor], Assert.Single(await next.Client.ListDisksAsync()).Attachment.Path);
-        Assert.Equal(survivor == "b.avhdx", File.Exists(folder["b.avhdx"]));
-        disk.Verify();
-        await next.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["c.avhdx"]));
-        disk.Write();
-        disk.Verify();
-    }
-
-    [Theory]
     [InlineData("d.avhdx", "c.avhdx")]
     [InlineData("c.avhdx", "d.avhdx")]
     [InlineData("b.avhdx", "d.avhdx")]
@@ -75,10 +51,10 @@ public sealed class SnapshotMergeTests
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = await ChainAsync(folder, plane, ExtensionOf(merged));
+        var disk = await LiveDisk.ChainAsync(folder, s_disk, plane, LiveDisk.ExtensionOf(merged));
         await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged], BytesPerSecond: 64 << 20));
         disk.Write();
-        await DoneAsync(plane);
+        await LiveDisk.MergedAsync(s_disk, plane);
         Assert.False(File.Exists(folder[merged]));
         Assert.Equal(folder[top], Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
         disk.Verify();
@@ -98,12 +74,12 @@ public sealed class SnapshotMergeTests
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = await ChainAsync(folder, plane, extension);
+        var disk = await LiveDisk.ChainAsync(folder, s_disk, plane, extension);
         foreach (var image in new[] { "c", "b", "d" })
         {
             await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[$"{image}.a{extension}"]));
             disk.Write(6);
-            await DoneAsync(plane);
+            await LiveDisk.MergedAsync(s_disk, plane);
         }
 
         Assert.Equal(disk.Attachment.Path, Assert.Single(await plane.Client.ListDisksAsync()).Attachment.Path);
@@ -121,78 +97,12 @@ public sealed class SnapshotMergeTests
         disk.Verify(folder["a.raw"]);
     }
 
-    [Theory]
-    [InlineData("storage.merge.begun", "d.avhdx")]
-    [InlineData("storage.merge.copied", "d.avhdx")]
-    [InlineData("storage.merge.relinked", "d.avhdx")]
-    [InlineData("storage.merge.removed", "d.avhdx")]
-    [InlineData("storage.merge.begun", "c.avhdx")]
-    [InlineData("storage.merge.copied", "c.avhdx")]
-    [InlineData("storage.merge.relinked", "c.avhdx")]
-    [InlineData("storage.merge.removed", "c.avhdx")]
-    [InlineData("storage.merge.begun", "d.avhd")]
-    [InlineData("storage.merge.copied", "d.avhd")]
-    [InlineData("storage.merge.relinked", "c.avhd")]
-    [InlineData("vhdx.log.written:6", "c.avhdx")]
-    [InlineData("vhdx.log.written:2", "d.avhdx")]
-    public async Task KilledInAMerge_GoesOnByItself_WithAWholeChain(string crashPoint, string merged)
-    {
-        using var folder = new TempFolder();
-        LiveDisk disk;
-        using (var plane = await StorageProcess.StartAsync(folder.Path))
-        {
-            disk = await ChainAsync(folder, plane, ExtensionOf(merged));
-            plane.Kill();
-        }
-
-        using (var plane = await StorageProcess.StartAsync(folder.Path, crashPoint))
-        {
-            try
-            {
-                await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged]));
-                disk.Write();
-            }
-            catch (ControlException)
-            {
-                // The plane is gone at some point of this.
-            }
-
-            plane.WaitForExit();
-        }
-
-        using var next = await StorageProcess.StartAsync(folder.Path);
-        Assert.Empty((await next.Client.GetHealthAsync()).Failures);
-        disk.Verify();
-        if (File.Exists(folder[merged]))
-        {
-            // It was going on, unless the plane died before it knew of it.
-            try
-            {
-                await next.Client.GetCopyAsync(s_disk, CopyKind.Merge);
-            }
-            catch (ControlException)
-            {
-                await next.Client.StartMergeAsync(s_disk, new StartMerge(folder[merged]));
-            }
-
-            disk.Write();
-            await DoneAsync(next);
-        }
-
-        disk.Verify();
-        await Wait.UntilAsync("the merged image is gone", () => !File.Exists(folder[merged]));
-        next.Kill();
-        using var last = await StorageProcess.StartAsync(folder.Path);
-        Assert.Empty((await last.Client.GetHealthAsync()).Failures);
-        disk.Verify();
-    }
-
     [Fact]
     public async Task CancelledMerge_LeavesTheChain_AndWrongOnesAreRefused()
     {
         using var folder = new TempFolder();
         using var plane = await StorageProcess.StartAsync(folder.Path);
-        var disk = await ChainAsync(folder, plane);
+        var disk = await LiveDisk.ChainAsync(folder, s_disk, plane);
         foreach (var image in new[] { "d.avhdx", "c.avhdx" })
         {
             await plane.Client.StartMergeAsync(s_disk, new StartMerge(folder[image], BytesPerSecond: 1 << 20));
@@ -248,7 +158,7 @@ public sealed class SnapshotMergeTests
         disk.VerifyBeside(40);
         await next.Client.StartMergeAsync(s_disk, new StartMerge(child));
         disk.Write();
-        await DoneAsync(next);
+        await LiveDisk.MergedAsync(s_disk, next);
         Assert.All([1, 30, 31, 40, 41], disk.VerifyBeside);
         disk.Verify();
         Assert.Equal(0, next.Stop());
@@ -272,31 +182,6 @@ public sealed class SnapshotMergeTests
             }
         }
     }
-
-    private static string ExtensionOf(string path) => Path.GetExtension(path)[2..];
-
-    // a.vhdx <- b.avhdx <- c.avhdx <- d.avhdx, each with something of its own.
-    private static async Task<LiveDisk> ChainAsync(TempFolder folder, StorageProcess plane, string extension = "vhdx")
-    {
-        var disk = new LiveDisk(folder, s_disk, extension);
-        await disk.CreateAsync(plane);
-        disk.Write();
-        foreach (var name in new[] { "b", "c", "d" })
-        {
-            await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder[$"{name}.a{extension}"]));
-            disk.Write();
-        }
-
-        disk.Verify();
-        return disk;
-    }
-
-    private static Task DoneAsync(StorageProcess plane) => Wait.UntilAsync("the merge is done", async () =>
-    {
-        var status = await plane.Client.GetCopyAsync(s_disk, CopyKind.Merge);
-        Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready or CopyPhase.Completed, $"{status}");
-        return status.Phase == CopyPhase.Completed;
-    });
 
     /// <summary>Serves an image by itself, for reading only.</summary>
     private sealed class ReaderProcess(string image, string socket) : IDisposable
