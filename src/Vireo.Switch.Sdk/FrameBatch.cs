@@ -172,6 +172,16 @@ public sealed class FrameBatch
         return room[..head];
     }
 
+    /// <summary>What is behind the head of a frame that was appended with room for all of it stays with the sender after all.</summary>
+    /// <param name="index">The frame.</param>
+    /// <param name="head">How many bytes of it are here.</param>
+    /// <param name="rest">See <see cref="Append"/>.</param>
+    internal void LeaveRest(int index, int head, nint rest)
+    {
+        _frames[index].HeadBytes = head;
+        _frames[index].Rest = rest;
+    }
+
     /// <summary>Has <see cref="Live"/> be just <paramref name="indices"/>; one that has a verdict is not among them.</summary>
     internal void Select(ReadOnlySpan<ushort> indices)
     {

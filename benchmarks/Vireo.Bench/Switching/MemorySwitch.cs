@@ -19,10 +19,13 @@ internal sealed class MemorySwitch
     /// <summary>Adds a port.</summary>
     /// <param name="end">What is behind it.</param>
     /// <param name="policy">Its policy.</param>
-    /// <param name="trunk">It takes part in all VLANs, tagged.</param>
+    /// <param name="trunk">It takes part in VLAN 7, tagged, and in no other.</param>
     public PortState Add(PortBackEnd end, PortPolicySpecification? policy = null, bool trunk = false)
     {
-        var port = new PortState(Guid.NewGuid(), trunk ? PortPolicy.Uplink : _compiler.Compile(new PortSettings(PortVlanMode.Untagged, 0, [], policy), null), end);
+        var settings = trunk
+            ? new PortSettings(PortVlanMode.Trunk, 0, [], (policy ?? new PortPolicySpecification()) with { AllowedVlanIds = [7] })
+            : new PortSettings(PortVlanMode.Untagged, 0, [], policy);
+        var port = new PortState(Guid.NewGuid(), _compiler.Compile(settings, null), end);
         Home.Add(port);
         end.Start(port, Forwarder);
         return port;

@@ -84,6 +84,15 @@ internal sealed unsafe partial class VhostUserPort
         }
     }
 
+    /// <summary>What of a frame is still in its sender's memory.</summary>
+    private static ReadOnlySpan<byte> RestOf(FrameBatch batch, ushort index)
+    {
+        ref var frame = ref batch[index];
+
+        // SAFETY: the rest of a frame stays mapped until its batch is cleared, because its sender's buffer is given back only then.
+        return frame.Rest == 0 ? [] : new ReadOnlySpan<byte>((void*)frame.Rest, frame.Length - frame.HeadBytes);
+    }
+
     /// <returns>How many of the live frames, from the first one on, were handed over.</returns>
     private int GiveRuns(VirtQueue queue, FrameBatch batch)
     {

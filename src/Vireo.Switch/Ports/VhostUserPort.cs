@@ -33,8 +33,10 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     /// <summary>A guest that sends without pause gives way to others after this many batches.</summary>
     private const int BatchesPerTurn = 4;
 
+    [ThreadStatic]
+    private static DescriptorChain[]? s_chains;
+
     private readonly DescriptorChain[] _buffers = [.. Enumerable.Range(0, BuffersMax).Select(_ => new DescriptorChain())];
-    private readonly DescriptorChain _outgoing = new();
     private readonly VirtQueue?[] _toGuest = new VirtQueue?[queuePairs];
     private readonly VirtQueue[] _running = new VirtQueue[queuePairs];
     private readonly ushort[] _order = new ushort[FrameBatch.FramesMax];
@@ -284,49 +286,71 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     /// <inheritdoc/>
     public bool TrySetMtu(int bytes) => bytes <= 65_535;
 
+    /// <summary>Takes buffers of several descriptors, or of a table of them. They are given back when their frames have reached their receivers.</summary>
     private int TakeBatch(VirtQueue queue, PortState port)
     {
+        // Happens once for a packet thread.
+        var chains = s_chains ??= [.. Enumerable.Range(0, FrameBatch.FramesMax).Select(_ => new DescriptorChain())];
         var batch = _forwarder!.Ingress;
         Span<byte> header = (stackalloc byte[NetworkHeader.LengthBytes])[.._headerBytes];
         var taken = 0;
-        while (!batch.IsFull && queue.TryPop(_outgoing))
+        while (!batch.IsFull && taken < chains.Length && queue.TryPop(chains[taken]))
         {
-            taken++;
-            var sound = _outgoing.TryTakeReadable(header);
-            var length = _outgoing.ReadableBytes;
-            if (!sound || length > FrameBatch.FrameBytesMax)
-            {
-                port.Dropped[(sound ? DropReason.TooLong : DropReason.Malformed).Id]++;
-            }
-            else
-            {
-                // The batch is not full, so it has room for the longest frame.
-                Invariant.Check(_outgoing.TryTakeReadable(batch.Reserve(length)));
-                sound = NetworkHeader.TryDecode(header, out var offload);
-                var index = batch.Commit(length, sound ? offload : default);
-                if (!sound)
-                {
-                    batch.Drop(index, DropReason.Malformed);
-                }
-            }
-
-            queue.Push(_outgoing, 0);
+            TakeChain(chains[taken++], header, batch, port);
         }
 
-        queue.Publish();
-        queue.Notify();
         if (!batch.Live.IsEmpty)
         {
             _forwarder.Forward(port);
         }
 
+        foreach (var chain in chains.AsSpan(0, taken))
+        {
+            queue.Push(chain, 0);
+        }
+
+        queue.Publish();
+        queue.Notify();
         return taken;
+    }
+
+    private static void TakeChain(DescriptorChain chain, Span<byte> header, FrameBatch batch, PortState port)
+    {
+        var sound = chain.TryTakeReadable(header);
+        var length = chain.ReadableBytes;
+        if (!sound || length > FrameBatch.FrameBytesMax)
+        {
+            port.Dropped[(sound ? DropReason.TooLong : DropReason.Malformed).Id]++;
+            return;
+        }
+
+        sound = NetworkHeader.TryDecode(header, out var offload);
+        var head = Math.Min(length, FrameBatch.HeadBytesMax);
+
+        // The batch is not full, so it has room for the longest frame; and the chain has as many bytes as it said.
+        var isWhole = chain.TryTakeReadable(batch.Append(length, head, 0, sound ? offload : default));
+        var index = batch.Live[^1];
+        if (chain.Readable.Length == 1)
+        {
+            batch.LeaveRest(index, head, chain.Readable[0].Address);
+        }
+        else if (length > head)
+        {
+            isWhole &= chain.TryTakeReadable(batch.WritableBytes(index)[head..]);
+        }
+
+        Invariant.Check(isWhole);
+        if (!sound)
+        {
+            batch.Drop(index, DropReason.Malformed);
+        }
     }
 
     private DropReason Give(VirtQueue queue, FrameBatch batch, ushort index)
     {
-        var bytes = batch.Bytes(index);
-        var needed = _headerBytes + bytes.Length;
+        var bytes = batch.Head(index);
+        var rest = RestOf(batch, index);
+        var needed = _headerBytes + bytes.Length + rest.Length;
         var most = (_negotiated & MergeableBuffers) != 0 ? BuffersMax : 1;
         var count = 0;
         var room = 0;
@@ -357,7 +381,15 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
             var written = buffer == 0 ? chain.Write(header) : 0;
             var part = chain.Write(bytes);
             bytes = bytes[part..];
-            queue.Push(chain, (uint)(written + part));
+            written += part;
+            if (bytes.IsEmpty)
+            {
+                part = chain.Write(rest);
+                rest = rest[part..];
+                written += part;
+            }
+
+            queue.Push(chain, (uint)written);
         }
 
         return DropReason.None;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using Vireo.Control.Switching;
 using Vireo.Platform.Events;
 using Vireo.Switch.Pipeline;
@@ -129,6 +130,43 @@ public sealed class VhostUserPortTests : IAsyncLifetime
         Assert.Equal(18, portA.FramesIn);
         Assert.Equal(0, portA.Dropped.Sum() + portB.Dropped.Sum());
         Assert.Equal(2, portC.Dropped[DropReason.TooLong.Id]);
+    }
+
+    [Theory]
+    [InlineData("12")]
+    [InlineData("12 78")]
+    [InlineData("78")]
+    [InlineData("12 26 268")]
+    [InlineData("268")]
+    [InlineData("1 2 3 400 401")]
+    [InlineData("12 78 500 1000 1500 2000 40000")]
+    [Requirement("SW-14")]
+    public async Task Frames_in_pieces_reach_one_receiver_or_several_whole(string cuts)
+    {
+        var (socketA, portA) = await AddPortAsync();
+        var (socketB, portB) = await AddPortAsync();
+        var (socketC, _) = await AddPortAsync();
+        int[] places = [.. cuts.Split(' ').Select(cut => int.Parse(cut, CultureInfo.InvariantCulture))];
+        using var a = new MockNetworkGuest(socketA, MockNetworkGuest.Mergeable | MockNetworkGuest.Indirect);
+        using var b = new MockNetworkGuest(socketB);
+        using var c = new MockNetworkGuest(socketC, bufferBytes: 333);
+        b.Send(Ethernet(MacAddress.Broadcast, Station(2)));
+        a.Receive();
+        c.Receive();
+        foreach (var length in new[] { 14, 60, 255, 256, 257, 1514, 9014, 20_000 })
+        {
+            var payload = new byte[length - 14];
+            new Random(length).NextBytes(payload);
+            var one = Ethernet(Station(2), Station(1), length: length, payload: payload);
+            a.SendPieces(one, places, indirect: false);
+            Assert.Equal(one, b.Receive().Bytes);
+            var all = Ethernet(MacAddress.Broadcast, Station(1), length: length, payload: payload);
+            a.SendPieces(all, places, indirect: true);
+            Assert.Equal(all, b.Receive().Bytes);
+            Assert.Equal(all, c.Receive().Bytes);
+        }
+
+        Assert.Equal(0, portA.Dropped.Sum() + portB.Dropped.Sum());
     }
 
     [Fact]

@@ -12,6 +12,7 @@ internal sealed record ReceivedFrame(FrameOffload Offload, byte[] Bytes, int Buf
 internal sealed class MockNetworkGuest : IDisposable
 {
     public const ulong Mergeable = 1UL << 15;
+    public const ulong Indirect = 1UL << 28;
     public const ulong Offloads = 1 | (1 << 1) | (1 << 7) | (1 << 8) | (1 << 11) | (1 << 12);
     private const ulong EventIndex = 1UL << 29;
     private const int HeaderBytes = 12;
@@ -56,6 +57,21 @@ internal sealed class MockNetworkGuest : IDisposable
 
         // Cut anywhere: drivers choose the framing freely.
         _send.Add(new MockBuffer(address, 20, false), new MockBuffer(address + 20, buffer.Length - 20, false));
+        _send.Kick();
+        _send.WaitUsed();
+    }
+
+    /// <summary>Sends a frame in pieces, as a chain or as a table of them: header and frame are cut at these places.</summary>
+    public void SendPieces(ReadOnlySpan<byte> frame, IEnumerable<int> cuts, bool indirect)
+    {
+        var length = HeaderBytes + frame.Length;
+        var address = _memory.Allocate(length);
+        var buffer = _memory.Span(address, length);
+        buffer[..HeaderBytes].Clear();
+        frame.CopyTo(buffer[HeaderBytes..]);
+        int[] ends = [.. cuts.Where(cut => cut > 0 && cut < length), length];
+        MockBuffer[] pieces = [.. ends.Select((end, i) => (Begin: i == 0 ? 0 : ends[i - 1], End: end)).Select(piece => new MockBuffer(address + (ulong)piece.Begin, piece.End - piece.Begin, false))];
+        _ = indirect ? _send.AddIndirect(pieces) : _send.Add(pieces);
         _send.Kick();
         _send.WaitUsed();
     }
