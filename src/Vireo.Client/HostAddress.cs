@@ -27,6 +27,9 @@ public sealed record HostAddress
     /// <summary>The address of a remote one.</summary>
     public Uri? Url { get; }
 
+    /// <summary>Where the host's consoles are: beside the socket of its administrators is one for everybody.</summary>
+    public HostAddress ForConsoles() => SocketPath is { } path ? new(Name, Path.Combine(Path.GetDirectoryName(path) ?? "", "console.sock"), null) : this;
+
     /// <summary>The host on this machine.</summary>
     /// <param name="root">Its root folder; <c>VIREO_ROOT</c>, then the system's host, when null.</param>
     public static HostAddress Local(string? root = null)

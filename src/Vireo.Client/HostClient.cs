@@ -106,6 +106,28 @@ public sealed class HostClient : IDisposable
     /// <summary>Asks for something to be done, for example <c>api/stop-actions</c>; the answer is a JSON document.</summary>
     public Task<JsonElement> PostAsync(string path, CancellationToken cancellation = default) => AskAsync(HttpMethod.Post, path, cancellation);
 
+    /// <summary>Makes a connection of its own into something else than HTTP, for example into a console.</summary>
+    /// <exception cref="HostUnreachableException">The host does not answer, or refuses.</exception>
+    public async Task<Stream> UpgradeAsync(string path, string protocol, CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Get, path);
+        message.Headers.Connection.Add("Upgrade");
+        message.Headers.Upgrade.Add(new ProductHeaderValue(protocol));
+        var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        if (response.StatusCode != HttpStatusCode.SwitchingProtocols)
+        {
+            using (response)
+            {
+                throw response.StatusCode == HttpStatusCode.Conflict
+                    ? new HostUnreachableException("InvalidState", "InvalidOperation", (await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim())
+                    : await RefusedAsync(response, cancellation).ConfigureAwait(false);
+            }
+        }
+
+        // The response is the connection; it ends with the stream.
+        return await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+    }
+
     private async Task<JsonElement> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
     {
         using var message = new HttpRequestMessage(method, path);

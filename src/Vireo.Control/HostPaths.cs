@@ -18,6 +18,9 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>HTTP API of the host plane.</summary>
     public string HostSocket => Path.Combine(Run, "host.sock");
 
+    /// <summary>The consoles of machines, for users who are no administrators too.</summary>
+    public string ConsoleSocket => Path.Combine(Run, "console.sock");
+
     /// <summary>Control API of the storage plane.</summary>
     public string StorageSocket => Path.Combine(Run, "storage.sock");
 

@@ -84,6 +84,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         });
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         File.Delete(paths.HostSocket);
+        File.Delete(paths.ConsoleSocket);
         AtomicFile.SweepFolder(Path.GetDirectoryName(paths.MachineRun(Guid.Empty))!);
         foreach (var file in new[] { "host.json", "accelerator.json", "running.json" })
         {
@@ -93,6 +94,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.ListenUnixSocket(paths.HostSocket);
+            kestrel.ListenUnixSocket(paths.ConsoleSocket);
             kestrel.AddServerHeader = false;
         });
         builder.Services.AddSingleton(time);
@@ -125,6 +127,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IImports>(_ => imports!);
         builder.Services.AddSingleton<IHostNuma>(_ => new HostNumaService(() => machines!.Processes(), time));
         builder.Services.AddSingleton<IMachineGroups>(new GroupService(paths.State));
+        builder.Services.AddSingleton<IUsers>(accounts);
         PoolService? pools = null;
         builder.Services.AddSingleton<IResourcePools>(_ => pools!);
 
@@ -176,6 +179,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
             application.Services.GetRequiredService<ILogger<HostCommandRunner>>()));
+        new ConsoleEndpoints(machines, access, events, time, application.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping).Map(application);
         HostEndpoints.Map(application, host._state, machines, actions, events, jobs, settings);
         application.MapGet("/api/doctor", async (CancellationToken cancellation) =>
             Results.Json(await driver.Checks.RunAsync(cancellation), ApiJson.Default.IReadOnlyListHostCheck));
@@ -220,6 +224,9 @@ internal sealed partial class HostAssembly : IAsyncDisposable
 
         File.SetUnixFileMode(
             _paths.HostSocket, UnixFileMode.UserRead | UnixFileMode.UserWrite | (group is null ? 0 : UnixFileMode.GroupRead | UnixFileMode.GroupWrite));
+
+        // Everybody may ask for a console; the kernel says who asks.
+        File.SetUnixFileMode(_paths.ConsoleSocket, (UnixFileMode)0b110_110_110);
     }
 
     /// <summary>

@@ -17,6 +17,7 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMFloppyDiskDrive))]
 [JsonSerializable(typeof(VMGroup))]
 [JsonSerializable(typeof(VMSecurity))]
+[JsonSerializable(typeof(VMConnectAce))]
 [JsonSerializable(typeof(VMVideo))]
 [JsonSerializable(typeof(VMHostSupportedVersion))]
 [JsonSerializable(typeof(VMComPort))]

@@ -68,6 +68,7 @@ public static class Views
         ["Microsoft.HyperV.PowerShell.VMFirmware"] = [new("VMName"), new("SecureBoot"), new("PreferredNetworkBootProtocol"), new("BootOrder")],
         ["Microsoft.HyperV.PowerShell.VMFloppyDiskDrive"] = [new("VMName"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMGroup"] = [new("Name"), new("InstanceId"), new("GroupType"), new("VMMembers"), new("VMGroupMembers")],
+        ["Microsoft.HyperV.PowerShell.VMConnectAce"] = [new("VMName"), new("UserName"), new("UserId"), new("Access")],
         ["Microsoft.HyperV.PowerShell.VMSecurity"] = [new("VMName"), new("TpmEnabled"), new("Shielded")],
         ["Microsoft.HyperV.PowerShell.VMVideo"] = [new("VMName"), new("ResolutionType"), new("HorizontalResolution"), new("VerticalResolution")],
         ["Microsoft.HyperV.PowerShell.VMHostSupportedVersion"] = [new("Name"), new("Version"), new("IsDefault")],

@@ -21,7 +21,11 @@ internal sealed class FakeHost : IAsyncDisposable
         Directory.CreateDirectory(_folder["run"]);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(options => options.ListenUnixSocket(Path.Combine(_folder["run"], "host.sock")));
+        builder.WebHost.ConfigureKestrel(options =>
+        {
+            options.ListenUnixSocket(Path.Combine(_folder["run"], "host.sock"));
+            options.ListenUnixSocket(Path.Combine(_folder["run"], "console.sock"));
+        });
         _application = builder.Build();
         _application.MapPost("/api/commands/{name}", async (HttpContext context) =>
         {
@@ -36,6 +40,7 @@ internal sealed class FakeHost : IAsyncDisposable
                 await context.Response.Body.FlushAsync();
             }
         });
+        _application.MapGet("/api/consoles", () => Results.Text("[{}]", "application/json"));
         _application.MapPost("/api/questions/{id:guid}", async (HttpContext context) =>
         {
             var reply = (await JsonSerializer.DeserializeAsync(context.Request.Body, SurfaceJson.Default.QuestionReply))!;

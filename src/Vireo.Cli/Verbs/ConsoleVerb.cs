@@ -1,56 +1,39 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
-using System.Text.Json;
-using Vireo.Cli.Parsing;
 using Vireo.Client;
-using Vireo.Surface;
 
 namespace Vireo.Cli.Verbs;
 
-/// <summary><c>vireo console NAME</c>: the terminal becomes the machine's serial line; Ctrl-] leaves.</summary>
+/// <summary>
+/// <c>vireo console NAME</c>: the terminal becomes the machine's serial line; Ctrl-] leaves. With <c>--screen</c> its screen is offered to VNC viewers,
+/// on a socket that only this user reaches, or with <c>--port</c> on a port of this machine.
+/// </summary>
 internal static class ConsoleVerb
 {
     private const byte Leave = 0x1d; // Ctrl-]
 
     public static async Task<int> RunAsync(VerbContext context)
     {
-        if (context.Arguments is not [var name])
-        {
-            throw new CliException("MissingArgument", "Say which machine: 'vireo console NAME'.");
-        }
-
-        using var host = new HostClient(context.Options.Address);
+        var (name, device, port) = Parse(context.Arguments);
+        using var host = new HostClient(context.Options.Address.ForConsoles());
         var id = await FindAsync(host, name, context.Cancellation);
-        var answer = await host.GetAsync($"api/vms/{id}/console", context.Cancellation);
-        var path = answer.TryGetProperty("socket", out var value) ? value.GetString() : null;
-        if (string.IsNullOrEmpty(path))
+        if (device == "screen")
         {
-            throw new CliException("InvalidState", $"The virtual machine '{name}' has no serial console now; start it with 'vireo Start-VM {name}'.", ExitStatus.Error);
+            return await ShowAsync(context, host, name, id, port);
         }
 
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), context.Cancellation);
-        }
-        catch (SocketException error)
-        {
-            throw new CliException("ResourceUnavailable", $"The console of '{name}' cannot be reached at {path} ({error.Message}); is another console attached?", ExitStatus.Error);
-        }
-
+        await using var line = await host.UpgradeAsync($"api/consoles/{id}/{device}", "vireo-console", context.Cancellation);
         context.Terminal.WriteNote($"Connected to the console of {name}. Ctrl-] leaves.");
-        if (answer.TryGetProperty("lines", out var lines) && lines.ValueKind == JsonValueKind.Array)
+        var answer = await host.GetAsync($"api/consoles/{id}?port={device[^1]}", context.Cancellation);
+        foreach (var past in answer.GetProperty("lines").EnumerateArray())
         {
-            foreach (var past in lines.EnumerateArray())
-            {
-                context.Terminal.Out.Write(past.GetString() + "\n");
-            }
-
-            context.Terminal.Out.Flush();
+            context.Terminal.Out.Write(past.GetString() + "\n");
         }
 
+        context.Terminal.Out.Flush();
         using var raw = RawTerminal.Enter();
-        using var line = new NetworkStream(socket);
         await RelayAsync(line, Console.OpenStandardInput(), Console.OpenStandardOutput());
         return ExitStatus.Ok;
     }
@@ -81,32 +64,105 @@ internal static class ConsoleVerb
         await done.CancelAsync();
     }
 
-    private static async Task<Guid> FindAsync(HostClient host, string name, CancellationToken cancellation)
+    private static (string Name, string Device, int? Port) Parse(IReadOnlyList<string> arguments)
     {
-        var request = new CommandRequest
+        var name = "";
+        var device = "com1";
+        int? port = null;
+        for (var i = 0; i < arguments.Count; i++)
         {
-            Parameters = ArgumentValue.Json(writer =>
+            switch (arguments[i])
             {
-                writer.WriteStartObject();
-                writer.WriteString("Name", name);
-                writer.WriteEndObject();
-            }),
-        };
-        var found = new List<Guid>();
-        await foreach (var record in host.SendAsync("Get-VM", request, cancellation))
-        {
-            if (record is ObjectRecord value)
-            {
-                found.Add(value.Value.GetProperty("Id").GetGuid());
-            }
-            else if (record is ErrorRecord error)
-            {
-                throw new CliException(error.ErrorId, error.Message, ExitStatus.Error);
+                case "--com2":
+                    device = "com2";
+                    break;
+                case "--screen":
+                    device = "screen";
+                    break;
+                case "--port" when i + 1 < arguments.Count && int.TryParse(arguments[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 0 and <= 65_535:
+                    port = number;
+                    i++;
+                    break;
+                default:
+                    name = name.Length == 0 && !arguments[i].StartsWith("--", StringComparison.Ordinal)
+                        ? arguments[i]
+                        : throw new CliException("InvalidParameter", $"'{arguments[i]}' is not understood: 'vireo console NAME [--com2 | --screen [--port NUMBER]]'.");
+                    break;
             }
         }
 
-        return found is [var only] ? only : throw new CliException(
-            "InvalidParameter", found.Count == 0 ? $"There is no virtual machine '{name}'." : $"'{name}' means {found.Count} virtual machines; name one.", ExitStatus.Error);
+        return name.Length == 0 ? throw new CliException("MissingArgument", "Say which machine: 'vireo console NAME'.")
+            : port is not null && device != "screen" ? throw new CliException("InvalidParameter", "A port goes with --screen.")
+            : (name, device, port);
+    }
+
+    /// <summary>Offers the screen until the user ends it; each viewer is a connection of its own.</summary>
+    private static async Task<int> ShowAsync(VerbContext context, HostClient host, string name, Guid id, int? port)
+    {
+        // Whether there is a screen is found out before somebody starts a viewer.
+        await (await host.UpgradeAsync($"api/consoles/{id}/screen", "vireo-console", context.Cancellation)).DisposeAsync();
+        var folder = port is null ? Directory.CreateTempSubdirectory("vireo-").FullName : null;
+        try
+        {
+            using var listener = folder is not null
+                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+                : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                listener.Bind(folder is not null ? new UnixDomainSocketEndPoint(Path.Combine(folder, "screen")) : new IPEndPoint(IPAddress.Loopback, port!.Value));
+            }
+            catch (SocketException refused)
+            {
+                throw new CliException("ResourceUnavailable", $"The port {port} cannot be listened on: {refused.Message}.", ExitStatus.Error);
+            }
+
+            listener.Listen();
+            context.Terminal.Out.Write(folder is not null
+                ? $"The screen of {name} is at {Path.Combine(folder, "screen")}; for example 'vncviewer {Path.Combine(folder, "screen")}'. Ctrl-C ends it.\n"
+                : $"The screen of {name} is at {listener.LocalEndPoint}, for everybody on this machine. Ctrl-C ends it.\n");
+            context.Terminal.Out.Flush();
+            while (true)
+            {
+                _ = ServeAsync(await listener.AcceptAsync(context.Cancellation), host, id, context.Cancellation);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitStatus.Ok;
+        }
+        finally
+        {
+            if (folder is not null)
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private static async Task ServeAsync(Socket viewer, HostClient host, Guid id, CancellationToken cancellation)
+    {
+        try
+        {
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            await using var near = new NetworkStream(viewer, ownsSocket: true);
+            await using var far = await host.UpgradeAsync($"api/consoles/{id}/screen", "vireo-console", cancellation);
+            await Task.WhenAny(near.CopyToAsync(far, over.Token), far.CopyToAsync(near, over.Token));
+            await over.CancelAsync();
+        }
+        catch (Exception left) when (left is IOException or OperationCanceledException or HostUnreachableException)
+        {
+            // The viewer is told by the end of its connection.
+        }
+    }
+
+    private static async Task<Guid> FindAsync(HostClient host, string name, CancellationToken cancellation)
+    {
+        var answer = await host.GetAsync("api/consoles", cancellation);
+        var found = answer.EnumerateArray().Where(machine => string.Equals(machine.GetProperty("name").GetString(), name, StringComparison.OrdinalIgnoreCase)).ToList();
+        return found is [var only] ? only.GetProperty("id").GetGuid() : throw new CliException(
+            "InvalidParameter",
+            found.Count == 0 ? $"There is no virtual machine '{name}' whose console you may open; 'Grant-VMConnectAccess' lets users in." : $"'{name}' means {found.Count} virtual machines; rename one.",
+            ExitStatus.Error);
     }
 
     /// <summary>The terminal without line editing and signals, until disposed.</summary>

@@ -23,7 +23,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
         new("up", "Start Vireo on this machine, in the background", UpVerb.RunAsync),
         new("down", "Stop Vireo; virtual machines keep running, or with --machines stop as they are set to", DownVerb.RunAsync) { Usage = "[--machines]" },
         new("status", "Show how Vireo is", StatusVerb.RunAsync),
-        new("console", "Attach to a machine's serial console; Ctrl-] leaves", ConsoleVerb.RunAsync) { Usage = "NAME" },
+        new("console", "Attach to a machine's serial console; Ctrl-] leaves; or show its screen", ConsoleVerb.RunAsync) { Usage = "NAME [--com2 | --screen [--port NUMBER]]" },
         new("import", "Import a virtual machine, page by page: vireo import PATH", ImportVerb.RunAsync) { Usage = "PATH", ExplainsItself = true },
         new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync) { Usage = "[--follow]" },
         new("jobs", "List long work and how far it is", JobsVerb.RunAsync),

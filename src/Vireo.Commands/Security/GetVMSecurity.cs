@@ -2,7 +2,6 @@ using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
-using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.Security;
 
@@ -11,8 +10,13 @@ namespace Vireo.Commands.Security;
 [OutputType(typeof(VMSecurity))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name")]
 [Example("Get-VMSecurity web1", "Shows whether web1 has a trusted platform module.")]
-public sealed class GetVMSecurity : GetPartCommand
+public sealed class GetVMSecurity : MachinePartCommand
 {
-    private protected override IEnumerable<object> Parts(VirtualMachineConfiguration machine, MachineStatus status, CommandContext context) =>
-        [SecurityMapper.Security(machine, Host(context))];
+    /// <inheritdoc/>
+    public override Task RunAsync(CommandContext context)
+    {
+        var host = context.Service<IHostSettings>().Facts.Name;
+        Machines(context).ForEach(machine => context.WriteObject(SecurityMapper.Security(machine, host)));
+        return Task.CompletedTask;
+    }
 }

@@ -88,7 +88,4 @@ public interface IMachines
 
     /// <summary>Completes when something about the machine changed, or after a while.</summary>
     Task WaitForChangeAsync(Guid id, CancellationToken cancellation);
-
-    /// <summary>Unix socket of a serial port of a running machine, or null.</summary>
-    string? SerialSocket(Guid id, int port);
 }

@@ -1,15 +1,32 @@
+using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Commands.Support;
 
-/// <summary>Base of the commands that show one kind of part of machines.</summary>
+/// <summary>Base of the commands that show one kind of part of machines, as they are or as they were at a checkpoint.</summary>
 public abstract class GetPartCommand : MachinePartCommand
 {
+    private static readonly MachineStatus s_off = new(VMState.Off, "", TimeSpan.Zero, 0, 0, 0, null, new Dictionary<string, string[]>(StringComparer.Ordinal));
+
+    /// <summary>Checkpoint whose parts are shown: what the machine had then.</summary>
+    [Parameter(ParameterSetName = "VMSnapshot", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Alias("VMCheckpoint")]
+    [ValidateNotNullOrEmpty]
+    public VMSnapshot? VMSnapshot { get; set; }
+
     /// <inheritdoc/>
     public sealed override Task RunAsync(CommandContext context)
     {
+        if (VMSnapshot is { } snapshot && CheckpointFinder.OfObject(context, snapshot) is { } found)
+        {
+            foreach (var part in Parts(found.Checkpoint.Machine with { Name = found.Machine.Name }, s_off, context))
+            {
+                context.WriteObject(part);
+            }
+        }
+
         foreach (var machine in Machines(context))
         {
             foreach (var part in Parts(machine, context.Service<IMachines>().StatusOf(machine.Id), context))

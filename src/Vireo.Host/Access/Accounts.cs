@@ -1,9 +1,10 @@
 using System.Globalization;
+using Vireo.Commands.Services;
 
 namespace Vireo.Host.Access;
 
 /// <summary>Users and groups of this machine, as <c>/etc/passwd</c> and <c>/etc/group</c> list them; read afresh at each question.</summary>
-internal sealed class Accounts
+internal sealed class Accounts : IUsers
 {
     private const string Users = "/etc/passwd";
     private const string Groups = "/etc/group";
@@ -13,6 +14,12 @@ internal sealed class Accounts
 
     /// <summary>Name of a user, or null.</summary>
     public string? UserName(uint id) => Field(Users, 2, id.ToString(CultureInfo.InvariantCulture), 0);
+
+    /// <inheritdoc/>
+    public string? FindName(uint id) => UserName(id);
+
+    /// <inheritdoc/>
+    public uint? FindId(string name) => uint.TryParse(Field(Users, 0, name, 2), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;
 
     /// <summary>Number of a group, or null.</summary>
     public uint? GroupId(string name) => uint.TryParse(Field(Groups, 0, name, 2), NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;

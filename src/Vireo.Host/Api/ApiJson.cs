@@ -10,15 +10,18 @@ namespace Vireo.Host.Api;
 /// <param name="Version">Version.</param>
 public sealed record HealthReport(string Status, int ProcessId, string Version);
 
-/// <summary>A machine's serial port for a console.</summary>
-/// <param name="Socket">Unix socket; null when the machine does not run.</param>
-/// <param name="Lines">The last lines it wrote.</param>
-public sealed record ConsoleReport(string? Socket, IReadOnlyList<string> Lines);
+/// <summary>A machine whose consoles somebody may connect to.</summary>
+/// <param name="Id">The machine.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="State">Its state.</param>
+/// <param name="Lines">The last lines that its serial console wrote, when one machine was asked for.</param>
+public sealed record ConsoleReport(Guid Id, string Name, string State, IReadOnlyList<string> Lines);
 
 /// <summary>JSON of the routes that are not commands.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(HealthReport))]
 [JsonSerializable(typeof(ConsoleReport))]
+[JsonSerializable(typeof(List<ConsoleReport>))]
 [JsonSerializable(typeof(HostEvent))]
 [JsonSerializable(typeof(IReadOnlyList<HostEvent>))]
 [JsonSerializable(typeof(JobInfo))]

@@ -11,7 +11,7 @@ namespace Vireo.Host.Api;
 
 /// <summary>
 /// The routes besides commands: <c>GET /api/health</c>, <c>GET /api/events</c> (with <c>?follow=true</c> a stream of lines),
-/// <c>GET /api/jobs</c>, <c>GET</c> and <c>DELETE /api/jobs/&lt;id&gt;</c>, <c>GET /api/vms/&lt;id&gt;/console</c> and
+/// <c>GET /api/jobs</c>, <c>GET</c> and <c>DELETE /api/jobs/&lt;id&gt;</c> and
 /// <c>GET /api/vms/&lt;id&gt;/commandline</c>. <c>POST /api/stop-actions</c> stops every running machine as it is set to be stopped with the
 /// host, and answers with what could not be done.
 /// </summary>
@@ -29,10 +29,6 @@ internal static class HostEndpoints
         routes.MapGet("/api/jobs", (int? last) => Results.Json(jobs.Last(Math.Clamp(last ?? 50, 1, MaximumRows)), ApiJson.Default.IReadOnlyListJobInfo));
         routes.MapGet("/api/jobs/{id:guid}", (Guid id) => jobs.Find(id) is { } job ? Results.Json(job, ApiJson.Default.JobInfo) : Results.NotFound());
         routes.MapDelete("/api/jobs/{id:guid}", (Guid id) => jobs.Cancel(id) ? Results.NoContent() : Results.NotFound());
-        routes.MapGet("/api/vms/{id:guid}/console", (Guid id, int? port, int? lines) => machines.Find(id) is null || port is < 1 or > 2
-            ? Results.NotFound()
-            : Results.Json(
-                new ConsoleReport(machines.SerialSocket(id, port ?? 1), machines.Console(id, port ?? 1, Math.Clamp(lines ?? 20, 0, MaximumRows))), ApiJson.Default.ConsoleReport));
         routes.MapGet("/api/vms/{id:guid}/commandline", (Guid id) => machines.Find(id) is not null && machines.CommandLine(id) is { } line
             ? Results.Text(line + "\n")
             : Results.NotFound());

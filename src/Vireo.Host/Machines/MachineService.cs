@@ -284,7 +284,11 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 
     public Task WaitForChangeAsync(Guid id, CancellationToken cancellation) => Unit(id).WaitForChangeAsync(s_longestWait, cancellation);
 
-    public string? SerialSocket(Guid id, int port) => Unit(id).SerialSocket(port);
+    /// <summary>The socket of a console: <c>com1</c>, <c>com2</c> or <c>screen</c>; null when the machine does not run.</summary>
+    public string? ConsoleSocket(Guid id, string device) => _units.TryGetValue(id, out var unit) ? unit.ConsoleSocket(device) : null;
+
+    /// <summary>The process of a machine; null when it does not run.</summary>
+    public int? ProcessIdOf(Guid id) => _units.TryGetValue(id, out var unit) ? unit.Memory.ProcessId : null;
 
     /// <inheritdoc/>
     public async Task<CheckpointConfiguration> TakeAsync(Guid id, string? name, Action<string, int> progress, CancellationToken cancellation)

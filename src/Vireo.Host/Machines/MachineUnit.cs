@@ -412,9 +412,13 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         return Task.WhenAny(changed, Task.Delay(most, _services.Time, cancellation)).Unwrap();
     }
 
-    public string? SerialSocket(int port) => _machine.Status.ProcessId is null
-        ? null
-        : Path.Combine(_services.Paths.MachineRun(Configuration.Id), $"com{port}");
+    public string? ConsoleSocket(string device) => _machine.Running is { } running ? device switch
+    {
+        "com1" => running.Plan.ComSocket(1),
+        "com2" => running.Plan.ComSocket(2),
+        "screen" => running.Plan.ScreenSocket,
+        _ => null,
+    } : null;
 
     public IReadOnlyList<string> Console(int port, int lines) => _machine.ReadConsole(port, lines);
 

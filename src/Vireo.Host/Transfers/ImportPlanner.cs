@@ -99,7 +99,10 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
         machine = exports.Count > 0 ? PlannedMachines.WithoutCheckpoints(machine, exports) : machine;
         var isKnown = machine.Checkpoints.All.Any(one => one.Id == machine.Checkpoints.CurrentId);
         machine = isKnown ? machine : machine with { Checkpoints = machine.Checkpoints with { CurrentId = null } };
-        machine = machine with { Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = one.Machine with { Checkpoints = new() } })] } };
+        machine = machine with { Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = one.Machine with { Checkpoints = new(), ConsoleUsers = [] } })] } };
+
+        // A user of the same name here is somebody else.
+        machine = machine with { ConsoleUsers = [] };
         return copy ? machine with { Checkpoints = machine.Checkpoints with { Work = null, Removed = [], Disks = [.. machine.Checkpoints.Disks.Select(disk => disk with { IsMerging = false })] } } : machine;
     }
 

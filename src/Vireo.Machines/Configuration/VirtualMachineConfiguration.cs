@@ -108,6 +108,9 @@ public sealed record VirtualMachineConfiguration
     /// <summary><c>Disabled</c>, <c>Production</c>, <c>ProductionOnly</c>, <c>Standard</c>.</summary>
     public string CheckpointType { get; init; } = "Production";
 
+    /// <summary>Users of the host who may connect to its consoles, besides administrators. A machine that comes from elsewhere brings none.</summary>
+    public IReadOnlyList<string> ConsoleUsers { get; init; } = [];
+
     /// <summary>What the machine uses is metered.</summary>
     public bool ResourceMeteringEnabled { get; init; }
 

@@ -30,6 +30,12 @@ public sealed class VMProcessor : VMComponentObject
     /// <summary>Threads of a core of the guest; 0 is as on the host.</summary>
     public long HwThreadCountPerCore { get; set; }
 
+    /// <summary>Offer only what very old guests know; not offered, so always false.</summary>
+    public bool CompatibilityForOlderOperatingSystemsEnabled { get; set; }
+
+    /// <summary>Hold back a guest that burdens the host out of measure; its share does that, so this is always false.</summary>
+    public bool EnableHostResourceProtection { get; set; }
+
     /// <summary>Pool the processors come from.</summary>
     public string ResourcePoolName { get; set; } = "Primordial";
 }

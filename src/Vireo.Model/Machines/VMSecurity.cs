@@ -9,6 +9,12 @@ public sealed class VMSecurity : VMComponentObject
     /// <summary>Its saved state is encrypted; not offered, so always false.</summary>
     public bool EncryptStateAndVmMigrationTraffic { get; set; }
 
+    /// <summary>The guest may not use virtualization to protect itself; not offered, so always false.</summary>
+    public bool VirtualizationBasedSecurityOptOut { get; set; }
+
+    /// <summary>Its keys are bound to a module of the host; not offered, so always false.</summary>
+    public bool BindToHostTpm { get; set; }
+
     /// <summary>It is shielded from administrators; not offered, so always false.</summary>
     public bool Shielded { get; set; }
 }

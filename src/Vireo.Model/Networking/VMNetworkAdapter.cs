@@ -35,6 +35,27 @@ public enum VMNetworkAdapterOperationalStatus
 /// <summary>What every adapter has, that of a machine and that of the management operating system.</summary>
 public class VMNetworkAdapterBase : VMComponentObject
 {
+    /// <summary>Identity of the device, in braces as scripts know it.</summary>
+    public string DeviceId => $"{{{PartId().ToString("D").ToUpperInvariant()}}}";
+
+    /// <summary>Weight for virtual functions of the uplink; 0 is none, which is all that is offered.</summary>
+    public int IovWeight { get; set; }
+
+    /// <summary>Weight for queues of the uplink; 0 is none, which is all that is offered.</summary>
+    public int VmqWeight { get; set; }
+
+    /// <summary>Most security associations that the uplink takes over; 0 is none, which is all that is offered.</summary>
+    public long IPsecOffloadMaximumSecurityAssociation { get; set; }
+
+    /// <summary>Most addresses that the guest may use; 0 is no limit, which is all that is offered.</summary>
+    public int DynamicIPAddressLimit { get; set; }
+
+    /// <summary>Virtual subnet; 0 is none.</summary>
+    public long VirtualSubnetId { get; set; }
+
+    /// <summary>The guest names the device after the adapter; not offered, so always off.</summary>
+    public OnOffState DeviceNaming { get; set; } = OnOffState.Off;
+
     /// <summary>Twelve hexadecimal digits; zeros until the first start assigns a dynamic address.</summary>
     public string MacAddress { get; set; } = "000000000000";
 

@@ -68,6 +68,12 @@ public sealed class VMSwitch : VirtualizationObject
     /// <summary>Virtual functions of the uplink are handed to machines.</summary>
     public bool IovEnabled { get; set; }
 
+    /// <summary>The uplink has virtual functions for guests; not offered, so always false.</summary>
+    public bool IovSupport { get; set; }
+
+    /// <summary>The uplink's driver takes packets directly; not offered, so always false.</summary>
+    public bool PacketDirectEnabled { get; set; }
+
     /// <summary>How minimum bandwidth is given.</summary>
     public VMSwitchBandwidthMode BandwidthReservationMode { get; set; } = VMSwitchBandwidthMode.None;
 

@@ -47,6 +47,15 @@ public sealed class HardDiskDrive : Drive
 {
     /// <summary>Physical disk of the host, for pass-through disks.</summary>
     public uint? DiskNumber { get; set; }
+
+    /// <summary>Least normalized operations a second; 0 is none, which is all that is offered.</summary>
+    public ulong MinimumIOPS { get; set; }
+
+    /// <summary>Most normalized operations a second; 0 is no limit, which is all that is offered.</summary>
+    public ulong MaximumIOPS { get; set; }
+
+    /// <summary>Several machines share the disk; not offered, so always false.</summary>
+    public bool SupportPersistentReservations { get; set; }
 }
 
 /// <summary>A DVD drive.</summary>

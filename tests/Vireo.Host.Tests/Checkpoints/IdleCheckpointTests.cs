@@ -47,6 +47,27 @@ public sealed class IdleCheckpointTests(HostFixture host) : IClassFixture<HostFi
 
     [Fact]
     [Requirement("CP-1")]
+    [Requirement("PS-1")]
+    public async Task The_parts_of_a_checkpoint_are_what_the_machine_had_then()
+    {
+        await host.Client.ObjectsAsync("New-VM", new { Name = "then", Generation = 1, MemoryStartupBytes = 64 << 20, NewVHDPath = host["then.vhdx"], NewVHDSizeBytes = 64 << 20 });
+        await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "then", SnapshotName = "before" });
+        await host.Client.ObjectsAsync("Set-VMMemory", new { VMName = "then", StartupBytes = 128 << 20 });
+        await host.Client.ObjectsAsync("Set-VMProcessor", new { VMName = "then", RelativeWeight = 77 });
+        await host.Client.ObjectsAsync("Rename-VM", new { Name = "then", NewName = "now" });
+        var checkpoint = Assert.Single(await host.Client.ObjectsAsync("Get-VMSnapshot", new { VMName = "now" }));
+        var disk = Assert.Single(await host.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMSnapshot = checkpoint }));
+        Assert.Equal((host["then.vhdx"], "now"), ((string)disk["Path"]!, (string)disk["VMName"]!));
+        Assert.Equal(64 << 20, (long)Assert.Single(await host.Client.ObjectsAsync("Get-VMMemory", new { VMCheckpoint = checkpoint }))["Startup"]!);
+        Assert.Equal(100, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMProcessor", new { VMSnapshot = checkpoint }))["RelativeWeight"]!);
+        Assert.Equal(2, (await host.Client.ObjectsAsync("Get-VMComPort", new { VMSnapshot = checkpoint })).Count);
+        Assert.Equal(77, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMProcessor", new { VMName = "now" }))["RelativeWeight"]!);
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "now", Force = true });
+        Assert.Equal("InvalidParameter", (string?)(await host.Client.ErrorAsync("Get-VMMemory", new { VMSnapshot = checkpoint }))["errorId"]);
+    }
+
+    [Fact]
+    [Requirement("CP-1")]
     public async Task What_a_checkpoint_stands_on_is_nobody_elses_and_is_not_changed()
     {
         var disk = host["kept.vhdx"];

@@ -41,12 +41,13 @@ internal static class CheckpointTree
         var work = machine.Checkpoints.Work ?? throw new InvalidOperationException("No checkpoint is being applied.");
         return Adopt(checkpoint.Machine, work.Disks) with
         {
-            // Where the machine lies, what it is called and whether it is billed is not part of what it was.
+            // Where the machine lies, what it is called, whether it is billed and who may see it is not part of what it was.
             Name = machine.Name,
             Path = machine.Path,
             SnapshotFileLocation = machine.SnapshotFileLocation,
             SmartPagingFilePath = machine.SmartPagingFilePath,
             ResourceMeteringEnabled = machine.ResourceMeteringEnabled,
+            ConsoleUsers = machine.ConsoleUsers,
             HasSavedState = checkpoint.HasState,
             NetworkAdapters = [.. checkpoint.Machine.NetworkAdapters.Select(adapter => adapter.SwitchId is { } id && !switchExists(id) ? adapter with { SwitchId = null } : adapter)],
             Checkpoints = machine.Checkpoints with
