@@ -49,14 +49,74 @@ public sealed class AutomaticActionTests : IAsyncLifetime
         {
             await StatesAsync(client, "always=Running ended=Off manual=Off ran=Running rested=Off");
 
+            await StartsAreDoneAsync();
+
             // Turned off by its owner, it stays off: only the computer's start starts it.
             await client.ObjectsAsync("Stop-VM", new { Name = "always", TurnOff = true });
         }
 
         await RestartHostAsync();
+
+        // Nobody is to be started, now or after a delay.
+        Assert.Empty((await NotesAsync())["pending"]!.AsArray());
         using var again = new HostClient(_root.Path);
         await StatesAsync(again, "always=Off ended=Off manual=Off ran=Running rested=Off");
     }
+
+    [Fact]
+    [Requirement("VM-9")]
+    public async Task A_stop_that_is_called_off_forgets_no_machine_that_still_runs()
+    {
+        using var client = new HostClient(_root.Path);
+        await NewAsync(client, "deaf", "StartIfRunning", "ShutDown");
+        await NewAsync(client, "cut", "StartIfRunning", "TurnOff");
+        await client.ObjectsAsync("Start-VM", new { Name = new[] { "deaf", "cut" } });
+
+        // Firmware without a guest: it does not shut down, and whoever asked does not wait for its power to be cut.
+        using (var patience = new CancellationTokenSource())
+        {
+            var stopping = client.PostAsync("api/stop-actions", patience.Token);
+            await StatesAsync(client, "cut=Off deaf=Stopping");
+            await patience.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stopping);
+        }
+
+        await Wait.UntilAsync("the host to go on", async () => !(bool)(await NotesAsync())["stopping"]!, TimeSpan.FromMinutes(1));
+        Assert.Single((await NotesAsync())["running"]!.AsArray());
+        await client.ObjectsAsync("Start-VM", new { Name = "cut" });
+        Assert.Equal(2, (await NotesAsync())["running"]!.AsArray().Count);
+    }
+
+    [Fact]
+    [Requirement("VM-9")]
+    public async Task A_machine_that_cannot_start_keeps_no_other_from_it_and_is_asked_once()
+    {
+        using (var client = new HostClient(_root.Path))
+        {
+            await NewAsync(client, "other", "Start");
+            await NewAsync(client, "wrong", "Start");
+            await client.ObjectsAsync("Start-VM", new { Name = "other" });
+        }
+
+        await PowerOffAsync();
+
+        // No timer waits so long: nothing in this program writes it, but a file may hold anything.
+        var file = Directory.EnumerateFiles(_root.Path, "*.json", SearchOption.AllDirectories).Single(
+            path => path.Contains("/Virtual Machines/", StringComparison.Ordinal) && File.ReadAllText(path).Contains("\"wrong\"", StringComparison.Ordinal));
+        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
+        configuration["automaticStartDelaySeconds"] = -5;
+        await File.WriteAllTextAsync(file, configuration.ToJsonString());
+        await PowerOnAsync(anotherBoot: true);
+        using var again = new HostClient(_root.Path);
+        await StatesAsync(again, "other=Running wrong=Off");
+        await StartsAreDoneAsync();
+        Assert.Single((await again.GetAsync("api/events")).AsArray(), one => (string?)one!["kind"] == "AutomaticStartFailed");
+    }
+
+    private Task StartsAreDoneAsync() => Wait.UntilAsync(
+        "nobody is left to start", async () => (await NotesAsync())["pending"]!.AsArray().Count == 0, TimeSpan.FromMinutes(1));
+
+    private async Task<JsonNode> NotesAsync() => JsonNode.Parse(await File.ReadAllTextAsync(_root["running.json"]))!;
 
     [Fact]
     [Requirement("VM-9")]
@@ -156,7 +216,7 @@ public sealed class AutomaticActionTests : IAsyncLifetime
         }
 
         _planes.Clear();
-        foreach (var record in Directory.EnumerateFiles(_root["run/m"], "*.json"))
+        foreach (var record in Directory.Exists(_root["run/m"]) ? Directory.EnumerateFiles(_root["run/m"], "*.json") : [])
         {
             var id = (int)JsonNode.Parse(await File.ReadAllTextAsync(record))!["process"]!["processId"]!;
             Peer.TryRun("kill", "-KILL", id.ToString(CultureInfo.InvariantCulture));

@@ -47,10 +47,10 @@ internal sealed class HostClient(string root) : IDisposable
     }
 
     /// <summary>The answer to a request without a body.</summary>
-    public async Task<string> PostAsync(string path)
+    public async Task<string> PostAsync(string path, CancellationToken cancellation = default)
     {
-        using var response = await _http.PostAsync(path, null);
-        return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync();
+        using var response = await _http.PostAsync(path, null, cancellation);
+        return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellation);
     }
 
     public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await _http.GetStringAsync(path))!;

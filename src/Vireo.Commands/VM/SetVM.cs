@@ -66,7 +66,7 @@ public sealed class SetVM : NamedMachineCommand
 
     /// <summary>Seconds to wait before an automatic start.</summary>
     [Parameter]
-    [ValidateRange(0, 2_147_483)]
+    [ValidateRange(0, VirtualMachineConfiguration.MaximumStartDelaySeconds)]
     public int? AutomaticStartDelay { get; set; }
 
     /// <summary>What happens when the host stops.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Vireo.Commands.Framework;
 using Vireo.Host.History;
 using Vireo.Machines.Configuration;
 using Vireo.Platform.Testing;
@@ -33,21 +32,29 @@ internal sealed class AutomaticActions(MachineService machines, RunningMachines 
         running.BeginStop();
         var failures = new ConcurrentBag<string>();
         var active = machines.All.Where(machine => machines.StatusOf(machine.Id).IsActive).ToList();
-        await Parallel.ForEachAsync(active, cancellation, async (machine, token) =>
+        try
         {
-            try
+            await Parallel.ForEachAsync(active, cancellation, async (machine, token) =>
             {
-                await StopOneAsync(machine, token);
-            }
-            catch (CommandException refused)
-            {
-                events.Write("AutomaticStopFailed", refused.Message, machine.Id);
-                failures.Add(refused.Message);
-            }
-        });
-        if (!failures.IsEmpty)
+                try
+                {
+                    await StopOneAsync(machine, token);
+                }
+                catch (Exception refused) when (!token.IsCancellationRequested)
+                {
+                    events.Write("AutomaticStopFailed", refused.Message, machine.Id);
+                    failures.Add(refused.Message);
+                }
+            });
+        }
+        finally
         {
-            running.CancelStop([.. active.Select(machine => machine.Id).Where(id => machines.StatusOf(id).IsActive)]);
+            // Also when whoever asked has gone: a host with a machine that runs is not stopped.
+            List<Guid> left = [.. active.Select(machine => machine.Id).Where(id => machines.StatusOf(id).IsActive)];
+            if (left.Count > 0)
+            {
+                running.CancelStop(left);
+            }
         }
 
         return [.. failures.Order(StringComparer.Ordinal)];
@@ -72,14 +79,15 @@ internal sealed class AutomaticActions(MachineService machines, RunningMachines 
 
             CrashPoint.Hit("host.autostart.started");
         }
-        catch (CommandException refused)
-        {
-            events.Write("AutomaticStartFailed", refused.Message, id);
-        }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The next host goes on with it.
             return;
+        }
+        catch (Exception refused)
+        {
+            // Whatever it is: the others start all the same, and the next host does not meet it again.
+            events.Write("AutomaticStartFailed", refused.Message, id);
         }
 
         running.EndStart(id);

@@ -1,4 +1,5 @@
 using Microsoft.HyperV.PowerShell;
+using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
 using Vireo.Host.Store;
 using Vireo.Host.Transfers;
@@ -42,6 +43,7 @@ internal sealed partial class MachineUnit
         ExportSource? source = null;
         try
         {
+            await TryDropExportsAsync();
             await WithDisksAsync("export", async () =>
             {
                 if (_machine.Running is null)
@@ -64,11 +66,7 @@ internal sealed partial class MachineUnit
         finally
         {
             _cleaner.Release();
-            if (source is not null)
-            {
-                await DropExportsAsync(CancellationToken.None);
-            }
-
+            await TryDropExportsAsync();
             Volatile.Write(ref _exports, 0);
             _cleaner.Resume();
         }
@@ -98,6 +96,19 @@ internal sealed partial class MachineUnit
             _cleaner.Release();
             Volatile.Write(ref _exports, 0);
             _cleaner.Resume();
+        }
+    }
+
+    // What keeps the checkpoint of an export from going does not keep the machine "being exported": the next export, and the next host, try it again.
+    private async Task TryDropExportsAsync()
+    {
+        try
+        {
+            await DropExportsAsync(CancellationToken.None);
+        }
+        catch (Exception refused) when (refused is CommandException or IOException or UnauthorizedAccessException)
+        {
+            _services.Events.Write("ExportLeftover", $"The checkpoint that an export of '{Name}' was made from could not be removed; the next export tries it again: {refused.Message}", Configuration.Id);
         }
     }
 

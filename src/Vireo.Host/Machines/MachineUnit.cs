@@ -38,6 +38,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
     private readonly CheckpointKeeper _checkpoints;
     private readonly DiskCleaner _cleaner;
     private volatile bool _removed;
+    private ProcessorShare? _share;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ProcessorUse _use = new(0, TimeSpan.Zero, 0);
 
@@ -166,7 +167,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         await EndPagingAsync();
         StartChecks.RequireFiles(Configuration);
         _services.RequirePools(Configuration);
-        var memory = (Configuration.HasSavedState ? SavedStates.FindMemory(MachineStore.SavedStateFile(Configuration)) : null) ?? Configuration.Memory.StartupBytes;
+        var memory = MemoryToStart();
         using var reservation = await _services.Memory.ReserveAsync(Configuration, memory, cancellation);
         AssignAddresses();
         try
@@ -428,12 +429,20 @@ internal sealed partial class MachineUnit : IAsyncDisposable
     public void SetProcessors(int weight)
     {
         var processor = Configuration.Processor;
+        var share = new ProcessorShare(Memory.ProcessId, weight, processor.LimitPercent >= 100 ? null : processor.Count * processor.LimitPercent / 100.0);
+        if (share == _share)
+        {
+            return;
+        }
+
         try
         {
-            _machine.SetProcessors(weight, processor.LimitPercent >= 100 ? null : processor.Count * processor.LimitPercent / 100.0);
+            _machine.SetProcessors(share.Weight, share.Limit);
+            _share = share;
         }
         catch (MachineException refused)
         {
+            _share = null;
             _services.Events.Write("ProcessorShareNotSet", $"The share of processors of '{Name}' could not be set: {refused.Message}", Configuration.Id);
         }
     }
@@ -614,6 +623,12 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         return Task.CompletedTask;
     }
 
+    // A guest of static memory goes on with all of it, whatever its saved state says; that of another may have come from elsewhere.
+    private long MemoryToStart() =>
+        Configuration is { HasSavedState: true, Memory: { DynamicMemoryEnabled: true } memory } && SavedStates.FindMemory(MachineStore.SavedStateFile(Configuration)) is { } bytes
+            ? Math.Clamp(bytes, Math.Min(memory.MinimumBytes, memory.StartupBytes), Math.Max(memory.MaximumBytes, memory.StartupBytes))
+            : Configuration.Memory.StartupBytes;
+
     private void RememberSavedState(bool exists)
     {
         if (Configuration.HasSavedState != exists)
@@ -655,4 +670,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         Interlocked.Exchange(ref _changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     private sealed record ProcessorUse(long Timestamp, TimeSpan Used, int Percent);
+
+    /// <summary>What a process was given of the processors last.</summary>
+    private sealed record ProcessorShare(int? ProcessId, int Weight, double? Limit);
 }

@@ -44,16 +44,7 @@ internal sealed class RunningMachines
 
             // The first that starts after a stop of all is the only one that runs.
             var others = _record.Stopping ? [] : _record.Running.Where(other => other != machine);
-            var next = _record with { Running = running ? [.. others, machine] : [.. others], Stopping = false };
-            try
-            {
-                Write(next);
-            }
-            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
-            {
-                // A full disk must not keep a machine from starting or ending; the next change is written with this one.
-                _record = next;
-            }
+            Write(_record with { Running = running ? [.. others, machine] : [.. others], Stopping = false });
         }
     }
 
@@ -95,8 +86,15 @@ internal sealed class RunningMachines
 
     private void Write(RunningRecord record)
     {
-        JsonFile.Write(_path, record, StoreJson.Default.RunningRecord);
         _record = record;
+        try
+        {
+            JsonFile.Write(_path, record, StoreJson.Default.RunningRecord);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            // A full disk keeps no machine from starting or ending; the next change is written with this one.
+        }
     }
 }
 

@@ -63,7 +63,17 @@ public sealed class MachineStore(string stateFolder)
         AtomicFile.SweepFolder(_intents);
         foreach (var intent in Directory.EnumerateFiles(_intents, "*.json").ToList())
         {
-            Undo(intent);
+            try
+            {
+                Undo(intent);
+            }
+            catch (Exception refused) when (refused is StateFileException or IOException or UnauthorizedAccessException)
+            {
+                // A disk that went bad under one machine keeps no other from being managed.
+                unreadable(
+                    Guid.TryParse(Path.GetFileNameWithoutExtension(intent), out var id) ? id : Guid.Empty,
+                    $"What an interrupted creation, import or removal left could not be tidied up; it is tried again when the host starts ('{intent}' notes it): {refused.Message}");
+            }
         }
 
         DeleteOriginals();

@@ -54,6 +54,7 @@ internal static class ConfigurationSanity
         return IsWord<StartAction>(machine.AutomaticStartAction) && IsWord<StopAction>(machine.AutomaticStopAction) && IsWord<CheckpointType>(machine.CheckpointType)
             && IsWord<ConsoleModeType>(machine.ConsoleMode) && IsWord<IPProtocolPreference>(machine.PreferredNetworkBootProtocol)
             && new[] { machine.Path, machine.SnapshotFileLocation, machine.SmartPagingFilePath }.All(IsText) && machine.Notes.Length <= 1 << 20
+            && machine.AutomaticStartDelaySeconds is >= 0 and <= VirtualMachineConfiguration.MaximumStartDelaySeconds
             ? null
             : "a setting has a value that it cannot have";
     }

@@ -99,6 +99,9 @@ public sealed record VirtualMachineConfiguration
     /// <summary>What happens when the host starts: <c>Nothing</c>, <c>StartIfRunning</c>, <c>Start</c>.</summary>
     public string AutomaticStartAction { get; init; } = "StartIfRunning";
 
+    /// <summary>Longest delay of an automatic start, in seconds: 24 days, what a timer can wait in milliseconds.</summary>
+    public const int MaximumStartDelaySeconds = 2_147_483;
+
     /// <summary>Seconds to wait before an automatic start.</summary>
     public int AutomaticStartDelaySeconds { get; init; }
 

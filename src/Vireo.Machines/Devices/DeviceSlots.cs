@@ -16,7 +16,7 @@ public sealed record DeviceSlots
     private const int SpareSlots = 4;
 
     /// <summary>Most root ports: 16 places of 8 functions, less the machine's own.</summary>
-    private const int MaximumPorts = 96;
+    internal const int MaximumPorts = 96;
 
     /// <summary>Place of each device: a slot of the root bus (generation 1) or the number of a root port (generation 2).</summary>
     public IReadOnlyDictionary<string, int> Places { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);

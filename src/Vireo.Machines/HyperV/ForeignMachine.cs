@@ -47,7 +47,7 @@ public sealed record ForeignMachine(VirtualMachineConfiguration Machine, Guid Ma
             NetworkAdapters = devices.Adapters,
             ComPorts = ForeignDevices.SerialPorts(root),
             AutomaticStartAction = root.Number("global_settings/power/host_startup/action") switch { 0 => "Nothing", 2 => "Start", _ => "StartIfRunning" },
-            AutomaticStartDelaySeconds = (int)Math.Clamp(root.Number("global_settings/power/host_startup/delay") ?? 0, 0, 1_000_000_000),
+            AutomaticStartDelaySeconds = (int)Math.Clamp(root.Number("global_settings/power/host_startup/delay") ?? 0, 0, VirtualMachineConfiguration.MaximumStartDelaySeconds),
             AutomaticStopAction = root.Number("global_settings/power/host_shutdown/action") switch { 0 => "TurnOff", 2 => "ShutDown", _ => "Save" },
             DisabledIntegrationServices = ForeignDevices.DisabledServices(root),
             HasSavedState = root.Text("savedstate/type") is { Length: > 0 } || root.Text("savedstate/memlocation") is { Length: > 0 },

@@ -127,8 +127,7 @@ internal static class SavedState
             throw new InvalidDataException("The length of the header is out of bounds.");
         }
 
-        return JsonSerializer.Deserialize(block.Slice(HeaderOffset, length), MachineJson.Default.SavedStateHeader) is { MachineType: not null, Slots.Places: not null } header
-            ? header
-            : throw new InvalidDataException("The header is incomplete.");
+        var header = JsonSerializer.Deserialize(block.Slice(HeaderOffset, length), MachineJson.Default.SavedStateHeader) ?? throw new InvalidDataException("The header is empty.");
+        return SavedStateSanity.Problem(header) is { } problem ? throw new InvalidDataException(problem) : header;
     }
 }

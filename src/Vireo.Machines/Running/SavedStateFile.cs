@@ -27,12 +27,20 @@ public static class SavedStateFile
         ArgumentNullException.ThrowIfNull(identities);
         var (stream, header) = SavedState.Open(path);
         stream.Dispose();
-        var renamed = header with
+        var places = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (device, place) in header.Slots.Places)
+        {
+            if (!places.TryAdd(RenameDevice(device, identities), place))
+            {
+                throw new MachineException(MachineErrorKind.SavedState, $"The saved state '{path}' names the same device twice; remove the saved state to start the virtual machine.");
+            }
+        }
+
+        SavedState.WriteHeader(path, header with
         {
             MachineId = identities.GetValueOrDefault(header.MachineId, header.MachineId),
-            Slots = header.Slots with { Places = header.Slots.Places.ToDictionary(place => RenameDevice(place.Key, identities), place => place.Value, StringComparer.Ordinal) },
-        };
-        SavedState.WriteHeader(path, renamed);
+            Slots = header.Slots with { Places = places },
+        });
     }
 
     // Devices are named after their ids, in one of the usual forms.

@@ -165,6 +165,30 @@ public sealed class MemoryLedgerTests
         Assert.Equal(0, late.OverdueBytes);
     }
 
+    [Fact]
+    [Requirement("VM-2")]
+    public async Task Many_starts_at_once_look_at_the_processes_of_all_the_others_once()
+    {
+        var users = Enumerable.Range(0, 200).Select(number => new User { ProcessId = number + 1, Static = Megabyte }).ToList();
+        var looks = 0;
+        var ledger = new MemoryLedger(
+            () => users, () => new(1L << 40, 1L << 40), _ =>
+            {
+                looks++;
+                return new(Megabyte, 0);
+            }, cap: null, new StandingClock());
+        for (var number = 0; number < 100; number++)
+        {
+            (await ledger.ReserveAsync(Machine(Guid.NewGuid(), 32), 32 * Megabyte, default)).Dispose();
+        }
+
+        Assert.Equal(users.Count, looks);
+
+        // Sharing memory out always looks.
+        ledger.Balance();
+        Assert.Equal(2 * users.Count, looks);
+    }
+
     private static MemoryLedger Ledger(IEnumerable<User> users, long total) =>
         new(() => users, () => new(total * Megabyte, total * Megabyte), _ => default, cap: null, TimeProvider.System);
 
@@ -180,6 +204,11 @@ public sealed class MemoryLedgerTests
         Memory = new() { StartupBytes = megabytes * Megabyte },
         Processor = new() { Count = processors, ReservePercent = reserve },
     };
+
+    private sealed class StandingClock : TimeProvider
+    {
+        public override long GetTimestamp() => 0;
+    }
 
     private sealed class User : IMemoryUser
     {

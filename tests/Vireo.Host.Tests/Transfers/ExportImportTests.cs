@@ -109,6 +109,7 @@ public sealed class ExportImportTests(HostFixture host) : IClassFixture<HostFixt
     public async Task Firmware_variables_and_keys_of_a_guest_go_along()
     {
         var original = Assert.Single(await host.Client.ObjectsAsync("New-VM", new { Name = "keys", Generation = 2, Path = host["keys"], NoVHD = true }));
+        await host.Client.ObjectsAsync("Set-VMFirmware", new { VMName = "keys", EnableSecureBoot = "On" });
         await host.Client.ObjectsAsync("Enable-VMTPM", new { VMName = "keys" });
         var folder = Path.Combine((string)original["Path"]!, "Virtual Machines");
         var id = (string)original["Id"]!;

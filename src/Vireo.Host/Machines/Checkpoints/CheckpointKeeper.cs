@@ -46,10 +46,17 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         {
             return machine.Running is null ? await TakeOfIdleAsync(checkpoint, progress, cancellation) : await TakeOfRunningAsync(checkpoint, export, progress, cancellation);
         }
-        catch
+        catch (Exception failure)
         {
             await SettleAsync(CancellationToken.None);
-            throw;
+            if (CheckpointTree.Find(Current, checkpoint.Id) is not { } taken)
+            {
+                throw;
+            }
+
+            // Its disks were written down before something went wrong with the guest, which its state shows: it is there, and so it was taken.
+            services.Events.Write("CheckpointTaken", $"The checkpoint '{taken.Name}' of '{Current.Name}' was taken, but afterwards something failed: {failure.Message}", Current.Id);
+            return taken;
         }
     }
 

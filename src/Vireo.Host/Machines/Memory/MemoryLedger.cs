@@ -68,6 +68,9 @@ internal sealed class MemoryLedger
     // Less than this nobody is asked to give back.
     private const long LeastReclaimable = 16 * MemoryPolicy.Step;
 
+    // Many machines started at once do not each look at every process of all the others.
+    private static readonly TimeSpan s_snapshotAge = TimeSpan.FromMilliseconds(250);
+
     // Guests give memory back within a second or two; one that does not in this time will not.
     private static readonly TimeSpan s_reclaimPatience = TimeSpan.FromSeconds(30);
     private readonly Func<IEnumerable<IMemoryUser>> _machines;
@@ -78,6 +81,7 @@ internal sealed class MemoryLedger
     private readonly Lock _lock = new();
     private readonly Dictionary<Guid, long> _starting = [];
     private readonly Dictionary<Guid, long> _waiting = [];
+    private Snapshot? _snapshot;
     private TaskCompletionSource _round = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Opens the ledger.</summary>
@@ -188,6 +192,7 @@ internal sealed class MemoryLedger
     {
         lock (_lock)
         {
+            _snapshot = null;
             var books = Read(except: null);
             var overdue = 0L;
             foreach (var late in _machines().Where(keeper => keeper.OverdueBytes > 0))
@@ -269,15 +274,19 @@ internal sealed class MemoryLedger
     /// <summary>What is free and what others could give back, but for the machine that asks.</summary>
     private Books Read(Guid? except)
     {
-        var reading = _read();
-        long resident = 0, promised = 0, reclaimable = 0;
+        var machines = _machines().ToList();
+        var snapshot = Look(machines);
+
+        // Those that have ended since are among them, as they are among what the host had in use.
+        var resident = snapshot.Resident;
+        long promised = 0, reclaimable = 0;
         int running = 0, processors = 0;
         double reserved = 0;
-        foreach (var keeper in _machines())
+        foreach (var keeper in machines)
         {
-            var process = keeper.ProcessId is { } id ? _readProcess(id) : default;
+            var process = keeper.ProcessId is { } id ? snapshot.Processes.GetValueOrDefault(id) : default;
             var committed = keeper.CommittedBytes;
-            resident += Math.Max(process.Resident, keeper.HeldBytes is > 0 and var held ? process.Overhead + Math.Min(held, committed) : 0);
+            resident += keeper.HeldBytes is > 0 and var held ? Math.Max(0, process.Overhead + Math.Min(held, committed) - process.Resident) : 0;
             var claim = committed == 0 ? 0 : committed + Math.Max(process.Overhead, ProcessMemory.LeastOverhead);
 
             if (keeper.Id != except && (keeper.ProcessId is not null || _starting.ContainsKey(keeper.Id)))
@@ -296,9 +305,28 @@ internal sealed class MemoryLedger
         }
 
         // What is used and not the guests' is lost to them; what they do not use yet is promised all the same.
-        var others = Math.Max(0, reading.Total - reading.Available - resident);
-        var budget = Math.Min(reading.Total - reading.Reserve - others, _cap ?? long.MaxValue);
+        var host = snapshot.Host;
+        var others = Math.Max(0, host.Total - host.Available - resident);
+        var budget = Math.Min(host.Total - host.Reserve - others, _cap ?? long.MaxValue);
         return new(budget - promised, reclaimable, running, processors, reserved);
+    }
+
+    // Host and processes are looked at together: what a process took or gave since then is missing on both sides.
+    private Snapshot Look(IEnumerable<IMemoryUser> machines)
+    {
+        if (_snapshot is not { } known || _time.GetElapsedTime(known.At) > s_snapshotAge)
+        {
+            var host = _read();
+            var processes = new Dictionary<int, ProcessMemory>();
+            foreach (var id in machines.Select(machine => machine.ProcessId).OfType<int>())
+            {
+                processes[id] = _readProcess(id);
+            }
+
+            _snapshot = known = new(_time.GetTimestamp(), host, processes, processes.Values.Sum(process => process.Resident));
+        }
+
+        return known;
     }
 
     private void Release(Guid machine)
@@ -308,6 +336,8 @@ internal sealed class MemoryLedger
             _starting.Remove(machine);
         }
     }
+
+    private sealed record Snapshot(long At, MemoryReading Host, IReadOnlyDictionary<int, ProcessMemory> Processes, long Resident);
 
     private readonly record struct Books(long Free, long Reclaimable, int Running, int Processors, double Reserved);
 }
