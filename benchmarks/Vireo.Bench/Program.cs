@@ -54,5 +54,11 @@ foreach (var row in comparisons)
 document["comparisons"] = rows;
 Directory.CreateDirectory(Path.Combine(Tool.Root, "out", "bench"));
 await File.WriteAllTextAsync(Path.Combine(Tool.Root, "out", "bench", $"{benchmark.Name}.json"), document.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+if (comparisons.Count == 0)
+{
+    // A part that has no peer has told what it saw already.
+    return 0;
+}
+
 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"worst ratio {comparisons.Min(row => row.Ratio):0.00} (1 = as good as the peer, more is better)"));
 return 0;

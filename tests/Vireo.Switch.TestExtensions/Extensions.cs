@@ -208,6 +208,16 @@ public sealed class Clinging : CaptureExtension
     }
 }
 
+/// <summary>Takes the process with it when it becomes part of a switch.</summary>
+public sealed class DiesAtStart : CaptureExtension
+{
+    protected override void OnStart() => Environment.FailFast("It was made to.");
+
+    protected override void Capture(in FrameView frame)
+    {
+    }
+}
+
 /// <summary>Reports from a timer.</summary>
 public sealed class Ticking : CaptureExtension
 {

@@ -11,7 +11,7 @@ internal sealed class NetworkLoad(TwoHosts hosts, Children children, bool isProc
     public async Task<double> TcpAsync()
     {
         // The receiver beside the sender where the switch has a processor for itself; it then may use both.
-        using var server = children.Start("ip", Exec(hosts.Right, isProcess ? "0,1" : Processors.Switch, "iperf3", "-s", "-1"), _ => { });
+        children.Start("ip", Exec(hosts.Right, isProcess ? "0,1" : Processors.Switch, "iperf3", "-s", "-1"), _ => { });
         await Task.Delay(500);
         var json = await Tool.OutputAsync(
             "ip", Exec(hosts.Left, Processors.Hosts, "timeout", $"{seconds + 10}", "iperf3", "-c", TwoHosts.RightAddress, "-t", $"{seconds}", "-O", "1", "-J"));
@@ -38,7 +38,7 @@ internal sealed class NetworkLoad(TwoHosts hosts, Children children, bool isProc
     public async Task<(double Median, double NinetyNinth, int Lost)> LatencyAsync(double framesPerSecond)
     {
         await LearnAsync();
-        using var answer = children.Start("ip", Exec(hosts.Right, Processors.Hosts, Self(PingPong.Verb, "answer")), _ => { });
+        var answer = children.Start("ip", Exec(hosts.Right, Processors.Hosts, Self(PingPong.Verb, "answer")), _ => { });
         var load = framesPerSecond > 0 ? Send(64, 8, framesPerSecond) : Task.CompletedTask;
         await Task.Delay(1000);
         var told = (await Tool.OutputAsync("ip", Exec(hosts.Left, Processors.Hosts, Self(PingPong.Verb, "ask", TwoHosts.RightAddress, "2000")))).Split(' ');

@@ -60,7 +60,7 @@ internal sealed class KernelBridge : INetworkSwitch
     public async Task<Process?> StartAsync(TwoHosts hosts, Children children, string folder)
     {
         await hosts.WireAsync();
-        foreach (var line in new[] { "link add name br type bridge", "link set sa master br", "link set sb master br", "link set br up" })
+        foreach (var line in new[] { "link add name vbridge type bridge", "link set sa master vbridge", "link set sb master vbridge", "link set dev vbridge up" })
         {
             await Tool.OutputAsync("ip", ["-n", hosts.Middle, .. line.Split(' ')]);
         }

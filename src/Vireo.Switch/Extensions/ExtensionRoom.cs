@@ -18,6 +18,7 @@ namespace Vireo.Switch.Extensions;
 internal sealed class ExtensionRoom : IDisposable
 {
     private static readonly TimeSpan s_watch = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_slowWatch = TimeSpan.FromSeconds(5);
     private readonly Reactor? _reactor;
     private readonly Forwarder _forwarder;
     private readonly TimeProvider _clock;
@@ -105,6 +106,7 @@ internal sealed class ExtensionRoom : IDisposable
             _packages[package.Manifest.Id] = package;
         }
 
+        LetGo();
         StalledExtension? stalled = null;
         if (File.Exists(_stallFile))
         {
@@ -233,9 +235,11 @@ internal sealed class ExtensionRoom : IDisposable
             Note("ExtensionNotUnloaded", null, one.Manifest, $"The extension '{one.Manifest.Name}' {one.Manifest.Version} stays in memory: it has left threads or handlers behind. Restart the switch plane to be rid of it.");
         }
 
-        if (_unloading.Count == 0 && _instances.Length == 0)
+        if (_instances.Length == 0)
         {
-            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            // Nobody can stall; what was let go of is looked for now and then.
+            var next = _unloading.Count == 0 ? Timeout.InfiniteTimeSpan : s_slowWatch;
+            _timer.Change(next, next);
         }
 
         var used = GC.GetTotalMemory(forceFullCollection: false);
@@ -247,6 +251,27 @@ internal sealed class ExtensionRoom : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _timer.Dispose();
+
+    /// <summary>
+    /// Lets the code leave memory that was only asked for its settings. Nothing moves yet, so there is time; an idle plane collects nothing by itself, and would
+    /// look after it for ever.
+    /// </summary>
+    private void LetGo()
+    {
+        const int tries = 5;
+        for (var i = 0; i < tries && _unloading.Exists(one => one.Context.IsAlive); i++)
+        {
+            // Allowed: once, before the first frame; code leaves memory only when it is collected.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        _unloading.RemoveAll(one => !one.Context.IsAlive);
+        if (_unloading.Count == 0)
+        {
+            _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
 
     private void NoteUnloading(WeakReference? context, ExtensionManifest manifest)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Vireo.Control;
 using Vireo.Control.Switching;
 using Vireo.Switch.Tests.Support;
 using Vireo.Testing;
@@ -70,6 +71,27 @@ public sealed class DeadlyExtensionTests : IDisposable
         await plane.UntilItEndsAsync(() => Send(FailFast));
         await plane.StartAsync();
         Assert.All((await plane.Client.ListSwitchesAsync())[0].Extensions!, one => Assert.True(one.Running, one.Fault));
+    }
+
+    [Fact]
+    [Requirement("SW-10")]
+    public async Task A_switch_that_is_asked_for_again_and_again_comes_without_an_extension_that_dies_at_its_start()
+    {
+        await using var plane = await PlaneProcess.StartAsync(_network);
+        var deadly = await plane.Client.InstallExtensionAsync(new InstallExtension(_folders.Make("DiesAtStart", "Capture")));
+        var asked = new SwitchSpecification(Guid.NewGuid(), "inside", SwitchKind.Private, Extensions: [new(deadly.Id, true)]);
+        for (var times = 0; times < 3; times++)
+        {
+            await Assert.ThrowsAsync<PlaneUnreachableException>(() => plane.Client.PutSwitchAsync(asked));
+            await plane.KillAsync();
+            await plane.StartAsync();
+        }
+
+        await plane.Client.PutSwitchAsync(asked);
+        var status = Assert.Single(Assert.Single(await plane.Client.ListSwitchesAsync()).Extensions!);
+        Assert.Equal((true, false), (status.Enabled, status.Running));
+        Assert.Contains("ended 3 times", status.Fault, StringComparison.Ordinal);
+        Assert.Contains(await plane.Client.ListExtensionEventsAsync(0), one => one.Kind == "ExtensionFailed" && one.SwitchId == asked.Id);
     }
 
     [Fact]
