@@ -12,13 +12,14 @@ public static class GuestDisk
     /// <summary>
     /// Makes a disk at <paramref name="path"/>, whose ending says what: <c>.raw</c> or <c>.vhdx</c>. The first build on a machine downloads packages;
     /// later ones copy from a cache. A guest that bounces copies what its disks read, see "Emulated processors" in src/Vireo.Vhost/README.md.
+    /// The kernel <c>full</c> has the drivers of emulated hardware.
     /// </summary>
-    public static void Build(string path, int generation, bool isFixed = false, int sizeMegabytes = 1024, bool bounces = false)
+    public static void Build(string path, int generation, bool isFixed = false, int sizeMegabytes = 1024, bool bounces = false, string? kernel = null)
     {
         string[] arguments =
         [
             "--quiet", "--generation", generation.ToString(CultureInfo.InvariantCulture), "--output", path,
-            "--size", string.Create(CultureInfo.InvariantCulture, $"{sizeMegabytes}M"), .. isFixed ? ["--fixed"] : Array.Empty<string>(), .. bounces ? ["--bounce"] : Array.Empty<string>(),
+            "--size", string.Create(CultureInfo.InvariantCulture, $"{sizeMegabytes}M"), .. isFixed ? ["--fixed"] : Array.Empty<string>(), .. bounces ? ["--bounce"] : Array.Empty<string>(), .. kernel is null ? Array.Empty<string>() : ["--kernel", kernel],
         ];
         var start = new ProcessStartInfo(Path.Combine(Repository.Root, "guests", "build"), arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
