@@ -107,6 +107,9 @@ public enum IncompatibilityKind
     /// <summary>An image is on a share that has no folder here.</summary>
     SharePathUnmapped,
 
+    /// <summary>A file of the machine's folder is a link that leads out of it.</summary>
+    FileOutsideFolder,
+
     /// <summary>The configuration file cannot be read.</summary>
     ConfigurationUnreadable,
 
@@ -252,6 +255,7 @@ public sealed record IncompatibilityFacts(int MessageId, string Category, VMComp
         [IncompatibilityKind.DestinationPathInvalid] = new(50030, "storage", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.DestinationFileExists] = new(50031, "storage", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.SharePathUnmapped] = new(50032, "storage", VMCompatibilitySeverity.Error),
+        [IncompatibilityKind.FileOutsideFolder] = new(50033, "storage", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.ConfigurationUnreadable] = new(50040, "configuration", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.ConfigurationVersionTooNew] = new(50041, "configuration", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.ConfigurationVersionTooOld] = new(50042, "configuration", VMCompatibilitySeverity.Error),

@@ -66,7 +66,7 @@ internal static class ConfigurationReader
                 Object: IncompatibleObject.None)]);
         }
 
-        var machine = JsonSerializer.Deserialize(content, ImportJson.Default.VirtualMachineConfiguration);
+        var machine = JsonSerializer.Deserialize(content, ImportJson.Complete);
         return machine is null ? Unreadable(path, "it is empty")
             : ConfigurationSanity.Problem(machine) is { } problem ? Unreadable(path, problem)
             : new(machine, null, []);
@@ -75,6 +75,11 @@ internal static class ConfigurationReader
     private static ConfigurationRead ReadForeign(string path, SettingsNode root)
     {
         var read = ForeignMachine.Read(root, File.GetLastWriteTimeUtc(path));
+        if (read.IsCheckpoint)
+        {
+            return Unreadable(path, "it is that of a checkpoint; the machine's own has the checkpoint with it");
+        }
+
         return new(read.Machine, read, [.. read.Notes.Select(note => ForeignNotes.Of(note, path))]);
     }
 

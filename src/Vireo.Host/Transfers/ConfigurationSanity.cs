@@ -6,6 +6,10 @@ namespace Vireo.Host.Transfers;
 /// <summary>Whether a configuration that was read is one at all: what the rest of the program takes for granted is so.</summary>
 internal static class ConfigurationSanity
 {
+    // A machine can have 50; the rest of the program may walk a chain of them for each.
+    private const int MaximumCheckpoints = 1_000;
+
+    // Of the machine and all its checkpoints together.
     private const int MaximumParts = 10_000;
     private const int MaximumText = 4096;
 
@@ -13,8 +17,9 @@ internal static class ConfigurationSanity
     public static string? Problem(VirtualMachineConfiguration machine)
     {
         var checkpoints = machine.Checkpoints;
-        if (checkpoints.All.Count > MaximumParts || checkpoints.Disks.Count > MaximumParts || checkpoints.All.Any(one => one is null) || checkpoints.Disks.Any(one => one is null)
-            || checkpoints.Work?.Disks.Any(one => one is null) == true)
+        if (checkpoints.All.Count > MaximumCheckpoints || checkpoints.Disks.Count > MaximumParts || checkpoints.All.Any(one => one is null) || checkpoints.Disks.Any(one => one is null)
+            || checkpoints.Work?.Disks.Any(one => one is null || !(IsText(one.Path) && IsText(one.ParentPath))) == true
+            || checkpoints.Disks.Any(one => !(IsText(one.Path) && IsText(one.ParentPath))))
         {
             return "its list of checkpoints makes no sense";
         }
@@ -22,6 +27,11 @@ internal static class ConfigurationSanity
         if (checkpoints.All.GroupBy(one => one.Id).Any(same => same.Count() > 1))
         {
             return "two of its checkpoints have one id";
+        }
+
+        if (checkpoints.All.Select(one => one.Machine).Append(machine).Sum(one => (long)one.Drives.Count + one.NetworkAdapters.Count) > MaximumParts)
+        {
+            return "it has more drives and network adapters than any machine";
         }
 
         return ProblemOfOne(machine) ?? checkpoints.All.Select(one => ProblemOfOne(one.Machine) ?? (IsText(one.Name) ? null : "the name of a checkpoint is no text")).FirstOrDefault(problem => problem is not null);
@@ -53,7 +63,7 @@ internal static class ConfigurationSanity
 
         return IsWord<StartAction>(machine.AutomaticStartAction) && IsWord<StopAction>(machine.AutomaticStopAction) && IsWord<CheckpointType>(machine.CheckpointType)
             && IsWord<ConsoleModeType>(machine.ConsoleMode) && IsWord<IPProtocolPreference>(machine.PreferredNetworkBootProtocol)
-            && new[] { machine.Path, machine.SnapshotFileLocation, machine.SmartPagingFilePath }.All(IsText) && machine.Notes.Length <= 1 << 20
+            && new[] { machine.Path, machine.SnapshotFileLocation, machine.SmartPagingFilePath, machine.FloppyPath ?? "" }.All(IsText) && machine.Notes.Length <= 1 << 20
             && machine.AutomaticStartDelaySeconds is >= 0 and <= VirtualMachineConfiguration.MaximumStartDelaySeconds
             ? null
             : "a setting has a value that it cannot have";

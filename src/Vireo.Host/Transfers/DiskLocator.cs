@@ -12,27 +12,29 @@ namespace Vireo.Host.Transfers;
 /// <param name="mappings">Folders that stand for paths of other computers.</param>
 internal sealed class DiskLocator(string folder, string writtenFolder, string? preferred, IReadOnlyList<ParentFolder> mappings)
 {
+    private readonly FolderNames _names = new();
+
     /// <summary>The file; the path as it is written when there is none.</summary>
     public string Locate(string written)
     {
         foreach (var candidate in Candidates(written))
         {
-            if (Existing(candidate) is { } found)
+            if (_names.Find(candidate) is { } found)
             {
                 return found;
             }
         }
 
-        return written.StartsWith('/') ? Path.GetFullPath(written) : written;
+        return written.StartsWith('/') && IsPath(written) ? Path.GetFullPath(written) : written;
     }
 
-    /// <summary>A folder below the machine's, where it is now.</summary>
-    public string Rebase(string written) => written.StartsWith('/') && Below(written, writtenFolder) is { } rest ? Path.GetFullPath(Path.Combine(folder, rest)) : folder;
+    /// <summary>A folder of the machine's, where it is now: below the machine's folder, or that itself.</summary>
+    public string Rebase(string written) => Inside(written) ?? folder;
 
     private IEnumerable<string> Candidates(string written)
     {
         var name = written.Split('/', '\\')[^1];
-        if (name.Length == 0 || written.Contains('\0', StringComparison.Ordinal))
+        if (name is "" or "." or ".." || !IsPath(written))
         {
             yield break;
         }
@@ -43,9 +45,9 @@ internal sealed class DiskLocator(string folder, string writtenFolder, string? p
         }
 
         // Before the path itself: of a folder that was copied, the copy is meant.
-        if (written.StartsWith('/') && Below(written, writtenFolder) is { } rest)
+        if (Inside(written) is { } moved)
         {
-            yield return Path.GetFullPath(Path.Combine(folder, rest));
+            yield return moved;
         }
 
         if (written.StartsWith('/'))
@@ -68,27 +70,23 @@ internal sealed class DiskLocator(string folder, string writtenFolder, string? p
         }
     }
 
+    private static bool IsPath(string written) => !written.Contains('\0', StringComparison.Ordinal);
+
+    // What the configuration has below its folder, where that is now; null when it is elsewhere, also by "..".
+    private string? Inside(string written)
+    {
+        if (!written.StartsWith('/') || !IsPath(written) || Below(written, writtenFolder) is not { } rest)
+        {
+            return null;
+        }
+
+        var moved = Path.GetFullPath(Path.Combine(folder, rest));
+        return Path.TrimEndingDirectorySeparator(moved) == folder || Below(moved, folder) is not null ? moved : null;
+    }
+
     private static string? Below(string path, string root)
     {
         var prefix = root.TrimEnd('/') + "/";
         return prefix.Length > 1 && path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : null;
-    }
-
-    // Windows does not tell capitals from small letters.
-    private static string? Existing(string path)
-    {
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        try
-        {
-            return Directory.EnumerateFiles(Path.GetDirectoryName(path)!).FirstOrDefault(file => string.Equals(Path.GetFileName(file), Path.GetFileName(path), StringComparison.OrdinalIgnoreCase));
-        }
-        catch (Exception away) when (away is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }

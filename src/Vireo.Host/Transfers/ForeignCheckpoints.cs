@@ -18,13 +18,15 @@ internal static class ForeignCheckpoints
     /// <param name="folders">Folders in which their configurations may be.</param>
     /// <param name="locate">Finds an image.</param>
     /// <param name="parentOf">The parent of an image, or null.</param>
+    /// <param name="cancellation">Gives up between two files.</param>
     public static async Task<(CheckpointTreeConfiguration Tree, IReadOnlyList<Incompatibility> Notes)> ReadAsync(
-        VirtualMachineConfiguration machine, int count, IEnumerable<string> folders, Func<string, string> locate, Func<string, Task<string?>> parentOf)
+        VirtualMachineConfiguration machine, int count, IEnumerable<string> folders, Func<string, string> locate, Func<string, Task<string?>> parentOf, CancellationToken cancellation)
     {
         var notes = new List<Incompatibility>();
         var found = new List<CheckpointConfiguration>();
-        foreach (var file in folders.Distinct().Where(Directory.Exists).SelectMany(Directory.EnumerateFiles).Where(IsConfiguration).Take(MaximumFiles))
+        foreach (var file in folders.Distinct().SelectMany(folder => FilesOf(folder, notes)).Where(IsConfiguration).Take(MaximumFiles))
         {
+            cancellation.ThrowIfCancellationRequested();
             if (TryRead(file, machine, locate, notes) is { } checkpoint && found.All(other => other.Id != checkpoint.Id))
             {
                 found.Add(checkpoint);
@@ -54,6 +56,19 @@ internal static class ForeignCheckpoints
             // The images that checkpoints made, parents first.
             Disks = [.. parents.Where(link => link.Value is not null && IsDifferencing(link.Key)).OrderBy(link => Depth(link.Key, parents)).Select(link => new CheckpointDisk(link.Key, link.Value!))],
         }, notes);
+    }
+
+    private static IReadOnlyList<string> FilesOf(string folder, List<Incompatibility> notes)
+    {
+        try
+        {
+            return Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder).Take(FolderNames.MaximumNames)] : [];
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            notes.Add(new(IncompatibilityKind.CheckpointConfigurationMissing, $"The folder '{folder}' cannot be read: {refused.Message} Checkpoints whose configurations are there are lost."));
+            return [];
+        }
     }
 
     private static bool IsConfiguration(string file) =>

@@ -55,6 +55,12 @@ internal sealed record ImportFacts
     /// <summary>Whether there is a file.</summary>
     public Func<string, bool> FileExists { get; init; } = File.Exists;
 
+    /// <summary>Where a path leads without links.</summary>
+    public Func<string, string> RealPath { get; init; } = Platform.Files.RealPath.Of;
+
+    /// <summary>Length of a file that is there.</summary>
+    public Func<string, long> FileBytes { get; init; } = path => new FileInfo(path).Length;
+
     /// <summary>Why saved memory cannot be continued, or null.</summary>
     public Func<string, string?> StateProblem { get; init; } = _ => null;
 

@@ -2,6 +2,7 @@ using Vireo.Commands.Services;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Machines.Running;
+using Vireo.Platform.Files;
 
 namespace Vireo.Host.Transfers;
 
@@ -23,13 +24,15 @@ internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings s
         }
 
         var images = disks.Values.SelectMany(disk => disk.Chain.Reverse()).DistinctBy(image => image.Path).ToList();
+        var present = machines.All;
+        var ofOthers = ImageOwners.Of(present, RealPath.Of).Keys.ToHashSet();
         return new ImportFacts
         {
             Plan = plan,
-            Layout = ImportLayout.Of(plan, images, plan.Request.VhdDestinationPath ?? settings.Current.VirtualHardDiskPath),
+            Layout = ImportLayout.Of(plan, images, plan.Request.VhdDestinationPath ?? settings.Current.VirtualHardDiskPath, ofOthers),
             Host = settings.Facts,
             Settings = settings.Current,
-            Machines = machines.All,
+            Machines = present,
             Plans = plans.All,
             Switches = switches().All,
             Interfaces = plan.Machine.NetworkAdapters.Any(adapter => adapter.Policy.MinimumBandwidthAbsolute > 0) ? await switches().InterfacesAsync(cancellation) : [],

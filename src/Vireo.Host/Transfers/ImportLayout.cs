@@ -13,7 +13,8 @@ internal sealed record ImportLayout(VirtualMachineConfiguration Machine, IReadOn
     /// <param name="plan">The plan.</param>
     /// <param name="images">Its images, parents first; without those that are missing.</param>
     /// <param name="diskFolder">Where disks go that are copied.</param>
-    public static ImportLayout Of(PlannedImport plan, IReadOnlyList<ChainImage> images, string diskFolder)
+    /// <param name="ofOthers">Images of other machines of the host, without links.</param>
+    public static ImportLayout Of(PlannedImport plan, IReadOnlyList<ChainImage> images, string diskFolder, IReadOnlySet<string> ofOthers)
     {
         var machine = plan.Machine with
         {
@@ -23,6 +24,8 @@ internal sealed record ImportLayout(VirtualMachineConfiguration Machine, IReadOn
             ComPorts = [.. plan.Machine.ComPorts.Select(port => port is not null && port.StartsWith('/') ? port : null)],
             NetworkAdapters = [.. plan.Machine.NetworkAdapters.Select(adapter => adapter with { SwitchName = null })],
         };
+        var disks = CheckpointImages.Of(machine, images, plan.Request.Copy ? null : CheckpointImages.OwnedBy(plan.SourceFolder, ofOthers));
+        machine = machine with { Checkpoints = machine.Checkpoints with { Disks = disks, Work = null, Removed = [], FirmwareOf = null } };
         var files = new List<FileToCopy>();
         if (plan.Request.Copy)
         {
@@ -35,7 +38,6 @@ internal sealed record ImportLayout(VirtualMachineConfiguration Machine, IReadOn
             }
 
             machine = MachinePaths.Map(machine, (kind, path) => kind == DriveKind.HardDisk ? targets.GetValueOrDefault(path, path) : path);
-            machine = machine with { Checkpoints = machine.Checkpoints with { Disks = [.. machine.Checkpoints.Disks.Where(disk => targets.ContainsValue(disk.Path))] } };
         }
 
         machine = machine with { Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = one.Machine with { Id = machine.Id } })] } };

@@ -37,13 +37,13 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
         if (read.Foreign is { } foreign)
         {
             var folders = new[] { Path.Combine(folder, ConfigurationSearch.CheckpointFolder), Path.Combine(configurationFolder, ConfigurationSearch.CheckpointFolder), configurationFolder };
-            var (tree, lost) = await ForeignCheckpoints.ReadAsync(machine, foreign.CheckpointCount, folders, locator.Locate, path => ParentAsync(path, cancellation));
+            var (tree, lost) = await ForeignCheckpoints.ReadAsync(machine, foreign.CheckpointCount, folders, locator.Locate, path => ParentAsync(path, cancellation), cancellation);
             machine = machine with { Checkpoints = tree };
             notes.AddRange(lost);
         }
 
         var sourceId = machine.Id;
-        machine = Settled(machine, request.Copy);
+        machine = Settled(machine);
         IReadOnlyDictionary<Guid, Guid> identities = new Dictionary<Guid, Guid>();
         if (request.GenerateNewId)
         {
@@ -86,8 +86,9 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
         }
     }
 
-    // What a host that died was about to do to the source's disks: a merge may have ended, and images that were not yet part of the machine are not copied.
-    private static VirtualMachineConfiguration Settled(VirtualMachineConfiguration machine, bool copy)
+    // What a host that died was about to do to the source's disks. A merge may have ended; what else was under way is not gone on with, because it would be
+    // done to whatever files the configuration names: images that were not yet part of the machine stay where they are.
+    private static VirtualMachineConfiguration Settled(VirtualMachineConfiguration machine)
     {
         foreach (var disk in machine.Checkpoints.Disks.Where(disk => disk.IsMerging && !File.Exists(disk.Path)).ToList())
         {
@@ -103,7 +104,7 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
 
         // A user of the same name here is somebody else.
         machine = machine with { ConsoleUsers = [] };
-        return copy ? machine with { Checkpoints = machine.Checkpoints with { Work = null, Removed = [], Disks = [.. machine.Checkpoints.Disks.Select(disk => disk with { IsMerging = false })] } } : machine;
+        return machine with { Checkpoints = machine.Checkpoints with { Work = null, Removed = [], FirmwareOf = null, Disks = [.. machine.Checkpoints.Disks.Select(disk => disk with { IsMerging = false })] } };
     }
 
     private VirtualMachineConfiguration Placed(VirtualMachineConfiguration machine, ImportRequest request, string folder, string snapshots)

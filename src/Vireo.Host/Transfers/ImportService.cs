@@ -124,14 +124,10 @@ internal sealed class ImportService(
     // What is only warned about must not keep the machine from starting: media that are not there, addresses that are somebody else's.
     private static VirtualMachineConfiguration Usable(VirtualMachineConfiguration machine, ImportFacts facts)
     {
+        machine = ImportedMedia.Usable(machine, facts);
         var taken = facts.Machines.SelectMany(other => other.NetworkAdapters).Select(adapter => adapter.MacAddress).ToHashSet();
         return machine with
         {
-            Drives =
-            [
-                .. machine.Drives.Select(drive => drive.Kind == DriveKind.Dvd && drive.Path is { } path && !(facts.FileExists(path) && path.EndsWith(".iso", StringComparison.OrdinalIgnoreCase))
-                    ? drive with { Path = null } : drive),
-            ],
             NetworkAdapters =
             [
                 .. machine.NetworkAdapters.Select(adapter => adapter.DynamicMacAddress && adapter.MacAddress.Length > 0

@@ -12,7 +12,12 @@ internal static class MachinePaths
             .Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).Select(drive => drive.Path!).Distinct(),
     ];
 
-    /// <summary>The same machine with other paths of images.</summary>
+    /// <summary>These, and what checkpoints made or are about to make.</summary>
+    public static IEnumerable<string> Images(VirtualMachineConfiguration machine) => Disks(machine)
+        .Concat(machine.Checkpoints.Disks.SelectMany(disk => new[] { disk.Path, disk.ParentPath }))
+        .Concat(machine.Checkpoints.Work?.Disks.SelectMany(disk => new[] { disk.Path, disk.ParentPath }) ?? []);
+
+    /// <summary>The same machine with other paths of images; a floppy disk is a medium as that of a DVD drive is.</summary>
     public static VirtualMachineConfiguration Map(VirtualMachineConfiguration machine, Func<DriveKind, string, string> map) => Drives(machine, map) with
     {
         Checkpoints = machine.Checkpoints with
@@ -38,5 +43,6 @@ internal static class MachinePaths
     private static VirtualMachineConfiguration Drives(VirtualMachineConfiguration machine, Func<DriveKind, string, string> map) => machine with
     {
         Drives = [.. machine.Drives.Select(drive => drive.Path is { } path ? drive with { Path = map(drive.Kind, path) } : drive)],
+        FloppyPath = machine.FloppyPath is { } floppy ? map(DriveKind.Dvd, floppy) : null,
     };
 }

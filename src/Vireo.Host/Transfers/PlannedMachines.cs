@@ -98,6 +98,7 @@ internal sealed class PlannedMachines
     public static VirtualMachineConfiguration WithoutCheckpoints(VirtualMachineConfiguration machine, IReadOnlySet<Guid> ids)
     {
         var all = machine.Checkpoints.All;
+        var parents = all.ToDictionary(one => one.Id, one => one.ParentId);
         return machine with
         {
             Checkpoints = machine.Checkpoints with
@@ -111,7 +112,7 @@ internal sealed class PlannedMachines
         {
             for (var steps = 0; id is { } gone && ids.Contains(gone); steps++)
             {
-                id = steps > all.Count ? null : all.FirstOrDefault(one => one.Id == gone)?.ParentId;
+                id = steps > all.Count ? null : parents.GetValueOrDefault(gone);
             }
 
             return id;

@@ -30,6 +30,9 @@ public static class BinarySettings
     private const int MaximumObjects = 65_536;
     private const int MaximumObjectTables = 16;
     private const int MaximumNodes = 200_000;
+
+    // Entries of all key tables, free ones too: tables may overlap, so that one part of the file is read as many of them.
+    private const int MaximumEntries = 1_000_000;
     private const int MaximumValueBytes = 4 << 20;
 
     // Several settings may lead to one place of the file: what all of them hold together is limited too.
@@ -166,6 +169,7 @@ public static class BinarySettings
         var nodes = new Dictionary<(ushort Table, uint Offset), SettingsNode>();
         var parents = new List<(SettingsNode Node, ushort Table, uint Offset)>();
         var budget = MaximumContentBytes;
+        var entries = 0;
         foreach (var (index, place) in tables.OrderBy(table => table.Key))
         {
             var table = file.Slice(place.Offset, place.Length);
@@ -176,6 +180,11 @@ public static class BinarySettings
                 if (size == 0)
                 {
                     break;
+                }
+
+                if (++entries > MaximumEntries)
+                {
+                    throw new SettingsFormatException("its key tables have more entries than a configuration's");
                 }
 
                 if (size < EntryHeaderBytes || size > entry.Length || nodes.Count >= MaximumNodes)

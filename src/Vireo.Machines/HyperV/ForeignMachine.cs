@@ -23,7 +23,7 @@ public sealed record ForeignMachine(VirtualMachineConfiguration Machine, Guid Ma
     {
         ArgumentNullException.ThrowIfNull(root);
         var notes = new List<ForeignNote>();
-        var id = root.Id("properties/global_id") ?? throw new SettingsFormatException("it does not say the id of its virtual machine");
+        var id = root.Id("properties/global_id") is { } found && found != Guid.Empty ? found : throw new SettingsFormatException("it does not say the id of its virtual machine");
         var generation = (int)Math.Clamp((root.Number("properties/subtype") ?? 0) + 1, 0, 99);
         CheckVersion(root, notes);
         var devices = ForeignDevices.Read(root, generation, notes);

@@ -95,6 +95,8 @@ public sealed class ImportCheckTests
 
         yield return (IncompatibilityKind.VirtualDiskFileMissing, Facts(plan) with { FileExists = _ => false });
         yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Change(m => m with { Drives = [drive, drive with { Id = Guid.NewGuid(), Kind = DriveKind.Dvd, ControllerLocation = 1, Path = "/etc/shadow" }] })));
+        yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Change(m => m with { FloppyPath = "/etc/shadow" })));
+        yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Change(m => m with { Drives = [drive, drive with { Id = Guid.NewGuid(), Kind = DriveKind.Dvd, ControllerLocation = 1, Path = "/source/setup.iso" }] })) with { RealPath = path => path == "/source/setup.iso" ? "/etc/shadow" : path });
         yield return (IncompatibilityKind.PassthroughDiskMissing, Facts(Change(m => m with { Drives = [drive with { Path = @"\\.\PHYSICALDRIVE1" }] })));
         yield return (IncompatibilityKind.PassthroughDiskMissing, Facts(Change(m => m with { Drives = [drive with { Path = "/dev/sda" }] })));
         yield return (IncompatibilityKind.SharePathUnmapped, Facts(Change(m => m with { Drives = [drive with { Path = @"\\nas\vms\disk.vhdx" }] })) with { FileExists = _ => false });
@@ -139,6 +141,16 @@ public sealed class ImportCheckTests
         yield return (IncompatibilityKind.CheckpointTreeBroken, Facts(Tree([checkpoint with { ParentId = checkpoint.Id }])));
         yield return (IncompatibilityKind.CheckpointLimit, Facts(Tree([.. Enumerable.Range(0, 51).Select(_ => checkpoint with { Id = Guid.NewGuid() })])));
         yield return (IncompatibilityKind.AttachmentNotFound, Facts(Tree([checkpoint with { Machine = plan.Machine with { Drives = [drive with { Path = "/source/lost.vhdx" }] } }])) with { FileExists = path => path == Disk });
+        yield return (IncompatibilityKind.AttachmentNotFound, Facts(Then(drive with { Path = "/source/damaged.vhdx" })));
+        yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Then(drive with { Kind = DriveKind.Dvd, Path = "/etc/shadow" })));
+        yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Tree([checkpoint with { Machine = plan.Machine with { FloppyPath = "/etc/shadow" } }])));
+        yield return (IncompatibilityKind.DiskFormatUnsupported, Facts(Then(drive with { Path = "/etc/shadow" })));
+        yield return (IncompatibilityKind.PassthroughDiskMissing, Facts(Then(drive with { Path = "/dev/sda" })));
+        var then = new DiskFacts("/source/then.vhdx", Info() with { Path = "/source/then.vhdx" }, null, [], IsWritable: true);
+        var withThen = new Dictionary<string, DiskFacts>(Facts(plan).Disks) { [then.Path] = then };
+        yield return (IncompatibilityKind.DiskFormatUnsupported, Facts(Then(drive with { Path = then.Path })) with { Disks = new Dictionary<string, DiskFacts>(withThen) { [then.Path] = then with { Info = then.Info! with { Format = ImageFormat.Raw } } } });
+        yield return (IncompatibilityKind.DiskInUse, Facts(Then(drive with { Path = then.Path })) with { Disks = withThen, Machines = [other with { Drives = [drive with { Path = "/other/then.vhdx" }] }], RealPath = path => path == then.Path ? "/other/then.vhdx" : path });
+        yield return (IncompatibilityKind.FileOutsideFolder, Facts(plan) with { RealPath = path => path.EndsWith(".nvram", StringComparison.Ordinal) ? "/etc/shadow" : path });
         yield return (IncompatibilityKind.SavedStateMissing, Facts(Change(m => m with { HasSavedState = true })) with { FileExists = path => path == Disk });
         yield return (IncompatibilityKind.SavedStateMissing, Facts(Tree([checkpoint with { HasState = true }])) with { FileExists = path => path == Disk });
         yield return (IncompatibilityKind.SavedStateVersion, Facts(Change(m => m with { HasSavedState = true }) with { IsForeign = true }));
@@ -168,6 +180,7 @@ public sealed class ImportCheckTests
         PlannedImport Change(Func<VirtualMachineConfiguration, VirtualMachineConfiguration> change) => plan with { Machine = change(plan.Machine) };
         PlannedImport Adapter(Func<NetworkAdapterConfiguration, NetworkAdapterConfiguration> change) => Change(m => m with { NetworkAdapters = [change(adapter)] });
         PlannedImport Policy(Func<AdapterPolicyConfiguration, AdapterPolicyConfiguration> change) => Adapter(a => a with { Policy = change(a.Policy) });
+        PlannedImport Then(DriveConfiguration one) => Tree([checkpoint with { Machine = plan.Machine with { Drives = [one] } }]);
         PlannedImport Tree(IReadOnlyList<CheckpointConfiguration> all) => Change(m => m with { Checkpoints = new() { All = all } });
     }
 
@@ -204,7 +217,7 @@ public sealed class ImportCheckTests
     private static ImportFacts Facts(PlannedImport plan, ImageInfo? info = null) => new()
     {
         Plan = plan,
-        Layout = ImportLayout.Of(plan, [new ChainImage(Disk, null, 1 << 20)], "/target"),
+        Layout = ImportLayout.Of(plan, [new ChainImage(Disk, null, 1 << 20)], "/target", new HashSet<string>()),
         Host = new HostFacts("host", "host", 4, 8L << 30, "tcg", "1"),
         Settings = new HostSettings { VirtualHardDiskPath = "/disks", VirtualMachinePath = "/machines" },
         Plans = [plan],

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.HyperV;
@@ -94,6 +95,44 @@ public sealed class ForeignMachineTests
         var root = ForeignFixtures.Tree("configuration", ForeignFixtures.Tree("properties", ForeignFixtures.Text("global_id", Guid.NewGuid().ToString()), ForeignFixtures.Number("version", version)));
         Assert.Contains(ForeignMachine.Read(root, DateTime.UnixEpoch).Notes, note => note.Kind == kind);
     }
+
+    [Fact]
+    [Requirement("IM-5")]
+    public void Free_entries_that_many_tables_share_are_counted()
+    {
+        // A thousand tables, each of which leads to the same long run of free entries.
+        const int tables = 1000, run = 20_000, entryBytes = 21, tablesAt = 0x10000, runAt = 0x20000;
+        var file = new byte[runAt + (run * entryBytes)];
+        BinaryPrimitives.WriteUInt32LittleEndian(file, 0x01282014);
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(10), 0x400);
+        BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(0x2000), 0x01110001);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(0x2004), tables);
+        for (var i = 0; i < tables; i++)
+        {
+            var (entry, table) = (file.AsSpan(0x2008 + (i * 18)), tablesAt + (i * 32));
+            entry[0] = 2;
+            entry[17] = 1;
+            BinaryPrimitives.WriteInt64LittleEndian(entry[5..], table);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[13..], file.Length - table);
+            BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(table), 2);
+            BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(table + 2), (ushort)i);
+            file[table + 10] = 1;
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(table + 12), runAt - table - 10);
+        }
+
+        for (var at = runAt; at < file.Length; at += entryBytes)
+        {
+            file[at] = 1;
+            BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at + 2), entryBytes);
+        }
+
+        Assert.Contains("more entries", Assert.Throws<SettingsFormatException>(() => BinarySettings.Parse(file)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("IM-5")]
+    public void A_machine_without_an_id_is_none() =>
+        Assert.Throws<SettingsFormatException>(() => ForeignMachine.Read(ForeignFixtures.Tree("configuration", ForeignFixtures.Properties(Guid.Empty.ToString(), "none", 0)), DateTime.UnixEpoch));
 
     [Fact]
     [Requirement("IM-5")]

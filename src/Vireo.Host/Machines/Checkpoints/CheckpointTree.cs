@@ -177,12 +177,16 @@ internal static class CheckpointTree
     {
         foreach (var drive in machine.Drives)
         {
-            for (var at = drive.Path; at is not null; at = machine.Checkpoints.Disks.FirstOrDefault(disk => disk.Path == at)?.ParentPath)
+            // A chain has no more links than there are images: one that is a loop ends too.
+            var at = drive.Path;
+            for (var left = machine.Checkpoints.Disks.Count; at is not null && left >= 0; left--)
             {
                 if (at == path)
                 {
                     return drive;
                 }
+
+                at = machine.Checkpoints.Disks.FirstOrDefault(disk => disk.Path == at)?.ParentPath;
             }
         }
 

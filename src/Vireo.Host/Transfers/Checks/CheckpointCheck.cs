@@ -24,31 +24,30 @@ internal sealed class CheckpointCheck : IImportCheck
                 IncompatibilityKind.CheckpointLimit, $"The virtual machine '{machine.Name}' has {tree.All.Count} checkpoints; it can have {MaximumCheckpoints}.", "Remove-VMSnapshot", IncompatibleObject.Checkpoint, tree.All[0].Id);
         }
 
-        foreach (var one in tree.All.Where(one => !ReachesRoot(tree, one)))
+        var rooted = Rooted(tree);
+        foreach (var one in tree.All.Where(one => !rooted.Contains(one.Id)))
         {
             yield return new(
                 IncompatibilityKind.CheckpointTreeBroken, $"The checkpoint '{one.Name}' stands on one that is not there, or on itself.", "Remove-VMSnapshot", IncompatibleObject.Checkpoint, one.Id);
         }
     }
 
-    private static bool ReachesRoot(CheckpointTreeConfiguration tree, CheckpointConfiguration one)
+    // Those that lead to one without a parent. Each is looked at once, however long the chains are.
+    private static HashSet<Guid> Rooted(CheckpointTreeConfiguration tree)
     {
-        var at = one;
-        for (var steps = 0; steps <= tree.All.Count; steps++)
+        var children = tree.All.Where(one => one.ParentId is not null).ToLookup(one => one.ParentId!.Value, one => one.Id);
+        var rooted = new HashSet<Guid>();
+        for (var left = new Stack<Guid>(tree.All.Where(one => one.ParentId is null).Select(one => one.Id)); left.TryPop(out var id);)
         {
-            if (at.ParentId is not { } parent)
+            if (rooted.Add(id))
             {
-                return true;
+                foreach (var child in children[id])
+                {
+                    left.Push(child);
+                }
             }
-
-            if (tree.All.FirstOrDefault(other => other.Id == parent) is not { } next)
-            {
-                return false;
-            }
-
-            at = next;
         }
 
-        return false;
+        return rooted;
     }
 }

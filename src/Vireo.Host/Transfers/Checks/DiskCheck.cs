@@ -4,7 +4,7 @@ using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Transfers.Checks;
 
-/// <summary>The images of drives and checkpoints: there, whole, of a format and size that a drive can have, and nobody else's.</summary>
+/// <summary>The images of hard disk drives: there, whole, of a format and size that a drive can have, and nobody else's.</summary>
 internal sealed class DiskCheck : IImportCheck
 {
     private const int ManyParents = 32;
@@ -15,47 +15,16 @@ internal sealed class DiskCheck : IImportCheck
     /// <inheritdoc/>
     public IEnumerable<Incompatibility> Check(ImportFacts facts)
     {
-        foreach (var drive in facts.Machine.Drives.Where(drive => drive.Path is not null))
-        {
-            var found = drive.Kind == DriveKind.Dvd ? CheckMedium(facts, drive) : CheckDisk(facts, drive);
-            foreach (var one in found)
-            {
-                yield return one;
-            }
-        }
-
-        // Only what the machine's own drives do not stand on: the same image is not reported twice.
-        var told = facts.Machine.Drives.SelectMany(drive => drive.Path is { } path && facts.Disks.TryGetValue(path, out var disk) ? disk.Chain.Select(image => image.Path).Append(path) : []).ToHashSet();
-        foreach (var checkpoint in facts.Machine.Checkpoints.All)
-        {
-            foreach (var path in MachinePaths.Disks(checkpoint.Machine).Where(path => told.Add(path)))
-            {
-                if (!facts.Disks.TryGetValue(path, out var disk) || disk.Info is null)
-                {
-                    yield return new(
-                        IncompatibilityKind.AttachmentNotFound, $"The image '{path}' of the checkpoint '{checkpoint.Name}' {(facts.FileExists(path) ? $"cannot be used: {disk?.Error?.Message}" : "does not exist")}.",
-                        "Remove-VMSnapshot", IncompatibleObject.Checkpoint, checkpoint.Id);
-                }
-            }
-        }
+        var owners = facts.Plan.Request.Copy ? [] : ImageOwners.Of(facts.Machines, facts.RealPath);
+        return facts.Machine.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).SelectMany(drive => CheckDisk(facts, drive, owners));
     }
 
-    private static IEnumerable<Incompatibility> CheckMedium(ImportFacts facts, DriveConfiguration drive)
-    {
-        // Nothing but media: a configuration from elsewhere must not make files of this host readable in a guest.
-        if (!facts.FileExists(drive.Path!) || !Path.GetExtension(drive.Path!).Equals(".iso", StringComparison.OrdinalIgnoreCase))
-        {
-            yield return new(
-                IncompatibilityKind.RemovableMediaMissing, $"Could not find the medium '{drive.Path}'; the drive will be empty.", "Set-VMDvdDrive -Path", IncompatibleObject.Drive, drive.Id);
-        }
-    }
-
-    private static IEnumerable<Incompatibility> CheckDisk(ImportFacts facts, DriveConfiguration drive)
+    private static IEnumerable<Incompatibility> CheckDisk(ImportFacts facts, DriveConfiguration drive, Dictionary<string, string> owners)
     {
         var path = drive.Path!;
-        if (path.StartsWith(@"\\.\", StringComparison.Ordinal) || path.StartsWith("/dev/", StringComparison.Ordinal) || path.Contains("PhysicalDrive", StringComparison.OrdinalIgnoreCase))
+        if (DiskRules.PlaceProblem(facts, path) is { } place)
         {
-            yield return On(IncompatibilityKind.PassthroughDiskMissing, $"The drive '{path}' was a physical disk of the source's host.", SetDisk);
+            yield return On(place.Kind, place.Message, SetDisk);
             yield break;
         }
 
@@ -67,13 +36,7 @@ internal sealed class DiskCheck : IImportCheck
             yield break;
         }
 
-        if (Path.GetExtension(path).ToUpperInvariant() is not (".VHDX" or ".AVHDX" or ".VHD" or ".AVHD"))
-        {
-            yield return On(IncompatibilityKind.DiskFormatUnsupported, $"The disk '{path}' is neither VHDX nor VHD.", SetDisk);
-            yield break;
-        }
-
-        foreach (var found in CheckUse(facts, drive).Concat(CheckImage(facts, drive)))
+        foreach (var found in CheckUse(facts, drive, owners).Concat(CheckImage(facts, drive)))
         {
             yield return found;
         }
@@ -81,7 +44,7 @@ internal sealed class DiskCheck : IImportCheck
         Incompatibility On(IncompatibilityKind kind, string message, string resolution) => new(kind, message, resolution, IncompatibleObject.Drive, drive.Id);
     }
 
-    private static IEnumerable<Incompatibility> CheckUse(ImportFacts facts, DriveConfiguration drive)
+    private static IEnumerable<Incompatibility> CheckUse(ImportFacts facts, DriveConfiguration drive, Dictionary<string, string> owners)
     {
         if (facts.Machine.Drives.Any(other => other.Id != drive.Id && other.Path == drive.Path && other.Kind == DriveKind.HardDisk))
         {
@@ -93,11 +56,10 @@ internal sealed class DiskCheck : IImportCheck
             yield break;
         }
 
-        var owner = facts.Machines.FirstOrDefault(machine => MachinePaths.Disks(machine).Contains(drive.Path));
-        if (owner is not null)
+        if (owners.TryGetValue(facts.RealPath(drive.Path!), out var owner))
         {
             yield return new(
-                IncompatibilityKind.DiskInUse, $"The disk '{drive.Path}' belongs to the virtual machine '{owner.Name}'.", "Import-VM -Copy -GenerateNewId, or " + SetDisk, IncompatibleObject.Drive, drive.Id);
+                IncompatibilityKind.DiskInUse, $"The disk '{drive.Path}' belongs to the virtual machine '{owner}'.", "Import-VM -Copy -GenerateNewId, or " + SetDisk, IncompatibleObject.Drive, drive.Id);
         }
 
         if (facts.Disks.TryGetValue(drive.Path!, out var disk) && !disk.IsWritable)
@@ -120,10 +82,9 @@ internal sealed class DiskCheck : IImportCheck
             yield return On(IncompatibilityKind.DiskInUse, $"The disk '{info.Path}' is open in another program.", "");
         }
 
-        var isVhdx = Path.GetExtension(info.Path).ToUpperInvariant() is ".VHDX" or ".AVHDX";
-        if (info.Format != (isVhdx ? ImageFormat.Vhdx : ImageFormat.Vhd))
+        if (DiskRules.FormatProblem(info) is { } format)
         {
-            yield return On(IncompatibilityKind.DiskFormatUnsupported, $"The disk '{info.Path}' is not what its name says: it holds {info.Format}.", SetDisk);
+            yield return On(format.Kind, format.Message, SetDisk);
         }
 
         if (info.SizeBytes <= 0 || info.SizeBytes > (info.Format == ImageFormat.Vhd ? MaximumVhdBytes : MaximumVhdxBytes))

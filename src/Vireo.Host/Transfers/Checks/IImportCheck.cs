@@ -14,7 +14,7 @@ internal static class ImportChecks
 {
     private static readonly IImportCheck[] s_all =
     [
-        new NetworkCheck(), new DiskCheck(), new DrivePlaceCheck(), new DestinationCheck(), new IdentityCheck(), new CheckpointCheck(), new SavedStateCheck(),
+        new NetworkCheck(), new DiskCheck(), new CheckpointDiskCheck(), new MediumCheck(), new DrivePlaceCheck(), new DestinationCheck(), new IdentityCheck(), new CheckpointCheck(), new SavedStateCheck(), new LinkCheck(),
         new ProcessorCheck(), new MemoryCheck(), new DeviceCheck(),
     ];
 
