@@ -128,6 +128,9 @@ public enum IncompatibilityKind
     /// <summary>A machine with the same id exists on this host.</summary>
     IdAlreadyRegistered,
 
+    /// <summary>A machine with the same id is registered on this host and could not be read.</summary>
+    UnreadableReplaced,
+
     /// <summary>Another plan is about a machine with the same id.</summary>
     StalePlan,
 
@@ -265,6 +268,7 @@ public sealed record IncompatibilityFacts(int MessageId, string Category, VMComp
         [IncompatibilityKind.StalePlan] = new(50051, "identity", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.NameCollision] = new(50052, "identity", VMCompatibilitySeverity.Information),
         [IncompatibilityKind.NameInvalid] = new(50053, "identity", VMCompatibilitySeverity.Error),
+        [IncompatibilityKind.UnreadableReplaced] = new(50054, "identity", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.CheckpointConfigurationMissing] = new(50060, "checkpoint", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.CheckpointTreeBroken] = new(50061, "checkpoint", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.CheckpointLimit] = new(50062, "checkpoint", VMCompatibilitySeverity.Error),

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
+using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Control.Switching;
 using Vireo.Host.History;
@@ -203,20 +204,46 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
             throw Errors.NotFound($"The virtual machine '{configuration.Name}' could not be created in '{configuration.Path}': {refused.Message}", configuration.Path);
         }
 
-        _units[configuration.Id] = await OpenAsync(configuration, cancellation);
+        await ManageAsync(configuration, "created");
         _events.Write("MachineCreated", $"The virtual machine '{configuration.Name}' was created.", configuration.Id);
     }
 
     /// <summary>Registers a machine that is imported; what it takes is made by <paramref name="makeFiles"/>, which is all undone when that fails.</summary>
-    internal async Task ImportAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles)
-    {
-        await _store.ImportAsync(machine, makeFiles);
+    internal Task RegisterAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles) => _store.ImportAsync(machine, makeFiles);
 
-        // From here on it is a machine of the host, whoever goes away.
-        var unit = await OpenAsync(machine, CancellationToken.None);
-        _units[machine.Id] = unit;
-        await unit.AdoptAsync();
+    /// <summary>Begins to manage a machine that was imported. What cannot be tidied up now is an event, and tidied up by the next start of the host.</summary>
+    /// <exception cref="CommandException">It is registered, and cannot be managed before the host is started again.</exception>
+    internal async Task AdoptAsync(VirtualMachineConfiguration machine)
+    {
+        var unit = await ManageAsync(machine, "imported");
+        try
+        {
+            await unit.AdoptAsync();
+        }
+        catch (Exception error) when (error is CommandException or ControlException or IOException or UnauthorizedAccessException)
+        {
+            _events.Write("MachineUnsettled", $"The virtual machine '{machine.Name}' was imported; what was left from before could not be tidied up and is by the next start of the host: {error.Message}", machine.Id);
+        }
     }
+
+    // It is registered: from here on it is a machine of the host, whoever goes away.
+    private async Task<MachineUnit> ManageAsync(VirtualMachineConfiguration machine, string done)
+    {
+        try
+        {
+            return _units[machine.Id] = await OpenAsync(machine, CancellationToken.None);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            _hasUnknown = true;
+            var message = $"The virtual machine '{machine.Name}' was {done}, but cannot be managed before the host is started again: {error.Message}";
+            _events.Write("MachineUnreadable", message, machine.Id);
+            throw new CommandException("OperationFailed", ErrorCategory.NotSpecified, message, machine.Name, error);
+        }
+    }
+
+    /// <summary>The configuration of a machine that is registered and could not be read; null for any other id.</summary>
+    internal string? UnreadableFile(Guid id) => _units.ContainsKey(id) ? null : _store.RegisteredFile(id);
 
     public Task<VirtualMachineConfiguration> ChangeAsync(
         Guid id, Func<VirtualMachineConfiguration, MachineStatus, VirtualMachineConfiguration> change, CancellationToken cancellation) =>

@@ -1,21 +1,36 @@
 using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Store;
 
 /// <summary>What an import under way has made; found at a start, it is undone unless the machine is registered.</summary>
-/// <param name="Files">Files that were made, or are about to be; nobody else's.</param>
+/// <param name="Files">Files that were made, or are about to be, under names that nobody else gives.</param>
 /// <param name="Folders">Folders that were made for them, parents first.</param>
 /// <param name="Original">A copy of the configuration that was there before, which comes back; null when there was none.</param>
-internal sealed record ImportIntent(IReadOnlyList<string> Files, IReadOnlyList<string> Folders, string? Original);
+/// <param name="Published">Files that have got their final names, or were about to; null is none.</param>
+/// <param name="Id">Of the import, by which its registration is told from an older one of the same machine.</param>
+internal sealed record ImportIntent(IReadOnlyList<string> Files, IReadOnlyList<string> Folders, string? Original, IReadOnlyList<PublishedFile>? Published = null, Guid? Id = null);
 
-/// <summary>Writes down each file of an import before it is made.</summary>
+/// <summary>A file that an import made, and its final name. Under that name somebody else's may be by now.</summary>
+/// <param name="Path">The name.</param>
+/// <param name="Identity">The file.</param>
+internal sealed record PublishedFile(string Path, FileIdentity Identity);
+
+/// <summary>
+/// Writes down each file of an import before it is made. A copy takes hours, and all the while anybody may make a file of the name that the copy is to
+/// have: so it is made under a name of the import's own, and gets its final one when it is whole and nobody has it.
+/// </summary>
 internal sealed class ImportJournal
 {
     private readonly string _intentFile;
     private readonly string _configuration;
     private readonly List<string> _files = [];
+    private readonly List<PublishedFile> _published = [];
     private readonly List<string> _folders = [];
     private readonly string? _original;
+
+    /// <summary>Of this import.</summary>
+    public Guid Id { get; } = Guid.NewGuid();
 
     /// <summary>Begins one.</summary>
     public ImportJournal(string intentFile, string configuration, string? original)
@@ -29,18 +44,38 @@ internal sealed class ImportJournal
     }
 
     /// <summary>A file is about to be made; its folder is made now.</summary>
-    public void Making(string path)
+    /// <returns>The name under which it is to be made, beside its final one and with the same ending.</returns>
+    /// <exception cref="IOException">There is a file already.</exception>
+    public string Making(string path)
     {
-        if (File.Exists(path))
+        if (Path.Exists(path))
         {
-            // Somebody was faster. It is theirs, and the copy will refuse.
-            throw new IOException($"The file '{path}' exists already.");
+            throw Taken(path);
         }
 
         NoteFolders(path);
-        _files.Add(path);
+        var partial = Path.Combine(Path.GetDirectoryName(path)!, $".{Id:N}.{_files.Count}.partial{Path.GetExtension(path)}");
+        _files.Add(partial);
         Write();
         MakeFolders();
+        return partial;
+    }
+
+    /// <summary>The file is whole: it gets its final name, never over another one.</summary>
+    /// <exception cref="IOException">Somebody was faster.</exception>
+    public void Made(string path, string partial)
+    {
+        _published.Add(new(path, FileIdentity.TryRead(partial) ?? throw new IOException($"The file '{partial}' is gone; somebody deleted it.")));
+        Write();
+        CrashPoint.Hit("host.import.noted");
+        try
+        {
+            File.Move(partial, path, overwrite: false);
+        }
+        catch (IOException) when (Path.Exists(path))
+        {
+            throw Taken(path);
+        }
     }
 
     /// <summary>Makes everything under the names that were written down durable.</summary>
@@ -52,9 +87,15 @@ internal sealed class ImportJournal
         }
     }
 
-    /// <summary>Takes back what an import has made.</summary>
+    /// <summary>Takes back what an import has made; what somebody else has put under one of its names stays.</summary>
     public static void Undo(string configuration, ImportIntent intent)
     {
+        // Before the others: as long as those are there, their numbers are nobody else's.
+        foreach (var file in (intent.Published ?? []).Where(file => FileIdentity.TryRead(file.Path) == file.Identity))
+        {
+            AtomicFile.Delete(file.Path);
+        }
+
         foreach (var file in intent.Files)
         {
             AtomicFile.Sweep(file);
@@ -80,6 +121,8 @@ internal sealed class ImportJournal
         }
     }
 
+    private static IOException Taken(string path) => new($"The file '{path}' exists already.");
+
     private void NoteFolders(string path)
     {
         var missing = new Stack<string>();
@@ -99,5 +142,6 @@ internal sealed class ImportJournal
         }
     }
 
-    private void Write() => JsonFile.Write(_intentFile, new CreationIntent(_configuration, null, new ImportIntent([.. _files], [.. _folders], _original)), StoreJson.Default.CreationIntent);
+    private void Write() => JsonFile.Write(
+        _intentFile, new CreationIntent(_configuration, null, new ImportIntent([.. _files], [.. _folders], _original, [.. _published], Id)), StoreJson.Default.CreationIntent);
 }

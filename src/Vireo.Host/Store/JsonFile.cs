@@ -40,7 +40,7 @@ public static class JsonFile
 
         return version(value) <= newest
             ? value
-            : throw new StateFileException(path, $"it was written by a newer version of Vireo (layout {version(value)}, this version knows {newest})", null);
+            : throw new StateFileException(path, $"it was written by a newer version of Vireo (layout {version(value)}, this version knows {newest})", null, isNewer: true);
     }
 
     /// <summary>Replaces the file; the old content or the new one survives a power cut.</summary>
@@ -48,9 +48,12 @@ public static class JsonFile
 }
 
 /// <summary>A state file cannot be used.</summary>
-public sealed class StateFileException(string path, string reason, Exception? inner)
+public sealed class StateFileException(string path, string reason, Exception? inner, bool isNewer = false)
     : Exception($"The file '{path}' cannot be used: {reason}. Restore it from a backup, or move it away to go on without it.", inner)
 {
     /// <summary>The file.</summary>
     public string Path { get; } = path;
+
+    /// <summary>It is whole, and a newer version of Vireo can read it.</summary>
+    public bool IsNewer { get; } = isNewer;
 }

@@ -170,7 +170,7 @@ public sealed class MachineStore(string stateFolder)
             JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
             CrashPoint.Hit("host.import.configured");
             journal.Sync();
-            JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration), StoreJson.Default.MachineRegistration);
+            JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration, journal.Id), StoreJson.Default.MachineRegistration);
         }
         catch
         {
@@ -184,8 +184,15 @@ public sealed class MachineStore(string stateFolder)
         }
 
         CrashPoint.Hit("host.import.registered");
-        AtomicFile.Delete(intent);
-        DeleteOriginals();
+        try
+        {
+            AtomicFile.Delete(intent);
+            DeleteOriginals();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            // The machine is registered: what stays here is deleted by the next start, which sees that.
+        }
     }
 
     // Configurations as they were before an import; without their intents nobody asks for them any more.
@@ -225,15 +232,34 @@ public sealed class MachineStore(string stateFolder)
     /// <summary>Whether a machine is registered, also one whose configuration cannot be read.</summary>
     public bool IsRegistered(Guid id) => File.Exists(RegistrationFile(id));
 
+    /// <summary>The configuration file that a registration names, also one that cannot be read; null when there is no registration.</summary>
+    public string? RegisteredFile(Guid id)
+    {
+        try
+        {
+            return Registration(id)?.ConfigurationFile;
+        }
+        catch (StateFileException damaged)
+        {
+            return damaged.Path;
+        }
+    }
+
+    private MachineRegistration? Registration(Guid id) => JsonFile.Read(RegistrationFile(id), StoreJson.Default.MachineRegistration, static _ => 1, 1);
+
     private string RegistrationFile(Guid id) => Path.Combine(_registry, $"{id:D}.json");
 
     private void Undo(string intentFile)
     {
         var intent = JsonFile.Read(intentFile, StoreJson.Default.CreationIntent, static _ => 1, 1)!;
         var isRegistered = File.Exists(Path.Combine(_registry, Path.GetFileName(intentFile)));
-        if (!isRegistered && intent.Import is { } import)
+        if (intent.Import is { } import)
         {
-            ImportJournal.Undo(intent.ConfigurationFile, import);
+            // The registration may be an older one: of a machine that could not be read, and was to be replaced.
+            if (!isRegistered || (import.Id is { } id && !IsOf(id)))
+            {
+                ImportJournal.Undo(intent.ConfigurationFile, import);
+            }
         }
         else if (!isRegistered)
         {
@@ -252,6 +278,19 @@ public sealed class MachineStore(string stateFolder)
         }
 
         AtomicFile.Delete(intentFile);
+
+        bool IsOf(Guid import)
+        {
+            try
+            {
+                return Registration(Guid.Parse(Path.GetFileNameWithoutExtension(intentFile)))?.Import == import;
+            }
+            catch (StateFileException)
+            {
+                // Written whole or not at all: one that is damaged is none of this import.
+                return false;
+            }
+        }
     }
 
     private static void RemoveIfEmpty(string folder)

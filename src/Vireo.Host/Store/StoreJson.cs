@@ -26,7 +26,8 @@ internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>
 /// <param name="ConfigurationFile">The file.</param>
-internal sealed record MachineRegistration(string ConfigurationFile);
+/// <param name="Import">The import that registered it; null when it was created here.</param>
+internal sealed record MachineRegistration(string ConfigurationFile, Guid? Import = null);
 
 /// <summary>What a creation under way will have made; found at a start, it is undone unless the machine is registered.</summary>
 /// <param name="ConfigurationFile">Configuration that is about to be written.</param>

@@ -66,7 +66,7 @@ internal static class ConfigurationReader
                 Object: IncompatibleObject.None)]);
         }
 
-        var machine = JsonSerializer.Deserialize(content, ImportJson.Complete);
+        var machine = JsonSerializer.Deserialize(content, CompleteJson.Machine);
         return machine is null ? Unreadable(path, "it is empty")
             : ConfigurationSanity.Problem(machine) is { } problem ? Unreadable(path, problem)
             : new(machine, null, []);

@@ -43,7 +43,7 @@ internal sealed class ExportService(Func<Guid, MachineUnit> find, ExportJournal 
         ExportRecord record;
         try
         {
-            Directory.CreateDirectory(folder);
+            NewFolders.Make(folder);
             record = journal.Begin(final);
             Directory.CreateDirectory(record.Folder);
         }
@@ -56,19 +56,28 @@ internal sealed class ExportService(Func<Guid, MachineUnit> find, ExportJournal 
         {
             CrashPoint.Hit("host.export.begun");
             await export(unit, source => CopyAsync(source, record.Folder, final, progress, cancellation));
-            Publish(record.Folder, final);
+            Directory.Move(record.Folder, final);
             CrashPoint.Hit("host.export.published");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new CommandException(
                 AtomicFile.IsOutOfSpace(error) ? "OutOfDiskSpace" : "OperationFailed", AtomicFile.IsOutOfSpace(error) ? ErrorCategory.ResourceUnavailable : ErrorCategory.NotSpecified,
-                $"The virtual machine '{name}' could not be exported to '{final}', nothing is left of it: {error.Message}", final, error);
+                $"The virtual machine '{name}' could not be exported to '{final}': {error.Message}", final, error);
         }
         finally
         {
-            // After success there is nothing under the old name.
-            journal.End(record);
+            End(record, unit);
+        }
+
+        try
+        {
+            AtomicFile.SyncFolder(folder);
+        }
+        catch (IOException error)
+        {
+            throw new CommandException(
+                "OperationFailed", ErrorCategory.NotSpecified, $"The virtual machine '{name}' was exported to '{final}', which is complete, but a power cut may still take it away: {error.Message}", final, error);
         }
 
         events.Write("MachineExported", $"The virtual machine '{name}' was exported to '{final}'.", unit.Configuration.Id);
@@ -83,7 +92,7 @@ internal sealed class ExportService(Func<Guid, MachineUnit> find, ExportJournal 
             Directory.CreateDirectory(folder);
         }
 
-        await new FilesToCopy(storage, layout.Files, "host.export.copied").RunAsync(_ => { }, progress, cancellation);
+        await new FilesToCopy(storage, layout.Files, "host.export.copied").RunAsync(static file => file.Target, static (_, _) => { }, progress, cancellation);
         MachineStore.Save(layout.Machine, making);
         foreach (var folder in Directory.EnumerateDirectories(making).Append(making))
         {
@@ -93,9 +102,16 @@ internal sealed class ExportService(Func<Guid, MachineUnit> find, ExportJournal 
         cancellation.ThrowIfCancellationRequested();
     }
 
-    private static void Publish(string making, string final)
+    // After success there is nothing under the old name. What cannot be deleted now is by the next start; why the export failed is what is told.
+    private void End(ExportRecord record, MachineUnit unit)
     {
-        Directory.Move(making, final);
-        AtomicFile.SyncFolder(Path.GetDirectoryName(final)!);
+        try
+        {
+            journal.End(record);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            events.Write("ExportNotCleaned", $"What an export of '{unit.Configuration.Name}' left in '{record.Folder}' could not be deleted yet; it is tried again when the host starts: {refused.Message}", unit.Configuration.Id);
+        }
     }
 }

@@ -1,5 +1,5 @@
+using Vireo.Control;
 using Vireo.Control.Storage;
-using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Transfers;
@@ -13,7 +13,7 @@ internal enum CopyManner
     /// <summary>By the storage plane, into one image without parents.</summary>
     WholeDisk,
 
-    /// <summary>By the host: saved memory, variables of the firmware.</summary>
+    /// <summary>By the storage plane, byte for byte, for its owner only: saved memory, variables of the firmware, keys.</summary>
     State,
 }
 
@@ -32,47 +32,71 @@ internal sealed record FileToCopy(string Source, string Target, CopyManner Manne
 internal sealed class FilesToCopy(IStorageControl storage, IReadOnlyList<FileToCopy> files, string crashPoint)
 {
     /// <summary>Copies them.</summary>
-    /// <param name="beforeEach">Called with the new file before it is made.</param>
+    /// <param name="beforeEach">Called before a file is made; answers the name under which it is.</param>
+    /// <param name="afterEach">Called with a file and that name when it is whole.</param>
     /// <param name="progress">Told what is copied and how far it is.</param>
     /// <param name="cancellation">Gives up between two pieces of a file.</param>
-    public async Task RunAsync(Action<string> beforeEach, Action<string, int> progress, CancellationToken cancellation)
+    public async Task RunAsync(Func<FileToCopy, string> beforeEach, Action<FileToCopy, string> afterEach, Action<string, int> progress, CancellationToken cancellation)
     {
         var total = Math.Max(1, files.Sum(file => file.Bytes));
         var done = 0L;
         foreach (var file in files)
         {
             cancellation.ThrowIfCancellationRequested();
-            beforeEach(file.Target);
+            var made = beforeEach(file);
             var start = done;
             var reporter = new Reporter(value => progress($"Copying '{Path.GetFileName(file.Source)}'", Percent(start + (long)(file.Bytes * Part(value)), total)));
             reporter.Report(new ImageProgress(0, 1));
-            await CopyAsync(file, reporter, cancellation);
+            try
+            {
+                await CopyAsync(file, made, reporter, cancellation);
+            }
+            catch
+            {
+                // The plane may be past its last look at the cancellation: the file must not appear after whoever called has looked for it.
+                await EndAsync(made);
+                throw;
+            }
+
+            afterEach(file, made);
             done += file.Bytes;
             CrashPoint.Hit(crashPoint);
         }
     }
 
-    private async Task CopyAsync(FileToCopy file, IProgress<ImageProgress> progress, CancellationToken cancellation)
+    private async Task EndAsync(string made)
+    {
+        try
+        {
+            await storage.EndImageWorkAsync(made, CancellationToken.None);
+        }
+        catch (ControlException)
+        {
+            // A plane that is away makes no files; the reason why the copy failed is the one to tell.
+        }
+    }
+
+    private async Task CopyAsync(FileToCopy file, string made, IProgress<ImageProgress> progress, CancellationToken cancellation)
     {
         switch (file.Manner)
         {
             case CopyManner.State:
-                AtomicFile.Copy(file.Source, file.Target);
+                await storage.WorkOnImageAsync(new ImageWork(ImageOperation.Copy, file.Source, OtherPath: made), progress, cancellation);
 
                 // Memory and keys of a guest, also where the file comes from a place where all may read.
-                File.SetUnixFileMode(file.Target, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+                File.SetUnixFileMode(made, UnixFileMode.UserRead | UnixFileMode.UserWrite);
                 break;
             case CopyManner.WholeDisk:
                 var image = await storage.InspectImageAsync(file.Source, cancellation);
                 var type = image.Type == ImageType.Differencing ? ImageType.Dynamic : image.Type;
-                await storage.WorkOnImageAsync(new ImageWork(ImageOperation.Convert, file.Source, new CreateImage(file.Target, image.Format, type, 0)), progress, cancellation);
+                await storage.WorkOnImageAsync(new ImageWork(ImageOperation.Convert, file.Source, new CreateImage(made, image.Format, type, 0)), progress, cancellation);
                 break;
             default:
-                await storage.WorkOnImageAsync(new ImageWork(ImageOperation.Copy, file.Source, OtherPath: file.Target), progress, cancellation);
+                await storage.WorkOnImageAsync(new ImageWork(ImageOperation.Copy, file.Source, OtherPath: made), progress, cancellation);
                 if (file.TargetParent is { } parent)
                 {
                     // The copy of the parent is the parent, byte for byte; that the source's is the right one was found when the chain was read.
-                    await storage.WorkOnImageAsync(new ImageWork(ImageOperation.SetParent, file.Target, OtherPath: parent, IgnoreIdMismatch: true), null, cancellation);
+                    await storage.WorkOnImageAsync(new ImageWork(ImageOperation.SetParent, made, OtherPath: parent, IgnoreIdMismatch: true), null, cancellation);
                 }
 
                 break;

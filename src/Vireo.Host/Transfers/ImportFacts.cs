@@ -31,6 +31,9 @@ internal sealed record ImportFacts
     /// <summary>Machines of the host.</summary>
     public IReadOnlyList<VirtualMachineConfiguration> Machines { get; init; } = [];
 
+    /// <summary>The configuration of a machine that is registered and could not be read; null for any other id.</summary>
+    public Func<Guid, string?> UnreadableFile { get; init; } = _ => null;
+
     /// <summary>Other plans.</summary>
     public IReadOnlyList<PlannedImport> Plans { get; init; } = [];
 

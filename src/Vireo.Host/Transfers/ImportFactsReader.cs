@@ -10,9 +10,10 @@ namespace Vireo.Host.Transfers;
 /// <param name="storage">The storage plane.</param>
 /// <param name="settings">Settings of the host.</param>
 /// <param name="machines">Machines of the host.</param>
+/// <param name="unreadableFile">The configuration of a machine that is registered and could not be read.</param>
 /// <param name="plans">Plans.</param>
 /// <param name="switches">Switches of the host.</param>
-internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings settings, IMachines machines, PlannedMachines plans, Func<ISwitches> switches)
+internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings settings, IMachines machines, Func<Guid, string?> unreadableFile, PlannedMachines plans, Func<ISwitches> switches)
 {
     /// <summary>Everything about a plan as it is now.</summary>
     public async Task<ImportFacts> ReadAsync(PlannedImport plan, CancellationToken cancellation)
@@ -33,6 +34,7 @@ internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings s
             Host = settings.Facts,
             Settings = settings.Current,
             Machines = present,
+            UnreadableFile = unreadableFile,
             Plans = plans.All,
             Switches = switches().All,
             Interfaces = plan.Machine.NetworkAdapters.Any(adapter => adapter.Policy.MinimumBandwidthAbsolute > 0) ? await switches().InterfacesAsync(cancellation) : [],

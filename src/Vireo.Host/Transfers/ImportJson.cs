@@ -10,22 +10,30 @@ namespace Vireo.Host.Transfers;
     UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(VirtualMachineConfiguration))]
 [JsonSerializable(typeof(FormatProbe))]
-internal sealed partial class ImportJson : JsonSerializerContext
+internal sealed partial class ImportJson : JsonSerializerContext;
+
+/// <summary>
+/// Configurations in which every member is present that must not be null: one that is left out would be null, because the generated reader sets all
+/// members at once.
+/// </summary>
+internal static class CompleteJson
 {
-    /// <summary>
-    /// Reads a configuration in which every member is present that must not be null: one that is left out would be null, because the generated reader sets
-    /// all members at once.
-    /// </summary>
-    public static JsonTypeInfo<VirtualMachineConfiguration> Complete { get; } = (JsonTypeInfo<VirtualMachineConfiguration>)new JsonSerializerOptions(Default.Options)
+    /// <summary>How a machine is read.</summary>
+    public static JsonTypeInfo<VirtualMachineConfiguration> Machine { get; } = Make();
+
+    private static JsonTypeInfo<VirtualMachineConfiguration> Make()
     {
-        TypeInfoResolver = Default.WithAddedModifier(static type =>
+        var options = new JsonSerializerOptions(ImportJson.Default.Options) { TypeInfoResolver = ImportJson.Default.WithAddedModifier(Require) };
+        return (JsonTypeInfo<VirtualMachineConfiguration>)options.GetTypeInfo(typeof(VirtualMachineConfiguration));
+    }
+
+    private static void Require(JsonTypeInfo type)
+    {
+        foreach (var member in type.Properties.Where(member => !member.IsSetNullable && !member.PropertyType.IsValueType))
         {
-            foreach (var member in type.Properties.Where(member => !member.IsSetNullable && !member.PropertyType.IsValueType))
-            {
-                member.IsRequired = true;
-            }
-        }),
-    }.GetTypeInfo(typeof(VirtualMachineConfiguration));
+            member.IsRequired = true;
+        }
+    }
 }
 
 /// <summary>The one member that every version of a configuration has.</summary>

@@ -18,7 +18,7 @@ internal sealed class ImportService(
 {
     // One at a time: two plans may have one machine, or one folder, in mind.
     private readonly SemaphoreSlim _realizing = new(1);
-    private readonly ImportFactsReader _facts = new(storage, settings, machines, plans, switches);
+    private readonly ImportFactsReader _facts = new(storage, settings, machines, machines.UnreadableFile, plans, switches);
     private readonly ImportPlanner _planner = new(
         storage, settings, () => switches().All, id => machines.Find(id) is not null, id => PartsOfOthers(machines.All, id), time);
 
@@ -63,6 +63,7 @@ internal sealed class ImportService(
         try
         {
             progress("Checking", 0);
+            using var held = plans.Hold(plan);
             var planned = plans.Require(plan);
             var facts = await _facts.ReadAsync(planned, cancellation);
             var errors = ImportChecks.Run(facts).Where(one => one.Facts.Severity == VMCompatibilitySeverity.Error).ToList();
@@ -75,7 +76,7 @@ internal sealed class ImportService(
             var machine = Usable(layout.Machine, facts);
             try
             {
-                await machines.ImportAsync(machine, journal => CopyAsync(planned, layout.Files, journal, progress, cancellation));
+                await machines.RegisterAsync(machine, journal => CopyAsync(planned, layout.Files, journal, progress, cancellation));
             }
             catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
             {
@@ -85,8 +86,10 @@ internal sealed class ImportService(
                     $"The virtual machine '{machine.Name}' could not be imported, nothing was changed: {refused.Message}", machine.Name, refused);
             }
 
-            plans.Drop(plan);
+            // It is a machine of the host now, whatever fails after.
+            plans.Complete(plan);
             events.Write("MachineImported", $"The virtual machine '{machine.Name}' was imported from '{planned.Request.Path}'.", machine.Id);
+            await machines.AdoptAsync(machine);
             return machine.Id;
         }
         finally
@@ -103,15 +106,18 @@ internal sealed class ImportService(
 
     private async Task CopyAsync(PlannedImport plan, IReadOnlyList<FileToCopy> files, ImportJournal journal, Action<string, int> progress, CancellationToken cancellation)
     {
-        await new FilesToCopy(storage, files, "host.import.copied").RunAsync(journal.Making, progress, cancellation);
-        if (plan.Identities.Count > 0)
-        {
-            foreach (var file in files.Where(file => file.Target.EndsWith(".state", StringComparison.Ordinal)))
+        await new FilesToCopy(storage, files, "host.import.copied").RunAsync(
+            file => journal.Making(file.Target),
+            (file, made) =>
             {
-                SavedStateFile.Rename(file.Target, plan.Identities);
-            }
-        }
+                if (plan.Identities.Count > 0 && file.Target.EndsWith(".state", StringComparison.Ordinal))
+                {
+                    SavedStateFile.Rename(made, plan.Identities);
+                }
 
+                journal.Made(file.Target, made);
+            },
+            progress, cancellation);
         cancellation.ThrowIfCancellationRequested();
     }
 

@@ -20,9 +20,12 @@ internal sealed class PlannedMachines
     private static readonly IReadOnlyDictionary<string, string[]> s_noAddresses = new Dictionary<string, string[]>();
     private readonly ConcurrentDictionary<Guid, PlannedImport> _plans = new();
     private readonly Lock _change = new();
+    private readonly HashSet<Guid> _held = [];
     private readonly string _folder;
 
-    /// <summary>Reads the plans; a file that cannot be read is no plan, and is deleted: its source is as it was.</summary>
+    /// <summary>
+    /// Reads the plans; a file that is damaged is no plan, and is deleted: its source is as it was. One of a newer version is left alone.
+    /// </summary>
     public PlannedMachines(string stateFolder)
     {
         _folder = Path.Combine(stateFolder, "planned");
@@ -39,9 +42,12 @@ internal sealed class PlannedMachines
                 var plan = JsonFile.Read(file, StoreJson.Default.PlannedImport, static plan => plan.FormatVersion, 1)!;
                 _plans[plan.Machine.Id] = plan;
             }
-            catch (StateFileException)
+            catch (StateFileException damage)
             {
-                AtomicFile.Delete(file);
+                if (!damage.IsNewer)
+                {
+                    AtomicFile.Delete(file);
+                }
             }
         }
     }
@@ -61,12 +67,35 @@ internal sealed class PlannedMachines
     public static MachineStatus StatusOf(PlannedImport plan) =>
         new(plan.Machine.HasSavedState ? VMState.Saved : VMState.Off, "Planned", TimeSpan.Zero, 0, 0, 0, null, s_noAddresses);
 
+    /// <summary>
+    /// Holds a plan while it is imported: it is neither changed nor dropped before the answer is disposed of, by anybody but <see cref="Complete"/>.
+    /// </summary>
+    /// <exception cref="Commands.Framework.CommandException">It is gone, or held by somebody else.</exception>
+    public IDisposable Hold(Guid id)
+    {
+        lock (_change)
+        {
+            RequireFree(Require(id));
+            _held.Add(id);
+            return new Holding(this, id);
+        }
+    }
+
+    /// <summary>Forgets a plan that is held, and has become a machine.</summary>
+    public void Complete(Guid id)
+    {
+        lock (_change)
+        {
+            Remove(id);
+        }
+    }
+
     /// <summary>Adds a plan. One of the same file gives way to it.</summary>
     public void Add(PlannedImport plan)
     {
         lock (_change)
         {
-            foreach (var old in _plans.Values.Where(old => old.Request.Path == plan.Request.Path).Concat(_plans.Values.OrderByDescending(old => old.Made).Skip(MaximumPlans - 1)).ToList())
+            foreach (var old in _plans.Values.Where(old => old.Request.Path == plan.Request.Path).Concat(_plans.Values.Where(old => !_held.Contains(old.Machine.Id)).OrderByDescending(old => old.Made).Skip(MaximumPlans - 1)).ToList())
             {
                 Drop(old.Machine.Id);
             }
@@ -81,17 +110,26 @@ internal sealed class PlannedMachines
         lock (_change)
         {
             var plan = Require(id);
+            RequireFree(plan);
             var after = change(plan.Machine, StatusOf(plan));
             Write(plan with { Machine = after });
             return after;
         }
     }
 
-    /// <summary>Forgets a plan.</summary>
+    /// <summary>Forgets a plan, if there is one.</summary>
+    /// <exception cref="Commands.Framework.CommandException">It is being imported.</exception>
     public void Drop(Guid id)
     {
-        _plans.TryRemove(id, out _);
-        AtomicFile.Delete(FileOf(id));
+        lock (_change)
+        {
+            if (Find(id) is { } plan)
+            {
+                RequireFree(plan);
+            }
+
+            Remove(id);
+        }
     }
 
     /// <summary>A machine without some of its checkpoints, also where they stand on themselves.</summary>
@@ -119,6 +157,20 @@ internal sealed class PlannedMachines
         }
     }
 
+    private void RequireFree(PlannedImport plan)
+    {
+        if (_held.Contains(plan.Machine.Id))
+        {
+            throw Errors.State($"The plan of '{plan.Machine.Name}' is being imported; wait for that to end.", plan.Machine.Name);
+        }
+    }
+
+    private void Remove(Guid id)
+    {
+        _plans.TryRemove(id, out _);
+        AtomicFile.Delete(FileOf(id));
+    }
+
     private void Write(PlannedImport plan)
     {
         Directory.CreateDirectory(_folder);
@@ -127,4 +179,15 @@ internal sealed class PlannedMachines
     }
 
     private string FileOf(Guid id) => Path.Combine(_folder, $"{id:D}.json");
+
+    private sealed class Holding(PlannedMachines plans, Guid id) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (plans._change)
+            {
+                plans._held.Remove(id);
+            }
+        }
+    }
 }

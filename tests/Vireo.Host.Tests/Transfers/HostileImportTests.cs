@@ -72,6 +72,11 @@ public sealed class HostileImportTests(HostFixture host) : IClassFixture<HostFix
 
     private static JsonObject Drive(string kind, int number, int location, string path) => new()
     {
-        ["id"] = Guid.NewGuid(), ["kind"] = kind, ["bus"] = "Ide", ["controllerNumber"] = number, ["controllerLocation"] = location, ["path"] = path,
+        ["id"] = Guid.NewGuid(),
+        ["kind"] = kind,
+        ["bus"] = "Ide",
+        ["controllerNumber"] = number,
+        ["controllerLocation"] = location,
+        ["path"] = path,
     };
 }

@@ -129,6 +129,7 @@ public sealed class ImportCheckTests
         yield return (IncompatibilityKind.GenerationUnsupported, Facts(Change(m => m with { Generation = 3 })));
         var same = plan.Machine with { Name = "same", Drives = [], NetworkAdapters = [], Path = "/elsewhere" };
         yield return (IncompatibilityKind.IdAlreadyRegistered, Facts(plan) with { Machines = [same] });
+        yield return (IncompatibilityKind.UnreadableReplaced, Facts(plan) with { UnreadableFile = id => id == plan.FinalId ? "/broken/machine.json" : null });
         yield return (IncompatibilityKind.ConfigurationInUse, Facts(plan with { Request = plan.Request with { Path = $"/elsewhere/Virtual Machines/{same.Id:D}.json" } }) with { Machines = [same] });
         yield return (IncompatibilityKind.StalePlan, Facts(plan) with { Plans = [plan with { Machine = plan.Machine with { Id = Guid.NewGuid() } }] });
         yield return (IncompatibilityKind.NameCollision, Facts(plan) with { Machines = [same with { Id = Guid.NewGuid(), Name = "PLANNED" }] });

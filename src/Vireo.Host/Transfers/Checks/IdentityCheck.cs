@@ -25,6 +25,12 @@ internal sealed class IdentityCheck : IImportCheck
                 ? new(IncompatibilityKind.ConfigurationInUse, $"The configuration '{plan.Request.Path}' belongs to the virtual machine '{same.Name}' of this host.", "Compare-VM -Copy -GenerateNewId")
                 : new(IncompatibilityKind.IdAlreadyRegistered, $"The virtual machine '{same.Name}' of this host has the same id ({plan.FinalId}).", "Compare-VM -Copy -GenerateNewId, or Remove-VM");
         }
+        else if (facts.UnreadableFile(plan.FinalId) is { } file)
+        {
+            yield return new(
+                IncompatibilityKind.UnreadableReplaced,
+                $"A virtual machine with the same id ({plan.FinalId}) is registered and could not be read ('{file}'). This one takes its place; what lies there is then no machine of this host.", "Compare-VM -Copy -GenerateNewId, to have both");
+        }
 
         if (facts.Plans.FirstOrDefault(other => other.FinalId == plan.FinalId && other.Machine.Id != machine.Id) is { } stale)
         {
