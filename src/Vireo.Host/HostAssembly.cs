@@ -18,6 +18,7 @@ using Vireo.Host.Images;
 using Vireo.Host.Machines;
 using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
+using Vireo.Host.Mobility;
 using Vireo.Host.Mounts;
 using Vireo.Host.Planes;
 using Vireo.Host.Pools;
@@ -125,6 +126,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         IImports? imports = null;
         builder.Services.AddSingleton<IExports>(_ => exports!);
         builder.Services.AddSingleton<IImports>(_ => imports!);
+        IStorageMoves? moves = null;
+        builder.Services.AddSingleton<IStorageMoves>(_ => moves!);
         builder.Services.AddSingleton<IHostNuma>(_ => new HostNumaService(() => machines!.Processes(), time));
         builder.Services.AddSingleton<IMachineGroups>(new GroupService(paths.State));
         builder.Services.AddSingleton<IUsers>(accounts);
@@ -144,8 +147,11 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var running = new RunningMachines(Path.Combine(paths.State, "running.json"), ProcessIdentity.CurrentBootId);
         var planned = new PlannedMachines(paths.State);
         var store = new MachineStore(paths.State);
+        var moving = new StorageMoveJournal(paths.State);
+        moving.Load(reason => events.Write("StorageMoveLeftover", reason, null));
         var unitServices = new UnitServices(paths, connector, null!, events, time, accelerator, user, null!, running, storage)
         {
+            Moves = moving,
             SwitchExists = id => switches?.Find(id) is not null,
             RequirePools = machine => PoolRules.RequireAllowed(machine, pools!),
             ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
@@ -154,6 +160,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var exporting = new ExportJournal(paths.State);
         exporting.Recover(reason => events.Write("ExportLeftover", reason, null));
         exports = new ExportService(machines.Unit, exporting, storage, id => switches?.Find(id)?.Name, events);
+        moves = new StorageMoveService(machines.Unit, new MoveQueue(() => (int)Math.Min(settings.Current.MaximumStorageMigrations, int.MaxValue)), events);
         imports = new ImportService(machines, planned, storage, settings, () => switches!, events, time);
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         await machines.LoadAsync(CancellationToken.None);

@@ -53,6 +53,16 @@ internal static class Json
             case VirtualizationObject item:
                 JsonSerializer.Serialize(writer, item, ModelJson.Default.GetTypeInfo(item.GetType())!);
                 break;
+            case System.Collections.IDictionary map:
+                writer.WriteStartObject();
+                foreach (System.Collections.DictionaryEntry entry in map)
+                {
+                    writer.WritePropertyName(entry.Key.ToString() ?? "");
+                    Write(writer, entry.Value);
+                }
+
+                writer.WriteEndObject();
+                break;
             case Array items:
                 writer.WriteStartArray();
                 foreach (var item in items)

@@ -58,6 +58,18 @@ public class ArgumentTests
     }
 
     [Fact]
+    public void Tables_are_read_as_PowerShell_writes_them()
+    {
+        const string wanted = """[{"SourceFilePath":"/home/me/a.vhdx","DestinationFilePath":"/it\u0027s, b;.vhdx"},{"SourceFilePath":"/c","DestinationFilePath":"/d"}]""";
+        Assert.Equal(wanted, Bind("Move-VMStorage web -Vhds @{SourceFilePath='a.vhdx'; DestinationFilePath = '/it''s, b;.vhdx'}, @{SourceFilePath=/c;DestinationFilePath=\"/d\";}").GetProperty("Vhds").GetRawText());
+        Assert.Equal(wanted, Bind("Move-VMStorage", "web", "-Vhds", "@{SourceFilePath='a.vhdx'; DestinationFilePath='/it''s, b;.vhdx'}", ",", "@{SourceFilePath=/c; DestinationFilePath=/d}").GetProperty("Vhds").GetRawText());
+        foreach (var wrong in new[] { "a.vhdx", "@{a}", "@{a='b'", "@{=b}", "@{a='b' c=d}", "@{a=b} @{c=d}", "@{a=b},", "@{a='b}" })
+        {
+            Assert.Equal("CannotConvertArgument", Error("Move-VMStorage", "web", "-Vhds", wrong));
+        }
+    }
+
+    [Fact]
     public void A_quoted_dash_is_a_value() =>
         Assert.Equal("""["-x"]""", Bind("Get-VM '-x'").GetProperty("Name").GetRawText());
 

@@ -17,6 +17,11 @@ internal static class ArgumentValue
             return Json(static writer => writer.WriteNullValue());
         }
 
+        if (parameter.Kind == ParameterKind.Map)
+        {
+            return Maps(command, parameter, word.Text, currentFolder);
+        }
+
         return Json(writer =>
         {
             if (!parameter.IsArray)
@@ -61,6 +66,26 @@ internal static class ArgumentValue
 
         var reader = new Utf8JsonReader(stream.GetBuffer().AsSpan(0, (int)stream.Length));
         return JsonElement.ParseValue(ref reader);
+    }
+
+    private static JsonElement Maps(CommandInfo command, ParameterInfo parameter, string text, string currentFolder)
+    {
+        if (MapText.Read(text) is not { } maps || (!parameter.IsArray && maps.Count != 1))
+        {
+            throw new CliException("CannotConvertArgument", $"{command.Name}: the parameter '{parameter.Name}' is '{text}'; it must be a table such as @{{Name='text'; Other='text'}}.");
+        }
+
+        var read = maps.Select(map => Json(writer =>
+        {
+            writer.WriteStartObject();
+            foreach (var (name, value) in map)
+            {
+                writer.WriteString(name, parameter.IsPath ? Absolute(command, parameter, value, currentFolder) : value);
+            }
+
+            writer.WriteEndObject();
+        })).ToList();
+        return parameter.IsArray ? Array(read) : read[0];
     }
 
     private static void Write(Utf8JsonWriter writer, CommandInfo command, ParameterInfo parameter, string text, string currentFolder)

@@ -63,6 +63,16 @@ internal static class PipelineText
                     word.Add(c, quoted: true);
                 }
             }
+            else if (c == '@' && i + 1 < line.Length && line[i + 1] == '{' && MapText.EndOf(line, i) is > 0 and var end)
+            {
+                // A table is one word, with its quotes.
+                for (; i < end; i++)
+                {
+                    word.Add(line[i], quoted: true);
+                }
+
+                i--;
+            }
             else if (c is '\'' or '"')
             {
                 quote = c;

@@ -107,9 +107,10 @@ internal static class CmdletEmitter
             "Switch" => Automation + "SwitchParameter",
             "Credential" => Automation + "PSCredential",
             "Any" => Automation + "PSObject",
+            "Map" => "global::System.Collections.Hashtable",
             "Enum" or "Object" => "global::" + type.FullName,
             _ => type.FullName,
         };
-        return element + (type.IsArray ? "[]" : "") + (type.IsArray || type.Kind is "String" or "Object" or "Any" or "Version" ? "?" : "");
+        return element + (type.IsArray ? "[]" : "") + (type.IsArray || type.Kind is "String" or "Object" or "Any" or "Map" or "Version" ? "?" : "");
     }
 }

@@ -48,7 +48,7 @@ internal static class ServerEmitter
             _ => type.Kind + "()",
         };
         var value = type.IsArray ? $"argument.Array(static argument => argument.{one})" : $"argument.{one}";
-        var mayBeNull = type.IsArray || type.IsNullableValue || type.Kind is "String" or "Object" or "Version";
+        var mayBeNull = type.IsArray || type.IsNullableValue || type.Kind is "String" or "Object" or "Map" or "Version";
         return mayBeNull ? $"argument.IsNull ? null! : {value}" : value;
     }
 }

@@ -106,6 +106,7 @@ internal sealed class TypeResolver
         "TimeSpan" => ("TimeSpan", "TimeSpan", "System.TimeSpan", true),
         "DateTime" => ("DateTime", "DateTime", "System.DateTime", true),
         "Version" => ("Version", "Version", "System.Version", false),
+        "TextMap" => ("Map", "Hashtable", "Vireo.Commands.Framework.TextMap", false),
         "JsonElement" => ("Any", "PSObject", "System.Text.Json.JsonElement", true),
         _ => (null, "", "", false),
     };

@@ -107,6 +107,28 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
     /// <summary>Any JSON.</summary>
     public JsonElement Any() => value.Clone();
 
+    /// <summary>Names with texts; of two names that differ in case only, the last counts.</summary>
+    public TextMap Map()
+    {
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            throw CannotConvert("a table such as @{Name='text'}");
+        }
+
+        var texts = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var member in value.EnumerateObject())
+        {
+            if (texts.Count == TextMap.MaximumEntries)
+            {
+                throw Invalid($"has more than {TextMap.MaximumEntries} entries");
+            }
+
+            texts[member.Name] = new ArgumentReader(command, parameter, member.Value).String();
+        }
+
+        return new TextMap(texts);
+    }
+
     /// <summary>A member of an enumeration, by name or number.</summary>
     public T Enum<T>()
         where T : struct, Enum

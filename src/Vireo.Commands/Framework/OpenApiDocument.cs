@@ -120,7 +120,7 @@ public static class OpenApiDocument
             ParameterKind.Double => ("number", "double"),
             ParameterKind.Guid => ("string", "uuid"),
             ParameterKind.DateTime => ("string", "date-time"),
-            ParameterKind.Object => ("object", null),
+            ParameterKind.Object or ParameterKind.Map => ("object", null),
             ParameterKind.Any => (null, null),
             _ => ("string", (string?)null),
         };

@@ -45,6 +45,11 @@ public sealed class SetVMHost : Command
     [Parameter]
     public bool? NumaSpanningEnabled { get; set; }
 
+    /// <summary>Moves of machines' storage that go at once; more wait.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public uint? MaximumStorageMigrations { get; set; }
+
     /// <summary>
     /// Where parents of differencing disks that were made on other computers are: 'D:\VMs=/srv/vms' for each beginning of paths. Replaces what was
     /// there; an empty text is none.
@@ -98,6 +103,7 @@ public sealed class SetVMHost : Command
                 MacAddressMaximum = MacAddressMaximum is null ? settings.MacAddressMaximum : MacAddresses.Parse(MacAddressMaximum),
                 ResourceMeteringSaveInterval = ResourceMeteringSaveInterval ?? settings.ResourceMeteringSaveInterval,
                 NumaSpanningEnabled = NumaSpanningEnabled ?? settings.NumaSpanningEnabled,
+                MaximumStorageMigrations = MaximumStorageMigrations ?? settings.MaximumStorageMigrations,
                 ParentFolders = parents ?? settings.ParentFolders,
             };
             return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0

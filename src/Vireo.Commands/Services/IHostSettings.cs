@@ -27,6 +27,9 @@ public sealed record HostSettings
     /// <summary>How often the figures of metering are made safe against a power cut.</summary>
     public TimeSpan ResourceMeteringSaveInterval { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Moves of storage that go at once; more wait.</summary>
+    public uint MaximumStorageMigrations { get; init; } = 2;
+
     /// <summary>Folders that stand for paths of other computers in images; null for none.</summary>
     public IReadOnlyList<ParentFolder>? ParentFolders { get; init; }
 }

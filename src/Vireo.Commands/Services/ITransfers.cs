@@ -22,6 +22,45 @@ public interface IExports
     Task<string> ExportCheckpointAsync(Guid id, Guid checkpoint, string folder, Action<string, int> progress, CancellationToken cancellation);
 }
 
+/// <summary>Where the files of a machine should be.</summary>
+public sealed record StorageMoveRequest
+{
+    /// <summary>One folder for everything; null when each part has its own place.</summary>
+    public string? DestinationPath { get; init; }
+
+    /// <summary>Folder of the configuration; null leaves it.</summary>
+    public string? VirtualMachinePath { get; init; }
+
+    /// <summary>Folder of what checkpoints keep beside images; null leaves it.</summary>
+    public string? SnapshotFilePath { get; init; }
+
+    /// <summary>Folder of the smart paging file; null leaves it.</summary>
+    public string? SmartPagingFilePath { get; init; }
+
+    /// <summary>Images that move, by where they are: where they will be. What checkpoints made goes along with the image that it stands on.</summary>
+    public IReadOnlyDictionary<string, string> Disks { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The images stay where they were as well.</summary>
+    public bool RetainSources { get; init; }
+
+    /// <summary>Parents that no drive of the machine names go too, unless another machine stands on them.</summary>
+    public bool RemoveUnmanaged { get; init; }
+}
+
+/// <summary>Moves the files of machines, whether they run or not.</summary>
+public interface IStorageMoves
+{
+    /// <summary>
+    /// Moves a machine's files. It has all of them at every moment: until the last step where they were, from then on where they should be. What is
+    /// not needed any more is deleted afterwards.
+    /// </summary>
+    /// <param name="id">The machine.</param>
+    /// <param name="request">Where to.</param>
+    /// <param name="progress">Told what is being done.</param>
+    /// <param name="cancellation">Gives up, until the last step; everything is as before.</param>
+    Task MoveAsync(Guid id, StorageMoveRequest request, Action<string, int> progress, CancellationToken cancellation);
+}
+
 /// <summary>How a machine is to be imported.</summary>
 public sealed record ImportRequest
 {

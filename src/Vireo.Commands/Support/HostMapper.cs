@@ -24,6 +24,7 @@ public static class HostMapper
             MacAddressMaximum = settings.MacAddressMaximum,
             NumaSpanningEnabled = settings.NumaSpanningEnabled,
             ResourceMeteringSaveInterval = settings.ResourceMeteringSaveInterval,
+            MaximumStorageMigrations = settings.MaximumStorageMigrations,
             ParentPathMap = [.. (settings.ParentFolders ?? []).Select(ParentPaths.Write)],
             Accelerator = facts.Accelerator,
             VireoVersion = facts.Version,

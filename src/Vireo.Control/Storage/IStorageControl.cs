@@ -39,6 +39,15 @@ public interface IStorageControl
     /// <summary>Starts to merge an image of a disk's chain into its parent while the disk is in use. It ends by itself.</summary>
     Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Starts to copy a disk that is in use onto another image. Not to be repeated when the answer is lost: what the first one wrote may be in the
+    /// target already.
+    /// </summary>
+    Task<CopyStatus> StartMirrorAsync(Guid disk, StartMirror request, CancellationToken cancellationToken = default);
+
+    /// <summary>Ends a mirror that is ready; who is not sure whether it did asks which image the disk has.</summary>
+    Task<DiskStatus> CompleteMirrorAsync(Guid disk, MirrorEnd end, CancellationToken cancellationToken = default);
+
     /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started.</summary>
     Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default);
 

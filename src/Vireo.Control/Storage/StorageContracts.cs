@@ -102,8 +102,13 @@ public enum CopyPhase
 /// <param name="BlockSizeBytes">Of a new VHDX; 0 for the default.</param>
 /// <param name="BytesPerSecond">Limit of the copy; 0 is none. The guest's own writes are not limited.</param>
 /// <param name="TargetIsZero">Whether an existing target is known to be zeros all over, so that zeros need not be written.</param>
+/// <param name="KeepsChain">
+/// Only what the disk's own image holds goes to an existing target, which is empty and stands on a copy of that image's parent.
+/// </param>
+/// <param name="KeepsDiskId">The target gets the disk's identity, as the guest sees it.</param>
 public sealed record StartMirror(
-    string Target, bool Create = true, ImageType Type = ImageType.Dynamic, int BlockSizeBytes = 0, long BytesPerSecond = 0, bool TargetIsZero = false);
+    string Target, bool Create = true, ImageType Type = ImageType.Dynamic, int BlockSizeBytes = 0, long BytesPerSecond = 0, bool TargetIsZero = false,
+    bool KeepsChain = false, bool KeepsDiskId = false);
 
 /// <summary>An image of a disk's chain should go into its parent.</summary>
 /// <param name="Path">The image that is merged and then removed: the disk's own, or one below it.</param>

@@ -116,8 +116,7 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<DiskStatus> SnapshotAsync(Guid disk, TakeSnapshot request, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/snapshot", Body(request, StorageJson.Default.TakeSnapshot), StorageJson.Default.DiskStatus, cancellationToken);
 
-    /// <summary>Starts to copy a disk that is in use onto another image.</summary>
-    /// <exception cref="ControlException">No such disk, another change is under way, or the target cannot be made, opened, or does not fit.</exception>
+    /// <inheritdoc/>
     public Task<CopyStatus> StartMirrorAsync(Guid disk, StartMirror request, CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Post, $"v1/disks/{disk:D}/mirror", Body(request, StorageJson.Default.StartMirror), StorageJson.Default.CopyStatus, cancellationToken);
 
@@ -126,8 +125,7 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
     public Task<DiskStatus> CompleteMirrorAsync(Guid disk, CancellationToken cancellationToken = default) =>
         CompleteMirrorAsync(disk, MirrorEnd.Switch, cancellationToken);
 
-    /// <summary>Ends a mirror that is ready, in one of several ways; the answer is the disk's status, with <see cref="MirrorEnd.Close"/> its last.</summary>
-    /// <exception cref="ControlException">No mirror is under way, it is not ready, or it failed: then the source goes on.</exception>
+    /// <inheritdoc/>
     public Task<DiskStatus> CompleteMirrorAsync(Guid disk, MirrorEnd end, CancellationToken cancellationToken = default) =>
         SendAsync(
             HttpMethod.Post, $"v1/disks/{disk:D}/mirror/complete", Body(new CompleteMirror(end), StorageJson.Default.CompleteMirror), StorageJson.Default.DiskStatus, cancellationToken);

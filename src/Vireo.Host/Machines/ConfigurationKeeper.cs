@@ -37,6 +37,19 @@ internal sealed class ConfigurationKeeper
         _current = configuration;
     }
 
+    /// <summary>Stores a configuration that may lie in another folder; where the old one lay, a file is left.</summary>
+    public void Relocate(VirtualMachineConfiguration configuration)
+    {
+        if (configuration.Path == _current.Path)
+        {
+            Store(configuration);
+            return;
+        }
+
+        _services.Relocate(configuration);
+        _current = configuration;
+    }
+
     /// <summary>Stores another configuration and gives a running machine its devices. When that fails, both are as before.</summary>
     public async Task ChangeAsync(VirtualMachineConfiguration after, CancellationToken cancellation)
     {

@@ -49,6 +49,8 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
             Memory = memory,
             MaySpanNodes = () => settings.Current.NumaSpanningEnabled,
             ProcessorsChanged = ShareProcessors,
+            Machines = () => All,
+            Relocate = store.Relocate,
         };
         _balancer = new MemoryBalancer(Keepers, memory, services.Time);
         memory.Wake = _balancer.Wake;

@@ -12,6 +12,7 @@ internal sealed partial class MachineUnit
         CheckpointConfiguration? taken = null;
         await WithDisksAsync("take a checkpoint", async () =>
         {
+            RequireNoMove();
             try
             {
                 taken = await _checkpoints.TakeAsync(name, progress, cancellation);
@@ -29,6 +30,7 @@ internal sealed partial class MachineUnit
     public async Task ApplyCheckpointAsync(Guid id, Action<string, int> progress, CancellationToken cancellation)
     {
         _checkpoints.Require(id);
+        RequireNoMove();
         var wasActive = Status().IsActive;
         if (_machine.Status.State != MachineState.Off)
         {
@@ -42,6 +44,7 @@ internal sealed partial class MachineUnit
                 throw new MachineStateException(MachineOperation.Restore, _machine.Status.State);
             }
 
+            RequireNoMove();
             await _checkpoints.ApplyAsync(id, progress, cancellation);
             if (Configuration.HasSavedState)
             {
@@ -57,7 +60,7 @@ internal sealed partial class MachineUnit
     /// <summary>Removes checkpoints; their disks are merged in the background.</summary>
     public Task RemoveCheckpointsAsync(Func<VirtualMachineConfiguration, IReadOnlySet<Guid>> which, CancellationToken cancellation) => WithDisksAsync("remove a checkpoint", () =>
     {
-        RequireNoExport();
+        RequireNoTransfer();
         _checkpoints.Remove(which(Configuration));
         return Task.CompletedTask;
     }, cancellation);
@@ -65,7 +68,7 @@ internal sealed partial class MachineUnit
     /// <summary>Throws the memory of a checkpoint away.</summary>
     public Task RemoveCheckpointStateAsync(Guid id, CancellationToken cancellation) => ExclusiveAsync("remove a saved state", () =>
     {
-        RequireNoExport();
+        RequireNoTransfer();
         _checkpoints.RemoveState(id);
         return Task.CompletedTask;
     }, cancellation);

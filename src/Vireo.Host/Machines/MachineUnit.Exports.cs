@@ -11,7 +11,11 @@ namespace Vireo.Host.Machines;
 /// <summary>How a machine goes out of a host and comes into one.</summary>
 internal sealed partial class MachineUnit
 {
-    private int _exports;
+    private const string Exported = "exported";
+    private const string Moved = "moved to other storage";
+
+    // What goes on with all of the machine's files, or null.
+    private string? _transfer;
 
     /// <summary>After the machine was imported: nothing of it is open anywhere, and what was under way with its disks elsewhere is finished here.</summary>
     public async Task AdoptAsync()
@@ -35,11 +39,7 @@ internal sealed partial class MachineUnit
     /// </summary>
     public async Task ExportAsync(CaptureLiveState live, Func<ExportSource, Task> copy, Action<string, int> progress, CancellationToken cancellation)
     {
-        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
-        {
-            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
-        }
-
+        BeginTransfer(Exported);
         ExportSource? source = null;
         try
         {
@@ -67,7 +67,7 @@ internal sealed partial class MachineUnit
         {
             _cleaner.Release();
             await TryDropExportsAsync();
-            Volatile.Write(ref _exports, 0);
+            Volatile.Write(ref _transfer, null);
             _cleaner.Resume();
         }
     }
@@ -75,11 +75,7 @@ internal sealed partial class MachineUnit
     /// <summary>Hands the machine as it was at a checkpoint to <paramref name="copy"/>; its checkpoints stay meanwhile.</summary>
     public async Task ExportCheckpointAsync(Guid id, Func<ExportSource, Task> copy, CancellationToken cancellation)
     {
-        if (Interlocked.CompareExchange(ref _exports, 1, 0) != 0)
-        {
-            throw Errors.State($"The virtual machine '{Name}' is being exported already; wait for that to end.", Name);
-        }
-
+        BeginTransfer(Exported);
         try
         {
             ExportSource? source = null;
@@ -94,7 +90,7 @@ internal sealed partial class MachineUnit
         finally
         {
             _cleaner.Release();
-            Volatile.Write(ref _exports, 0);
+            Volatile.Write(ref _transfer, null);
             _cleaner.Resume();
         }
     }
@@ -118,11 +114,27 @@ internal sealed partial class MachineUnit
         return Task.CompletedTask;
     }, cancellation);
 
-    private void RequireNoExport()
+    private void BeginTransfer(string what)
     {
-        if (Volatile.Read(ref _exports) != 0)
+        if (Interlocked.CompareExchange(ref _transfer, what, null) is { } other)
         {
-            throw Errors.State($"The virtual machine '{Name}' is being exported; its checkpoints stay until that has ended.", Name);
+            throw Errors.State($"The virtual machine '{Name}' is being {other} already; wait for that to end.", Name);
+        }
+    }
+
+    private void RequireNoTransfer()
+    {
+        if (Volatile.Read(ref _transfer) is { } other)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is being {other}; its checkpoints stay until that has ended.", Name);
+        }
+    }
+
+    private void RequireNoMove()
+    {
+        if (Volatile.Read(ref _transfer) == Moved)
+        {
+            throw Errors.State($"The virtual machine '{Name}' is being {Moved}; wait for that to end, or cancel it.", Name);
         }
     }
 }

@@ -3,6 +3,7 @@ using Vireo.Commands.Support;
 using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Machines.Memory;
 using Vireo.Host.Metering;
+using Vireo.Host.Mobility;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
@@ -37,6 +38,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
     private readonly GuestFreeze _freeze;
     private readonly CheckpointKeeper _checkpoints;
     private readonly DiskCleaner _cleaner;
+    private readonly StorageMover _mover;
     private volatile bool _removed;
     private ProcessorShare? _share;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,6 +51,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         _keeper = new ConfigurationKeeper(configuration, machine, services);
         _freeze = new GuestFreeze(_keeper, machine, services.Events);
         _checkpoints = new CheckpointKeeper(_keeper, machine, _freeze, services);
+        _mover = new StorageMover(_keeper, machine, services);
         _cleaner = new DiskCleaner(_keeper, machine, _checkpoints, services, (action, stop) => ExclusiveAsync("clean up", action, stop), NotifyChanged);
         _watch = new GuestWatch(
             machine, services.Time, IsEnabled, _freeze.ThawIfDueAsync, NotifyChanged,
@@ -108,6 +111,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         {
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
             RecoverPaging();
+            await _mover.SettleAsync(cancellation);
             if (!_cleaner.IsActive)
             {
                 await _checkpoints.SettleAsync(cancellation);
@@ -120,6 +124,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             if (_machine.Running is not { } running)
             {
                 await _services.Connector.CloseAsync(Configuration, cancellation);
+                await FollowMoveAsync();
             }
             else
             {
@@ -147,7 +152,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         }
 
         // An export that died with the host left the checkpoint it was made from.
-        if (Volatile.Read(ref _exports) == 0)
+        if (Volatile.Read(ref _transfer) is null)
         {
             await DropExportsAsync(cancellation);
         }
@@ -165,6 +170,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
         progress("Checking", 5);
         await EndPagingAsync();
+        await FollowMoveAsync();
         StartChecks.RequireFiles(Configuration);
         _services.RequirePools(Configuration);
         var memory = MemoryToStart();
@@ -320,10 +326,15 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             {
                 var before = Configuration;
                 var after = change(Configuration, Status());
+                if (after.Drives != Configuration.Drives || after.SnapshotFileLocation != before.SnapshotFileLocation || after.SmartPagingFilePath != before.SmartPagingFilePath)
+                {
+                    RequireNoMove();
+                }
+
                 if (after.Drives != Configuration.Drives)
                 {
                     // Whose disks change may not be cleaned up at the same time, and what was done so far counts.
-                    await _cleaner.SuspendAsync();
+                    await SettleDisksAsync();
                     after = CheckpointTree.Detached(Configuration, change(Configuration, Status()));
                 }
 
@@ -384,6 +395,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         await WithDisksAsync("remove", async () =>
         {
             RequireOff();
+            RequireNoMove();
             if (CheckpointTree.Next(Configuration) is { } left)
             {
                 throw Errors.State($"The virtual machine '{Name}' cannot be removed: its disk '{left.Path}' could not be {(left.Into is null ? "removed" : $"merged into '{left.Into}'")}; the events say why.", Name);
@@ -391,6 +403,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
             await CloseDevicesAsync();
             await EndPagingAsync();
+            await FollowMoveAsync();
             remove();
             _removed = true;
         }, CancellationToken.None);
@@ -536,7 +549,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
                 operation,
                 async () =>
                 {
-                    await _cleaner.SuspendAsync();
+                    await SettleDisksAsync();
                     await action();
                 },
                 cancellation);

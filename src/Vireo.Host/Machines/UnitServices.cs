@@ -2,6 +2,7 @@ using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Memory;
+using Vireo.Host.Mobility;
 using Vireo.Machines.Accelerators;
 using Vireo.Machines.Configuration;
 
@@ -33,6 +34,15 @@ internal sealed record UnitServices(
 
     /// <summary>Throws unless the resource pools that a machine draws on are there and allow what it has.</summary>
     public Action<VirtualMachineConfiguration> RequirePools { get; init; } = static _ => { };
+
+    /// <summary>Moves of storage that are under way.</summary>
+    public required StorageMoveJournal Moves { get; init; }
+
+    /// <summary>Registers a machine whose configuration lies in another folder.</summary>
+    public Action<VirtualMachineConfiguration> Relocate { get; init; } = static _ => throw new InvalidOperationException("Nobody registers machines here.");
+
+    /// <summary>Every machine of the host.</summary>
+    public Func<IReadOnlyList<VirtualMachineConfiguration>> Machines { get; init; } = static () => [];
 
     /// <summary>Reads the counters of a machine before they go with what has them; never fails.</summary>
     public Func<Guid, Task> ReadCounters { get; init; } = static _ => Task.CompletedTask;

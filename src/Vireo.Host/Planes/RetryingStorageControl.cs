@@ -57,6 +57,14 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
     public Task<CopyStatus> StartMergeAsync(Guid disk, StartMerge request, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.StartMergeAsync(disk, request, cancellationToken), cancellationToken);
 
+    /// <summary>Not repeated: a target that a lost request wrote to is not what the next one takes it for.</summary>
+    public Task<CopyStatus> StartMirrorAsync(Guid disk, StartMirror request, CancellationToken cancellationToken = default) =>
+        inner.StartMirrorAsync(disk, request, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<DiskStatus> CompleteMirrorAsync(Guid disk, MirrorEnd end, CancellationToken cancellationToken = default) =>
+        patience.RunAsync(() => inner.CompleteMirrorAsync(disk, end, cancellationToken), cancellationToken);
+
     /// <inheritdoc/>
     public Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.GetCopyAsync(disk, kind, cancellationToken), cancellationToken);

@@ -40,14 +40,14 @@ public sealed class MachineStore(string stateFolder)
     public static string FirmwareFile(VirtualMachineConfiguration machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        return Path.Combine(machine.Path, ConfigurationFolder, machine.SecureBootEnabled ? $"{machine.Id:D}.secure.nvram" : $"{machine.Id:D}.nvram");
+        return Path.Combine(machine.FirmwarePath ?? machine.Path, ConfigurationFolder, machine.SecureBootEnabled ? $"{machine.Id:D}.secure.nvram" : $"{machine.Id:D}.nvram");
     }
 
     /// <summary>What a machine's trusted platform module keeps: the guest's keys.</summary>
     public static string TpmFile(VirtualMachineConfiguration machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        return Path.Combine(machine.Path, ConfigurationFolder, $"{machine.Id:D}.tpm");
+        return Path.Combine(machine.FirmwarePath ?? machine.Path, ConfigurationFolder, $"{machine.Id:D}.tpm");
     }
 
     /// <summary>
@@ -207,6 +207,15 @@ public sealed class MachineStore(string stateFolder)
     /// <summary>Replaces a machine's configuration.</summary>
     public static void Save(VirtualMachineConfiguration machine) =>
         JsonFile.Write(ConfigurationFile(machine), machine, StoreJson.Default.VirtualMachineConfiguration);
+
+    /// <summary>Replaces the configuration of a machine that lies in another folder now. The old file is the caller's to delete.</summary>
+    public void Relocate(VirtualMachineConfiguration machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        Save(machine);
+        CrashPoint.Hit("host.move.configured");
+        JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(ConfigurationFile(machine)), StoreJson.Default.MachineRegistration);
+    }
 
     /// <summary>Writes a configuration into a folder that is not the machine's yet.</summary>
     public static void Save(VirtualMachineConfiguration machine, string folder)

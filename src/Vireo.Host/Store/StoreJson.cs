@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Vireo.Commands.Services;
 using Vireo.Host.Groups;
 using Vireo.Host.Machines;
+using Vireo.Host.Mobility;
 using Vireo.Host.Mounts;
 using Vireo.Host.Pools;
 using Vireo.Host.Transfers;
@@ -19,6 +20,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(RunningRecord))]
 [JsonSerializable(typeof(MountRecord))]
 [JsonSerializable(typeof(ExportRecord))]
+[JsonSerializable(typeof(StorageMoveRecord))]
 [JsonSerializable(typeof(PlannedImport))]
 [JsonSerializable(typeof(GroupFile))]
 [JsonSerializable(typeof(PoolFile))]

@@ -38,7 +38,7 @@ internal static class MachinePaths
         };
 
     private static VirtualMachineConfiguration Folders(VirtualMachineConfiguration machine, string folder, string snapshots, string paging) =>
-        machine with { Path = folder, SnapshotFileLocation = snapshots, SmartPagingFilePath = paging };
+        machine with { Path = folder, SnapshotFileLocation = snapshots, SmartPagingFilePath = paging, FirmwarePath = null };
 
     private static VirtualMachineConfiguration Drives(VirtualMachineConfiguration machine, Func<DriveKind, string, string> map) => machine with
     {

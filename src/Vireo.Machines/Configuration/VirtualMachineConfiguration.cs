@@ -120,6 +120,12 @@ public sealed record VirtualMachineConfiguration
     /// <summary>A saved memory state exists, made by saving the machine; its file lies beside the configuration.</summary>
     public bool HasSavedState { get; init; }
 
+    /// <summary>Folder of the files that the firmware and the trusted platform module write to, while a process has them open there; null is <see cref="Path"/>.</summary>
+    public string? FirmwarePath { get; init; }
+
+    /// <summary>The last move of the machine's storage; null is none.</summary>
+    public Guid? LastMove { get; init; }
+
     /// <summary>Checkpoints, and the disks that they made.</summary>
     public CheckpointTreeConfiguration Checkpoints { get; init; } = new();
 }

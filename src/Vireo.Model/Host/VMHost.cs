@@ -56,6 +56,9 @@ public sealed class VMHost : VirtualizationObject
     /// <summary>How often the figures of metering are made safe against a power cut.</summary>
     public TimeSpan ResourceMeteringSaveInterval { get; set; }
 
+    /// <summary>Moves of machines' storage that go at once; more wait.</summary>
+    public uint MaximumStorageMigrations { get; set; }
+
     /// <summary>Folders where parents of differencing disks are that were made on other computers: <c>D:\VMs=/srv/vms</c>.</summary>
     public string[] ParentPathMap { get; set; } = [];
 

@@ -57,6 +57,9 @@ public enum ParameterKind
     /// <summary>Any JSON.</summary>
     Any,
 
+    /// <summary>Names with texts, as <c>@{Name='text'; Other='text'}</c>.</summary>
+    Map,
+
     /// <summary>A user and a password. It stays with the client, which signs in with it.</summary>
     Credential,
 }

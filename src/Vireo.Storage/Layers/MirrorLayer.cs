@@ -87,6 +87,18 @@ public sealed partial class MirrorLayer : LayerBase
         _merging = isWritten ? (IMergeableImage)child : null;
     }
 
+    /// <summary>
+    /// A mirror of <paramref name="source"/> alone, which is what the layer stands on, onto a <paramref name="target"/> that stands on a copy of the
+    /// source's parent: what the source does not hold itself is left to that. Both stay the caller's.
+    /// </summary>
+    /// <param name="name">Name in the stack.</param>
+    /// <param name="source">The image that the guest writes to.</param>
+    /// <param name="target">As large as the source, and empty: it shows what its parent does.</param>
+    /// <param name="bytesPerSecond">Limit of the background copy; 0 is none.</param>
+    /// <param name="time">The clock of that limit.</param>
+    public MirrorLayer(string name, IDiskImage source, IBlockDevice target, long bytesPerSecond, TimeProvider time)
+        : this(name, target, isTargetZero: false, bytesPerSecond, time) => _mapOwn = source.MapOwnExtentsAsync;
+
     /// <summary>Where it is.</summary>
     public MirrorPhase Phase => _failure is not null ? MirrorPhase.Failed : _isReady ? MirrorPhase.Ready : MirrorPhase.Copying;
 

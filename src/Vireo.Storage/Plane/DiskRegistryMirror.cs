@@ -48,7 +48,19 @@ internal sealed partial class DiskRegistry
             CrashPoint.Hit("storage.mirror.created");
             target = await OpenImageAsync(request.Target, new ImageOpenOptions()).ConfigureAwait(false);
             RefuseUnfit(disk, target);
-            var layer = new MirrorLayer(CopyLayerName, target, isOurs || request.TargetIsZero, request.BytesPerSecond, time);
+            if (request.KeepsChain)
+            {
+                RefuseOtherParent(disk, target);
+            }
+
+            if (request.KeepsDiskId && disk.Image.Properties.DiskId is var identity && identity != Guid.Empty)
+            {
+                target.Maintenance?.SetDiskId(identity);
+            }
+
+            var layer = request.KeepsChain
+                ? new MirrorLayer(CopyLayerName, disk.Image, target, request.BytesPerSecond, time)
+                : new MirrorLayer(CopyLayerName, target, isOurs || request.TargetIsZero, request.BytesPerSecond, time);
             var copy = new LiveCopy(CopyKind.Mirror, request.Target, layer, target, disk.Stack.Geometry.SizeBytes);
             await disk.Stack.InsertAsync(layer, 0).ConfigureAwait(false);
             disk.Copy = copy;
@@ -258,6 +270,17 @@ internal sealed partial class DiskRegistry
         {
             throw PlaneErrors.Invalid(
                 $"The target '{target.Path}' does not fit: it has {target.Geometry.SizeBytes} bytes in sectors of {target.Geometry.LogicalSectorBytes}, {target.Capabilities}; the disk has {geometry.SizeBytes} in sectors of {geometry.LogicalSectorBytes}, {capabilities}.",
+                target.Path);
+        }
+    }
+
+    // What the disk's image does not hold is not copied: the target must find it in its own parent.
+    private static void RefuseOtherParent(OpenDisk disk, IDiskImage target)
+    {
+        if (disk.Image.Parent is not { } parent || target.Parent is not { } other || parent.Identity != other.Identity || parent.Geometry.SizeBytes != other.Geometry.SizeBytes)
+        {
+            throw PlaneErrors.Invalid(
+                $"The target '{target.Path}' cannot take over what '{disk.Image.Path}' holds alone: it must stand on a copy of that image's parent{(disk.Image.Parent is { } one ? $" '{one.Path}'" : ", which it does not have")}.",
                 target.Path);
         }
     }

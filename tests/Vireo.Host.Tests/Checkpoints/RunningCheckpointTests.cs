@@ -221,6 +221,47 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
     }
 
     [Fact]
+    [Requirement("SM-1")]
+    [Requirement("CP-1")]
+    public async Task The_storage_of_a_running_guest_moves_while_it_writes_and_its_checkpoint_moves_along()
+    {
+        using var elsewhere = new TempFolder();
+        await using var host = await guest.StartHostAsync();
+        using var client = guest.Client();
+        await client.ObjectsAsync("Set-VM", new { Name = Guest, CheckpointType = "Standard" });
+        var folder = (string)Assert.Single(await client.ObjectsAsync("Get-VM", new { Name = Guest }))["Path"]!;
+        await MarkAsync("then");
+        await client.ObjectsAsync("Checkpoint-VM", new { Name = Guest, SnapshotName = "then" });
+        await MarkAsync("now");
+        await guest.Shell.CheckAsync($"(i=0; while [ -f /run/mark ]; do i=$((i+1)); printf '%-512s' $i | dd of={Device} bs=512 seek=$((i%8192+1)) conv=notrunc,fsync 2>/dev/null; echo $i >/run/count; done) >/dev/null 2>&1 & echo $! >/run/writer");
+        await client.ObjectsAsync("Move-VMStorage", new { Name = Guest, DestinationStoragePath = elsewhere["all"] });
+        await guest.Shell.CheckAsync("n=$(cat /run/count); while [ $(cat /run/count) -lt $((n+3)) ]; do sleep 0.1; done; kill $(cat /run/writer); sync");
+        await ExpectAsync("now");
+
+        // Each of the last writes is where it was put, also those that were made during the move; and nothing stayed.
+        await guest.Shell.CheckAsync(
+            $"echo 3 >/proc/sys/vm/drop_caches; i=$(cat /run/count); for n in 1 2 3 4 5 6 7 8; do [ $i -lt 1 ] || [ $(dd if={Device} bs=512 skip=$((i%8192+1)) count=1 2>/dev/null | tr -d ' ') = $i ] || exit 1; i=$((i-1)); done");
+        Assert.Empty(Directory.GetFiles(guest[""], "*.*vhdx"));
+        Assert.All(await client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = Guest }), drive => Assert.StartsWith(elsewhere["all"], (string)drive["Path"]!, StringComparison.Ordinal));
+
+        // Back, disk by disk, and to the moment of the checkpoint.
+        var disks = Directory.GetFiles(elsewhere["all/Virtual Hard Disks"], "*.vhdx");
+        await client.ObjectsAsync("Move-VMStorage", new
+        {
+            Name = Guest, VirtualMachinePath = folder, SnapshotFilePath = folder, SmartPagingFilePath = folder,
+            Vhds = disks.Select(path => new { SourceFilePath = path, DestinationFilePath = guest[Path.GetFileName(path)] }),
+        });
+        Assert.False(Directory.Exists(elsewhere["all"]));
+        await ExpectAsync("now");
+        await client.ObjectsAsync("Restore-VMSnapshot", new { VMName = Guest, Name = "then" }, confirm: false);
+        await guest.ReopenShellAsync();
+        await ExpectAsync("then");
+        await client.ObjectsAsync("Remove-VMSnapshot", new { VMName = Guest });
+        await CleanAsync(client);
+        await ExpectAsync("then");
+    }
+
+    [Fact]
     [Requirement("IM-1")]
     public async Task A_running_guest_is_exported_and_its_copy_goes_on_where_it_was()
     {

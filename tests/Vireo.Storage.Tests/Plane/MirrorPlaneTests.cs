@@ -42,6 +42,48 @@ public sealed class MirrorPlaneTests
     }
 
     [Theory]
+    [InlineData("vhdx")]
+    [InlineData("vhd")]
+    public async Task Chain_MovesAsAChain_WhileItsTopIsWritten(string extension)
+    {
+        using var folder = new TempFolder();
+        using var plane = await StorageProcess.StartAsync(folder.Path);
+        var disk = new LiveDisk(folder, s_disk, extension);
+        await disk.CreateAsync(plane);
+        disk.Write(40);
+        await plane.Client.SnapshotAsync(s_disk, new TakeSnapshot(folder["b.a" + extension]));
+        disk.Write(4);
+        var top = await plane.Client.InspectImageAsync(folder["b.a" + extension]);
+        var (parent, target) = (folder["moved/a." + extension], folder["moved/b.a" + extension]);
+        Directory.CreateDirectory(folder["moved"]);
+        await plane.Client.WorkOnImageAsync(new ImageWork(ImageOperation.Copy, disk.Attachment.Path, OtherPath: parent), null);
+        await plane.Client.CreateImageAsync(new CreateImage(target, top.Format, ImageType.Differencing, 0, top.BlockSizeBytes, ParentPath: parent));
+
+        // A target that shows something else where the top holds nothing must not be written to.
+        await plane.Client.CreateImageAsync(new CreateImage(folder["alone." + extension], top.Format, ImageType.Dynamic, 64 << 20));
+        var refused = await Assert.ThrowsAnyAsync<ControlException>(
+            () => plane.Client.StartMirrorAsync(s_disk, new StartMirror(folder["alone." + extension], Create: false, KeepsChain: true)));
+        Assert.Contains("a copy of that image's parent", refused.Error.Message, StringComparison.Ordinal);
+
+        await plane.Client.StartMirrorAsync(s_disk, new StartMirror(target, Create: false, KeepsChain: true, KeepsDiskId: true));
+        disk.Write(4);
+        var copied = (await ReadyAsync(plane)).CopiedBytes;
+        disk.Write(4);
+        await plane.Client.CompleteMirrorAsync(s_disk);
+        var moved = await plane.Client.InspectImageAsync(target);
+        Assert.Equal((parent, top.DiskId, ImageType.Differencing), (moved.ParentPath, moved.DiskId, moved.Type));
+        Assert.InRange(copied, 0, 8 << 20);
+        File.Delete(disk.Attachment.Path);
+        File.Delete(folder["b.a" + extension]);
+        disk.Write();
+        disk.Verify();
+        plane.Kill();
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        disk.Verify();
+        Assert.Equal(0, next.Stop());
+    }
+
+    [Theory]
     [InlineData("storage.mirror.created", "a.vhdx")]
     [InlineData("storage.mirror.durable", "a.vhdx")]
     [InlineData("storage.mirror.recorded", "target.vhdx")]
@@ -243,10 +285,15 @@ public sealed class MirrorPlaneTests
         disk.Verify();
     }
 
-    private static Task ReadyAsync(StorageProcess plane) => Wait.UntilAsync("the mirror is ready", async () =>
+    private static async Task<CopyStatus> ReadyAsync(StorageProcess plane)
     {
-        var status = await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror);
-        Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready, $"{status}");
-        return status.Phase == CopyPhase.Ready;
-    });
+        CopyStatus? status = null;
+        await Wait.UntilAsync("the mirror is ready", async () =>
+        {
+            status = await plane.Client.GetCopyAsync(s_disk, CopyKind.Mirror);
+            Assert.True(status.Phase is CopyPhase.Copying or CopyPhase.Ready, $"{status}");
+            return status.Phase == CopyPhase.Ready;
+        });
+        return status!;
+    }
 }

@@ -46,6 +46,8 @@ internal static class CheckpointTree
             Path = machine.Path,
             SnapshotFileLocation = machine.SnapshotFileLocation,
             SmartPagingFilePath = machine.SmartPagingFilePath,
+            FirmwarePath = machine.FirmwarePath,
+            LastMove = machine.LastMove,
             ResourceMeteringEnabled = machine.ResourceMeteringEnabled,
             ConsoleUsers = machine.ConsoleUsers,
             HasSavedState = checkpoint.HasState,

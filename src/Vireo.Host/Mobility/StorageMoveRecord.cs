@@ -1,0 +1,60 @@
+namespace Vireo.Host.Mobility;
+
+/// <summary>An image that goes to another place.</summary>
+/// <param name="Source">Where it is.</param>
+/// <param name="Target">Where it will be.</param>
+internal sealed record ImageMove(string Source, string Target);
+
+/// <summary>An image that a running guest writes to: the storage plane copies it, and puts the copy in its place.</summary>
+/// <param name="DriveId">The drive that has it.</param>
+/// <param name="Source">Where it is.</param>
+/// <param name="Target">Where it will be.</param>
+internal sealed record LiveImageMove(Guid DriveId, string Source, string Target);
+
+/// <summary>
+/// A move of a machine's storage that is under way, or whose sources are yet to go: all that is needed to finish or undo it. What counts is the
+/// machine's configuration; one write of it makes the whole move.
+/// </summary>
+/// <param name="Id">Of this move; the configuration that it makes carries it.</param>
+/// <param name="MachineId">The machine.</param>
+internal sealed record StorageMoveRecord(Guid Id, Guid MachineId)
+{
+    /// <summary>The machine's folder after the move.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Folder of its checkpoints after the move.</summary>
+    public required string SnapshotFileLocation { get; init; }
+
+    /// <summary>Folder of its smart paging file after the move.</summary>
+    public required string SmartPagingFilePath { get; init; }
+
+    /// <summary>Its images that move, parents before children.</summary>
+    public IReadOnlyList<ImageMove> Images { get; init; } = [];
+
+    /// <summary>Those of them that a guest writes to.</summary>
+    public IReadOnlyList<LiveImageMove> Live { get; init; } = [];
+
+    /// <summary>Images that were made, or are about to be; nobody else's.</summary>
+    public IReadOnlyList<string> MadeImages { get; init; } = [];
+
+    /// <summary>Other files that were made, or are about to be.</summary>
+    public IReadOnlyList<string> MadeFiles { get; init; } = [];
+
+    /// <summary>Folders that were made for them, parents first.</summary>
+    public IReadOnlyList<string> MadeFolders { get; init; } = [];
+
+    /// <summary>Images that go once nobody stands on them any more.</summary>
+    public IReadOnlyList<string> SourceImages { get; init; } = [];
+
+    /// <summary>Other files that go once the machine does not need them.</summary>
+    public IReadOnlyList<string> SourceFiles { get; init; } = [];
+
+    /// <summary>Folders that go when nothing is left in them, children first.</summary>
+    public IReadOnlyList<string> SourceFolders { get; init; } = [];
+
+    /// <summary>From here on the plane may have put a copy in the place of its source.</summary>
+    public bool IsSwitching { get; init; }
+
+    /// <summary>The configuration names the new places, so that what lies at the old ones may go.</summary>
+    public bool IsCommitted { get; init; }
+}

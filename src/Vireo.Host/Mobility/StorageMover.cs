@@ -1,0 +1,380 @@
+using Vireo.Commands.Framework;
+using Vireo.Commands.Services;
+using Vireo.Commands.Support;
+using Vireo.Control;
+using Vireo.Control.Storage;
+using Vireo.Host.Machines;
+using Vireo.Host.Transfers;
+using Vireo.Machines;
+using Vireo.Machines.Configuration;
+using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
+
+namespace Vireo.Host.Mobility;
+
+/// <summary>
+/// Moves the storage of one machine. Each file is written down before it is made; images that nobody writes to are copied, those of a running
+/// guest are mirrored by the storage plane and change places when both sides are the same; one write of the configuration makes it count; then what
+/// nobody needs any more is deleted. <see cref="SettleAsync"/> does the last part for a move that was cut short, forwards or backwards. What is said
+/// to be behind the machine's gate is called by one at a time.
+/// </summary>
+internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine, UnitServices services)
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
+    private Guid? _active;
+
+    private VirtualMachineConfiguration Current => keeper.Current;
+
+    /// <summary>Plans a move and writes it down; null when everything is where it should be. Behind the gate.</summary>
+    public async Task<StorageMove?> BeginAsync(StorageMoveRequest request, CancellationToken cancellation)
+    {
+        var isRunning = machine.Running is not null;
+        var images = await ImageChains.CollectAsync(services.Storage, MachinePaths.Disks(Current).Where(Path.IsPathRooted), cancellation);
+        var plan = StorageMovePlan.Of(Current, images, request, isRunning, Guid.NewGuid());
+        if (plan.IsEmpty(Current))
+        {
+            return null;
+        }
+
+        foreach (var target in plan.Record.Images.Select(image => image.Target).Concat(plan.Files.Where(file => File.Exists(file.Source)).Select(file => file.Target)))
+        {
+            if (Path.Exists(target))
+            {
+                throw Errors.Exists($"The storage of the virtual machine '{Current.Name}' cannot be moved: '{target}' exists already; choose another folder, or move that away.", target);
+            }
+        }
+
+        _active = plan.Record.Id;
+        var move = new StorageMove(plan, services.Moves.Write(plan.Record), isRunning);
+        CrashPoint.Hit("host.move.begun");
+        return move;
+    }
+
+    /// <summary>Copies what nobody writes to.</summary>
+    public async Task CopyAsync(StorageMove move, Action<string, int> progress, CancellationToken cancellation)
+    {
+        var targets = move.Record.Images.ToDictionary(image => image.Source, image => image.Target);
+        var live = move.Record.Live.Select(one => one.Source).ToHashSet();
+        List<FileToCopy> files =
+        [
+            .. move.Plan.Images.Where(image => !live.Contains(image.Path)).Select(image => new FileToCopy(
+                image.Path, targets[image.Path], CopyManner.Image, image.ParentPath is { } parent ? targets.GetValueOrDefault(parent, parent) : null, image.FileBytes)),
+            .. move.Plan.Files.Where(file => File.Exists(file.Source))
+                .Select(file => new FileToCopy(file.Source, file.Target, CopyManner.State, null, new FileInfo(file.Source).Length)),
+        ];
+        var part = move.PartOf(files.Sum(file => file.Bytes));
+        await new FilesToCopy(services.Storage, files, "host.move.copied").RunAsync(
+            path => move.Record = services.Moves.Making(move.Record, path, isImage: targets.ContainsValue(path)),
+            (status, percent) => progress(status, (int)(percent * part)),
+            cancellation);
+    }
+
+    /// <summary>Makes the copies of images that the guest writes to; returns when each is the same as its source, and stays so.</summary>
+    public async Task MirrorAsync(StorageMove move, Action<string, int> progress, CancellationToken cancellation)
+    {
+        var images = move.Plan.Images.ToDictionary(image => image.Path);
+        var done = move.Plan.Images.Sum(image => image.FileBytes) - move.LiveBytes;
+        foreach (var live in move.Record.Live)
+        {
+            var image = images[live.Source];
+            move.Record = services.Moves.Making(move.Record, live.Target, isImage: true);
+            await MakeTargetAsync(move, image, live.Target, cancellation);
+            await services.Storage.StartMirrorAsync(
+                live.DriveId,
+                new StartMirror(live.Target, Create: false, TargetIsZero: image.ParentPath is null, KeepsChain: image.ParentPath is not null, KeepsDiskId: true),
+                cancellation);
+            CrashPoint.Hit("host.move.mirroring");
+            var start = done;
+            await ReadyAsync(live, status => progress(
+                $"Mirroring '{Path.GetFileName(live.Source)}'", (int)Math.Clamp(100.0 * (start + (image.FileBytes * Part(status))) / Math.Max(1, move.Bytes), 0, 99)), cancellation);
+            done += image.FileBytes;
+        }
+    }
+
+    /// <summary>Puts the copies in the place of their sources. From here on nobody can give it up. Behind the gate.</summary>
+    public async Task SwitchAsync(StorageMove move)
+    {
+        if (move.IsRunning)
+        {
+            foreach (var live in move.Record.Live)
+            {
+                await RequireReadyAsync(live);
+            }
+
+            move.Record = services.Moves.Write(move.Record with { IsSwitching = true });
+            CrashPoint.Hit("host.move.switching");
+            foreach (var live in move.Record.Live)
+            {
+                await CompleteAsync(live);
+                CrashPoint.Hit("host.move.switched");
+            }
+        }
+
+        move.Record = Commit(move.Record, StorageMovePlan.Apply(Current, move.Record, machine.Running is not null));
+    }
+
+    /// <summary>The move has ended, well or not: what is left to do is <see cref="SettleAsync"/>'s.</summary>
+    public void Leave() => _active = null;
+
+    /// <summary>
+    /// Finishes or undoes moves that are not under way any more; what cannot be deleted now is told, and tried again. Behind the gate.
+    /// </summary>
+    public async Task SettleAsync(CancellationToken cancellation)
+    {
+        foreach (var record in services.Moves.Of(Current.Id).Where(record => record.Id != _active))
+        {
+            var settled = record;
+            if (!record.IsCommitted)
+            {
+                settled = Current.LastMove == record.Id ? services.Moves.Write(record with { IsCommitted = true }) : await AdoptAsync(record, cancellation);
+            }
+
+            try
+            {
+                if (await CollectAsync(settled, cancellation))
+                {
+                    services.Moves.End(settled.Id);
+                }
+            }
+            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or ControlException)
+            {
+                services.Events.Write("StorageMoveLeftover", $"What a move of the storage of '{Current.Name}' left could not be deleted yet: {failed.Message}", Current.Id);
+            }
+        }
+    }
+
+    /// <summary>Lets the files follow that a process had open, once it has ended. Behind the gate.</summary>
+    public void BringDeviceFiles()
+    {
+        if (Current.FirmwarePath is null || machine.Status.ProcessId is not null)
+        {
+            return;
+        }
+
+        var after = Current with { FirmwarePath = null };
+        foreach (var (source, target) in MachineFiles.Devices(Current).Zip(MachineFiles.Devices(after)).Where(pair => File.Exists(pair.First)))
+        {
+            AtomicFile.Copy(source, target);
+        }
+
+        CrashPoint.Hit("host.move.devices");
+        keeper.Store(after);
+    }
+
+    private static double Part(CopyStatus status) => status.SizeBytes == 0 ? 1 : (double)status.DoneBytes / status.SizeBytes;
+
+    private StorageMoveRecord Commit(StorageMoveRecord record, VirtualMachineConfiguration after)
+    {
+        if (after.Path != Current.Path)
+        {
+            record = services.Moves.Making(record, MachineFiles.Configuration(after), isImage: false);
+        }
+
+        StorageMoveJournal.Sync(record);
+        CrashPoint.Hit("host.move.committing");
+        keeper.Relocate(after);
+        CrashPoint.Hit("host.move.committed");
+        machine.MoveDrives(after.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).ToDictionary(drive => drive.Id, drive => drive.Path!));
+        return services.Moves.Write(record with { IsCommitted = true });
+    }
+
+    private async Task MakeTargetAsync(StorageMove move, ChainImage image, string target, CancellationToken cancellation)
+    {
+        var info = await services.Storage.InspectImageAsync(image.Path, cancellation);
+        var parent = image.ParentPath is { } path ? move.Record.Images.FirstOrDefault(one => one.Source == path)?.Target ?? path : null;
+        await services.Storage.CreateImageAsync(
+            info.Format switch
+            {
+                ImageFormat.Vhdx => new(target, info.Format, info.Type, info.SizeBytes, info.BlockSizeBytes, parent is null ? info.LogicalSectorBytes : 0, info.PhysicalSectorBytes, parent),
+                ImageFormat.Vhd => new(target, info.Format, info.Type, info.SizeBytes, info.BlockSizeBytes, ParentPath: parent),
+
+                // Storage is taken where the source has data.
+                _ => new(target, info.Format, ImageType.Dynamic, info.SizeBytes),
+            },
+            cancellation);
+    }
+
+    private async Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var status = await CopyAsync(live, cancellation);
+            told(status);
+            if (status.Phase == CopyPhase.Ready)
+            {
+                return;
+            }
+
+            await Task.Delay(s_pause, services.Time, cancellation);
+        }
+    }
+
+    private async Task RequireReadyAsync(LiveImageMove live)
+    {
+        if (machine.Running is null || (await CopyAsync(live, CancellationToken.None)).Phase != CopyPhase.Ready)
+        {
+            throw Ended(live, null);
+        }
+    }
+
+    // The mirror, as long as there is one.
+    private async Task<CopyStatus> CopyAsync(LiveImageMove live, CancellationToken cancellation)
+    {
+        try
+        {
+            var status = await services.Storage.GetCopyAsync(live.DriveId, CopyKind.Mirror, cancellation);
+            return status.Path == live.Target && status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw Ended(live, status.Failure);
+        }
+        catch (ControlException gone) when (gone.Error.ErrorId == "ObjectNotFound")
+        {
+            throw Ended(live, null);
+        }
+    }
+
+    private CommandException Ended(LiveImageMove live, string? reason) => new(
+        "OperationFailed", ErrorCategory.NotSpecified,
+        $"The disk '{live.Source}' of the virtual machine '{Current.Name}' was not moved to '{live.Target}', it is as it was: {reason ?? "the machine stopped running meanwhile"}.", Current.Name);
+
+    private async Task CompleteAsync(LiveImageMove live)
+    {
+        try
+        {
+            await services.Storage.CompleteMirrorAsync(live.DriveId, MirrorEnd.Switch, CancellationToken.None);
+        }
+        catch (ControlException)
+        {
+            // The plane may have done it and died before it said so.
+            if ((await services.Storage.ListDisksAsync(CancellationToken.None)).All(open => open.Attachment.Id != live.DriveId || open.Attachment.Path != live.Target))
+            {
+                throw;
+            }
+        }
+    }
+
+    // A move that was cut short before it counted. What the plane serves from its new place is there; the rest stays where it was.
+    private async Task<StorageMoveRecord> AdoptAsync(StorageMoveRecord record, CancellationToken cancellation)
+    {
+        foreach (var image in record.MadeImages)
+        {
+            await services.Storage.EndImageWorkAsync(image, cancellation);
+        }
+
+        if (record.Live.Count == 0)
+        {
+            return record;
+        }
+
+        var served = (await services.Storage.ListDisksAsync(cancellation)).ToDictionary(disk => disk.Attachment.Id, disk => disk.Attachment.Path);
+        var switched = record.Live.Where(live => record.IsSwitching && served.GetValueOrDefault(live.DriveId) == live.Target).ToList();
+        foreach (var live in record.Live.Except(switched).Where(live => served.ContainsKey(live.DriveId)))
+        {
+            await services.Storage.CancelCopyAsync(live.DriveId, CopyKind.Mirror, cancellation);
+        }
+
+        if (switched.Count == 0)
+        {
+            return record;
+        }
+
+        if (switched.Count < record.Live.Count)
+        {
+            services.Events.Write(
+                "StorageMoveIncomplete",
+                $"Of the storage of '{Current.Name}' only {string.Join(", ", switched.Select(live => $"'{live.Target}'"))} could be moved; the rest is where it was.", Current.Id);
+        }
+
+        return Commit(record, switched.Count == record.Live.Count
+            ? StorageMovePlan.Apply(Current, record, machine.Running is not null) : StorageMovePlan.ApplyPart(Current, record, switched));
+    }
+
+    // Deletes what the move made or replaced and nobody needs; false when a process still has some of it open.
+    private async Task<bool> CollectAsync(StorageMoveRecord record, CancellationToken cancellation)
+    {
+        List<string> images = [.. record.MadeImages.Reverse(), .. record.IsCommitted ? record.SourceImages : []];
+        if (images.Exists(File.Exists))
+        {
+            var needed = await NeededImagesAsync(cancellation);
+            foreach (var image in images.Where(image => !needed.Contains(image)))
+            {
+                AtomicFile.Sweep(image);
+                AtomicFile.Delete(image);
+                CrashPoint.Hit("host.move.deleted");
+            }
+        }
+
+        var files = MachineFiles.All(Current).ToHashSet(StringComparer.Ordinal);
+        foreach (var file in record.MadeFiles.Concat(record.IsCommitted ? record.SourceFiles : []).Where(file => !files.Contains(file)))
+        {
+            AtomicFile.Sweep(file);
+            AtomicFile.Delete(file);
+        }
+
+        foreach (var folder in record.MadeFolders.Reverse().Concat(record.IsCommitted ? record.SourceFolders : []))
+        {
+            if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
+            {
+                Directory.Delete(folder);
+            }
+        }
+
+        return !record.IsCommitted || Current.FirmwarePath is null || !record.SourceFiles.Any(file => files.Contains(file) && File.Exists(file));
+    }
+
+    // Whatever an image of this machine stands on, and as far as one can see of any other machine; and what the plane serves.
+    private async Task<HashSet<string>> NeededImagesAsync(CancellationToken cancellation)
+    {
+        var needed = new HashSet<string>(StringComparer.Ordinal);
+        var own = MachinePaths.Disks(Current).Concat(Current.Checkpoints.Disks.Select(disk => disk.Path)).Where(Path.IsPathRooted);
+        await AddAsync(own.Where(File.Exists), mustBeWhole: true);
+        needed.UnionWith(own);
+        needed.UnionWith((await services.Storage.ListDisksAsync(cancellation)).Select(disk => disk.Attachment.Path));
+        foreach (var other in services.Machines().Where(other => other.Id != Current.Id))
+        {
+            needed.UnionWith(MachinePaths.Disks(other));
+            await AddAsync(MachinePaths.Disks(other).Where(File.Exists), mustBeWhole: false);
+        }
+
+        return needed;
+
+        async Task AddAsync(IEnumerable<string> paths, bool mustBeWhole)
+        {
+            foreach (var path in paths)
+            {
+                try
+                {
+                    needed.UnionWith((await ImageChains.CollectAsync(services.Storage, [path], cancellation)).Select(image => image.Path));
+                }
+                catch (ControlException unreadable) when (!mustBeWhole && unreadable is not PlaneUnreachableException)
+                {
+                    // Somebody else's damaged disk needs no more than what it names itself.
+                    needed.Add(path);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>A move under way.</summary>
+/// <param name="plan">What goes where.</param>
+/// <param name="record">What is written down of it.</param>
+/// <param name="isRunning">The guest runs meanwhile.</param>
+internal sealed class StorageMove(StorageMovePlan plan, StorageMoveRecord record, bool isRunning)
+{
+    /// <summary>What goes where.</summary>
+    public StorageMovePlan Plan => plan;
+
+    /// <summary>What is written down of it now.</summary>
+    public StorageMoveRecord Record { get; set; } = record;
+
+    /// <summary>The guest runs meanwhile.</summary>
+    public bool IsRunning => isRunning;
+
+    /// <summary>About how much is copied.</summary>
+    public long Bytes => plan.Images.Sum(image => image.FileBytes);
+
+    /// <summary>About how much of that the guest writes to.</summary>
+    public long LiveBytes => plan.Images.Where(image => plan.Record.Live.Any(live => live.Source == image.Path)).Sum(image => image.FileBytes);
+
+    /// <summary>Share of the whole, 0 to 1, that so many bytes beside the guest's are.</summary>
+    public double PartOf(long bytes) => (double)bytes / Math.Max(1, bytes + LiveBytes);
+}
