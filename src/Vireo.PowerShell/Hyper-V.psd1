@@ -88,6 +88,7 @@
     'Measure-VMResourcePool'
     'Merge-VHD'
     'Mount-VHD'
+    'Move-VMStorage'
     'New-VFD'
     'New-VHD'
     'New-VM'

@@ -29,6 +29,22 @@ internal sealed class HostClient(string root) : IDisposable
         return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject())];
     }
 
+    /// <summary>Starts a command as a job, which goes on by itself; returns its id.</summary>
+    public async Task<Guid> StartJobAsync(string command, object parameters)
+    {
+        using var response = await _http.PostAsJsonAsync($"api/commands/{command}", new { parameters, asJob = true });
+        var text = await response.Content.ReadAsStringAsync();
+        var record = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject()).FirstOrDefault(line => (string?)line["record"] == "job");
+        return record is null ? throw new Xunit.Sdk.XunitException($"{command} became no job: {text}") : (Guid)record["id"]!;
+    }
+
+    /// <summary>Asks a job to end.</summary>
+    public async Task CancelJobAsync(Guid id)
+    {
+        using var response = await _http.DeleteAsync($"api/jobs/{id:D}");
+        response.EnsureSuccessStatusCode();
+    }
+
     /// <summary>The objects of a command that must not fail.</summary>
     public async Task<List<JsonObject>> ObjectsAsync(string command, object parameters, bool? confirm = null)
     {

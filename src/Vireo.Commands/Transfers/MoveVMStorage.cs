@@ -18,7 +18,7 @@ namespace Vireo.Commands.Transfers;
 [CommandError("OutOfDiskSpace", ErrorCategory.ResourceUnavailable, "there is no room at the new place")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "a disk is damaged, the storage failed, or the machine was turned off meanwhile")]
 [Example("Move-VMStorage web1 -DestinationStoragePath /srv/fast/web1", "Moves everything of web1 into one folder.")]
-[Example("Move-VMStorage web1 -Vhds @{SourceFilePath='/srv/web1.vhdx'; DestinationFilePath='/fast/web1.vhdx'}, @{SourceFilePath='/srv/data.vhdx'; DestinationFilePath='/big/data.vhdx'}", "Moves two disks, each to its own place.")]
+[Example("Move-VMStorage web1 -Vhds @{SourceFilePath=\"/srv/web1.vhdx\"; DestinationFilePath=\"/fast/web1.vhdx\"}, @{SourceFilePath=\"/srv/data.vhdx\"; DestinationFilePath=\"/big/data.vhdx\"}", "Moves two disks, each to its own place.")]
 [Example("Move-VMStorage web1 -VirtualMachinePath /srv/web1 -SnapshotFilePath /srv/web1", "Moves the configuration and what checkpoints keep beside the disks.")]
 public sealed class MoveVMStorage : MachineCommand
 {

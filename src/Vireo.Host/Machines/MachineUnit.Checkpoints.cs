@@ -9,6 +9,8 @@ internal sealed partial class MachineUnit
     /// <summary>Takes a checkpoint.</summary>
     public async Task<CheckpointConfiguration> CheckpointAsync(string? name, Action<string, int> progress, CancellationToken cancellation)
     {
+        // At once, and again when it is its turn.
+        RequireNoMove();
         CheckpointConfiguration? taken = null;
         await WithDisksAsync("take a checkpoint", async () =>
         {

@@ -47,11 +47,17 @@ internal sealed class StorageMoveJournal(string stateFolder)
         return _records[record.Id] = record;
     }
 
-    /// <summary>Writes down that a file is about to be made, and makes its folder.</summary>
+    /// <summary>Writes down that a file is about to be made, and makes its folder. Asking again changes nothing.</summary>
     /// <exception cref="IOException">There is one of that name: it is somebody else's.</exception>
     public StorageMoveRecord Making(StorageMoveRecord record, string path, bool isImage)
     {
-        if (System.IO.Path.Exists(path))
+        if (record.MadeImages.Contains(path) || record.MadeFiles.Contains(path))
+        {
+            // It is made again: whoever began to may have died.
+            return record;
+        }
+
+        if (Path.Exists(path))
         {
             throw new IOException($"The file '{path}' exists already.");
         }
