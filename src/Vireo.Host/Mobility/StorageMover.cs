@@ -287,14 +287,15 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
             ? StorageMovePlan.Apply(Current, record, machine.Running is not null) : StorageMovePlan.ApplyPart(Current, record, switched));
     }
 
-    // Deletes what the move made or replaced and nobody needs; false when a process still has some of it open.
+    // Deletes what the move made or replaced and nobody needs; false when some of it is to go later: a process has it open, or who needs it is not known.
     private async Task<bool> CollectAsync(StorageMoveRecord record, CancellationToken cancellation)
     {
         List<string> images = [.. record.MadeImages.Reverse(), .. record.IsCommitted ? record.SourceImages : []];
+        var isSure = true;
         if (images.Exists(File.Exists))
         {
-            var needed = await NeededImagesAsync(cancellation);
-            foreach (var image in images.Where(image => !needed.Contains(image)))
+            (var needed, isSure) = await NeededImagesAsync(cancellation);
+            foreach (var image in images.Where(image => !needed.Contains(Path.GetFullPath(image)) && (isSure || record.MadeImages.Contains(image))))
             {
                 AtomicFile.Sweep(image);
                 AtomicFile.Delete(image);
@@ -317,37 +318,41 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
             }
         }
 
-        return !record.IsCommitted || Current.FirmwarePath is null || !record.SourceFiles.Any(file => files.Contains(file) && File.Exists(file));
+        return isSure && (!record.IsCommitted || Current.FirmwarePath is null || !record.SourceFiles.Any(file => files.Contains(file) && File.Exists(file)));
     }
 
-    // Whatever an image of this machine stands on, and as far as one can see of any other machine; and what the plane serves.
-    private async Task<HashSet<string>> NeededImagesAsync(CancellationToken cancellation)
+    // Whatever an image of a machine stands on, and what the plane serves; not sure when the disk of another machine cannot be read.
+    private async Task<(HashSet<string> Needed, bool IsSure)> NeededImagesAsync(CancellationToken cancellation)
     {
+        var isSure = true;
         var needed = new HashSet<string>(StringComparer.Ordinal);
-        var own = MachinePaths.Disks(Current).Concat(Current.Checkpoints.Disks.Select(disk => disk.Path)).Where(Path.IsPathRooted);
-        await AddAsync(own.Where(File.Exists), mustBeWhole: true);
-        needed.UnionWith(own);
-        needed.UnionWith((await services.Storage.ListDisksAsync(cancellation)).Select(disk => disk.Attachment.Path));
+        needed.UnionWith((await services.Storage.ListDisksAsync(cancellation)).Select(disk => disk.Attachment.Path).Where(Path.IsPathRooted).Select(Path.GetFullPath));
+        await AddAsync(MachinePaths.Disks(Current).Concat(Current.Checkpoints.Disks.Select(disk => disk.Path)), mustBeWhole: true);
         foreach (var other in services.Machines().Where(other => other.Id != Current.Id))
         {
-            needed.UnionWith(MachinePaths.Disks(other));
-            await AddAsync(MachinePaths.Disks(other).Where(File.Exists), mustBeWhole: false);
+            await AddAsync(MachinePaths.Disks(other), mustBeWhole: false);
         }
 
-        return needed;
+        return (needed, isSure);
 
         async Task AddAsync(IEnumerable<string> paths, bool mustBeWhole)
         {
-            foreach (var path in paths)
+            foreach (var path in paths.Where(Path.IsPathRooted).Select(Path.GetFullPath))
             {
+                needed.Add(path);
+                if (!File.Exists(path))
+                {
+                    continue;
+                }
+
                 try
                 {
                     needed.UnionWith((await ImageChains.CollectAsync(services.Storage, [path], cancellation)).Select(image => image.Path));
                 }
                 catch (ControlException unreadable) when (!mustBeWhole && unreadable is not PlaneUnreachableException)
                 {
-                    // Somebody else's damaged disk needs no more than what it names itself.
-                    needed.Add(path);
+                    isSure = false;
+                    services.Events.Write("StorageMoveUnsure", $"Disks that '{Current.Name}' was moved away from stay for now: '{path}' of another virtual machine cannot be read, so it is not known what it stands on: {unreadable.Message}", Current.Id);
                 }
             }
         }

@@ -4,7 +4,7 @@ using Vireo.Testing;
 namespace Vireo.Host.Tests.Mobility;
 
 /// <summary>So many go at once, the others in their order.</summary>
-[Requirement("LM-5")]
+[Requirement("SM-1")]
 public sealed class MoveQueueTests
 {
     [Fact]
