@@ -248,7 +248,10 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
         var disks = Directory.GetFiles(elsewhere["all/Virtual Hard Disks"], "*.vhdx");
         await client.ObjectsAsync("Move-VMStorage", new
         {
-            Name = Guest, VirtualMachinePath = folder, SnapshotFilePath = folder, SmartPagingFilePath = folder,
+            Name = Guest,
+            VirtualMachinePath = folder,
+            SnapshotFilePath = folder,
+            SmartPagingFilePath = folder,
             Vhds = disks.Select(path => new { SourceFilePath = path, DestinationFilePath = guest[Path.GetFileName(path)] }),
         });
         Assert.False(Directory.Exists(elsewhere["all"]));

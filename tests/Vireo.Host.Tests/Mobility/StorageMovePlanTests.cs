@@ -108,7 +108,13 @@ public sealed class StorageMovePlanTests
     {
         var machine = new VirtualMachineConfiguration
         {
-            Id = Guid.NewGuid(), Name = "web", Generation = 2, CreationTime = default, Path = "/m", SnapshotFileLocation = "/s", SmartPagingFilePath = "/m",
+            Id = Guid.NewGuid(),
+            Name = "web",
+            Generation = 2,
+            CreationTime = default,
+            Path = "/m",
+            SnapshotFileLocation = "/s",
+            SmartPagingFilePath = "/m",
             Drives = [Drive(0, "/a/web.vhdx"), Drive(1, "/b/data.vhdx")],
         };
         return machine with

@@ -45,7 +45,9 @@ public sealed class StorageMoveTests(MovingMachine mover) : IClassFixture<Moving
         var (source, target) = (Path.Combine(old, "data.vhdx"), Path.Combine(mover.Places, "own", "moved.vhdx"));
         await client.ObjectsAsync("Move-VMStorage", new
         {
-            Name, Vhds = new[] { new { SourceFilePath = source, DestinationFilePath = target } }, RetainVhdCopiesOnSource = true,
+            Name,
+            Vhds = new[] { new { SourceFilePath = source, DestinationFilePath = target } },
+            RetainVhdCopiesOnSource = true,
         });
         var drives = await mover.DrivesAsync(client);
         Assert.Equal([old, Path.Combine(mover.Places, "own")], drives.Select(path => Path.GetDirectoryName(path)!));
@@ -68,7 +70,8 @@ public sealed class StorageMoveTests(MovingMachine mover) : IClassFixture<Moving
 
         Assert.Equal("InvalidParameter", (string?)(await client.ErrorAsync("Move-VMStorage", new
         {
-            Name, Vhds = new[] { new { SourceFilePath = source, DestinationFilePath = target } },
+            Name,
+            Vhds = new[] { new { SourceFilePath = source, DestinationFilePath = target } },
         }))["errorId"]);
 
         // Merged, now that the checkpoint is not needed any more, where they are.
