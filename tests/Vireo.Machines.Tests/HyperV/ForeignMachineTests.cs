@@ -109,7 +109,8 @@ public sealed class ForeignMachineTests
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(0x2004), tables);
         for (var i = 0; i < tables; i++)
         {
-            var (entry, table) = (file.AsSpan(0x2008 + (i * 18)), tablesAt + (i * 32));
+            var entry = file.AsSpan(0x2008 + (i * 18));
+            var table = tablesAt + (i * 32);
             entry[0] = 2;
             entry[17] = 1;
             BinaryPrimitives.WriteInt64LittleEndian(entry[5..], table);
