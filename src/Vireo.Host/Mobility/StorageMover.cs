@@ -64,7 +64,12 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         ];
         var part = move.PartOf(files.Sum(file => file.Bytes));
         await new FilesToCopy(services.Storage, files, "host.move.copied").RunAsync(
-            path => move.Record = services.Moves.Making(move.Record, path, isImage: targets.ContainsValue(path)),
+            file =>
+            {
+                move.Record = services.Moves.Making(move.Record, file.Target, isImage: targets.ContainsValue(file.Target));
+                return file.Target;
+            },
+            static (_, _) => { },
             (status, percent) => progress(status, (int)(percent * part)),
             cancellation);
     }
