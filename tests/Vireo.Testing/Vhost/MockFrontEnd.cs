@@ -233,7 +233,7 @@ public sealed class MockFrontEnd : IDisposable
                     filled += count;
                     break;
                 case SocketStatus.WouldBlock:
-                    if (_poll.Wait(waitMilliseconds) == 0)
+                    if (_poll.WaitWhole(waitMilliseconds) == 0)
                     {
                         throw new TimeoutException("The back end did not answer.");
                     }

@@ -217,7 +217,7 @@ public sealed unsafe class MockQueue : IDisposable
                 return true;
             }
 
-            if (_poll.Wait(milliseconds) == 0 && UsedIndex == _nextUsed)
+            if (_poll.WaitWhole(milliseconds) == 0 && UsedIndex == _nextUsed)
             {
                 return false;
             }
@@ -232,7 +232,7 @@ public sealed unsafe class MockQueue : IDisposable
         const int waitMilliseconds = 20_000;
         using var poll = new EventPoll();
         poll.Watch(Error.Descriptor, PollEvents.Readable, 0);
-        return poll.Wait(waitMilliseconds) == 1;
+        return poll.WaitWhole(waitMilliseconds) == 1;
     }
 
     /// <inheritdoc/>
