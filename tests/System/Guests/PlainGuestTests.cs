@@ -8,6 +8,7 @@ namespace Vireo.SystemTests.Guests;
 public sealed class PlainGuestTests
 {
     [Theory]
+    [Trait("Category", "Long")]
     [InlineData(1, "ide")]
     [InlineData(2, "virtio")]
     public async Task AGuestBootsTakesCommandsAndLeavesACleanDisk(int generation, string bus)

@@ -32,6 +32,7 @@ public sealed class LayersUnderAGuestTests(ITestOutputHelper output)
     [Requirement("CP-3")]
     [Requirement("SM-1")]
     [Requirement("BK-1")]
+    [Trait("Category", "Long")]
     public Task EverythingThatIsDoneToADiskInUse_IsAtMostAPauseToTheGuest() => RunAsync("vhdx", FrontEndKind.VhostUserBlock, rounds: 1);
 
     [Theory]
