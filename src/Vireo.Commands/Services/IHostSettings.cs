@@ -7,7 +7,7 @@ namespace Vireo.Commands.Services;
 public sealed record HostSettings
 {
     /// <summary>Version of the file's layout.</summary>
-    public int FormatVersion { get; init; } = 1;
+    public int FormatVersion { get; set; } = 1;
 
     /// <summary>Default folder of new virtual hard disks.</summary>
     public required string VirtualHardDiskPath { get; init; }
@@ -16,22 +16,22 @@ public sealed record HostSettings
     public required string VirtualMachinePath { get; init; }
 
     /// <summary>First address of the pool for dynamic MAC addresses.</summary>
-    public string MacAddressMinimum { get; init; } = "00155D000000";
+    public string MacAddressMinimum { get; set; } = "00155D000000";
 
     /// <summary>Last address of that pool.</summary>
-    public string MacAddressMaximum { get; init; } = "00155D0000FF";
+    public string MacAddressMaximum { get; set; } = "00155D0000FF";
 
     /// <summary>Machines may span NUMA nodes.</summary>
-    public bool NumaSpanningEnabled { get; init; } = true;
+    public bool NumaSpanningEnabled { get; set; } = true;
 
     /// <summary>How often the figures of metering are made safe against a power cut.</summary>
-    public TimeSpan ResourceMeteringSaveInterval { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan ResourceMeteringSaveInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Moves of storage that go at once; more wait.</summary>
-    public uint MaximumStorageMigrations { get; init; } = 2;
+    public uint MaximumStorageMigrations { get; set; } = 2;
 
     /// <summary>Folders that stand for paths of other computers in images; null for none.</summary>
-    public IReadOnlyList<ParentFolder>? ParentFolders { get; init; }
+    public IReadOnlyList<ParentFolder>? ParentFolders { get; set; }
 }
 
 /// <summary>What the host is and has.</summary>
@@ -45,7 +45,7 @@ public sealed record HostFacts(
     string Name, string FullyQualifiedDomainName, int LogicalProcessorCount, long MemoryCapacityBytes, string Accelerator, string Version)
 {
     /// <summary>What guests' topologies are made after; one node where nobody says.</summary>
-    public HostTopology Topology { get; init; } = new(LogicalProcessorCount, MemoryCapacityBytes);
+    public HostTopology Topology { get; set; } = new(LogicalProcessorCount, MemoryCapacityBytes);
 }
 
 /// <summary>A NUMA node of the host, now.</summary>

@@ -19,19 +19,19 @@ public sealed record ResourcePoolConfiguration
     public required string Name { get; init; }
 
     /// <summary>Name that it had before, while machines still say that one.</summary>
-    public string? FormerName { get; init; }
+    public string? FormerName { get; set; }
 
     /// <summary>Pools it is part of.</summary>
-    public IReadOnlyList<string> ParentNames { get; init; } = [];
+    public IReadOnlyList<string> ParentNames { get; set; } = [];
 
     /// <summary>Folders that images may come from.</summary>
-    public IReadOnlyList<string> Paths { get; init; } = [];
+    public IReadOnlyList<string> Paths { get; set; } = [];
 
     /// <summary>Switches that adapters may be connected to.</summary>
-    public IReadOnlyList<Guid> SwitchIds { get; init; } = [];
+    public IReadOnlyList<Guid> SwitchIds { get; set; } = [];
 
     /// <summary>What its machines use is metered.</summary>
-    public bool ResourceMeteringEnabled { get; init; }
+    public bool ResourceMeteringEnabled { get; set; }
 
     /// <summary>Whether it is the pool of everything.</summary>
     public bool IsPrimordial => Name == Primordial;

@@ -8,7 +8,7 @@ namespace Vireo.Commands.Services;
 public sealed record SwitchConfiguration
 {
     /// <summary>Version of the file's layout.</summary>
-    public int FormatVersion { get; init; } = 1;
+    public int FormatVersion { get; set; } = 1;
 
     /// <summary>Identity.</summary>
     public required Guid Id { get; init; }
@@ -20,25 +20,25 @@ public sealed record SwitchConfiguration
     public required VMSwitchType SwitchType { get; init; }
 
     /// <summary>Free text.</summary>
-    public string Notes { get; init; } = "";
+    public string Notes { get; set; } = "";
 
     /// <summary>Network interface that is the uplink, for external switches.</summary>
-    public string? NetAdapterName { get; init; }
+    public string? NetAdapterName { get; set; }
 
     /// <summary>How minimum bandwidth is given; a switch cannot change it.</summary>
-    public VMSwitchBandwidthMode MinimumBandwidthMode { get; init; }
+    public VMSwitchBandwidthMode MinimumBandwidthMode { get; set; }
 
     /// <summary>Minimum of all adapters without one of their own together, a weight or bits per second; zero leaves it to the switch.</summary>
-    public long DefaultFlowMinimumBandwidth { get; init; }
+    public long DefaultFlowMinimumBandwidth { get; set; }
 
     /// <summary>Adapters of the management operating system.</summary>
-    public IReadOnlyList<ManagementAdapterConfiguration> ManagementAdapters { get; init; } = [];
+    public IReadOnlyList<ManagementAdapterConfiguration> ManagementAdapters { get; set; } = [];
 
     /// <summary>Extensions, in order.</summary>
-    public IReadOnlyList<SwitchExtensionConfiguration> Extensions { get; init; } = [];
+    public IReadOnlyList<SwitchExtensionConfiguration> Extensions { get; set; } = [];
 
     /// <summary>Settings of extensions for the port of the uplink.</summary>
-    public IReadOnlyList<ExtensionFeatureConfiguration> ExternalPortFeatures { get; init; } = [];
+    public IReadOnlyList<ExtensionFeatureConfiguration> ExternalPortFeatures { get; set; } = [];
 }
 
 /// <summary>An extension of a switch.</summary>
@@ -47,7 +47,7 @@ public sealed record SwitchConfiguration
 public sealed record SwitchExtensionConfiguration(Guid ExtensionId, bool Enabled)
 {
     /// <summary>What is set for the switch.</summary>
-    public IReadOnlyList<ExtensionFeatureConfiguration> Features { get; init; } = [];
+    public IReadOnlyList<ExtensionFeatureConfiguration> Features { get; set; } = [];
 }
 
 /// <summary>An adapter of the management operating system on a switch.</summary>
@@ -58,10 +58,10 @@ public sealed record SwitchExtensionConfiguration(Guid ExtensionId, bool Enabled
 public sealed record ManagementAdapterConfiguration(Guid Id, string Name, string InterfaceName, string MacAddress)
 {
     /// <summary>0 is untagged; otherwise the access VLAN.</summary>
-    public int AccessVlanId { get; init; }
+    public int AccessVlanId { get; set; }
 
     /// <summary>What else holds at its port.</summary>
-    public AdapterPolicyConfiguration Policy { get; init; } = new();
+    public AdapterPolicyConfiguration Policy { get; set; } = new();
 }
 
 /// <summary>What an access rule has counted.</summary>

@@ -83,67 +83,67 @@ public sealed record ExtendedAclSpecification(
 public sealed record PortPolicySpecification
 {
     /// <summary>VLANs of a port in trunk mode, 1 to 4094.</summary>
-    public IReadOnlyList<int>? AllowedVlanIds { get; init; }
+    public IReadOnlyList<int>? AllowedVlanIds { get; set; }
 
     /// <summary>VLAN of untagged frames in trunk mode; zero is none.</summary>
-    public int NativeVlanId { get; init; }
+    public int NativeVlanId { get; set; }
 
     /// <summary>Kind of a port in private mode.</summary>
-    public PrivateVlanMode PrivateVlanMode { get; init; }
+    public PrivateVlanMode PrivateVlanMode { get; set; }
 
     /// <summary>Primary VLAN in private mode.</summary>
-    public int PrimaryVlanId { get; init; }
+    public int PrimaryVlanId { get; set; }
 
     /// <summary>One secondary VLAN of an isolated or community port; those that a promiscuous port talks to.</summary>
-    public IReadOnlyList<int>? SecondaryVlanIds { get; init; }
+    public IReadOnlyList<int>? SecondaryVlanIds { get; set; }
 
     /// <summary>
     /// Frames must come from the adapter's address, and ARP and neighbor discovery must claim only network addresses that nobody else on the
     /// switch has.
     /// </summary>
-    public bool SpoofGuard { get; init; }
+    public bool SpoofGuard { get; set; }
 
     /// <summary>With <see cref="SpoofGuard"/>: the only network addresses that may be used; null allows any that is free.</summary>
-    public IReadOnlyList<string>? AllowedAddresses { get; init; }
+    public IReadOnlyList<string>? AllowedAddresses { get; set; }
 
     /// <summary>Nobody behind the port answers as a DHCP server, of either version.</summary>
-    public bool DhcpGuard { get; init; }
+    public bool DhcpGuard { get; set; }
 
     /// <summary>Nobody behind the port advertises itself as a router or redirects.</summary>
-    public bool RouterGuard { get; init; }
+    public bool RouterGuard { get; set; }
 
     /// <summary>Watching and being watched.</summary>
-    public PortMirroring Mirroring { get; init; }
+    public PortMirroring Mirroring { get; set; }
 
     /// <summary>Broadcast, multicast and unknown frames a second that may be sent; zero is no limit.</summary>
-    public int StormLimit { get; init; }
+    public int StormLimit { get; set; }
 
     /// <summary>Most bits a second that may be sent; zero is no limit.</summary>
-    public long MaximumBandwidth { get; init; }
+    public long MaximumBandwidth { get; set; }
 
     /// <summary>Least part of what a receiver can take, as a weight of 1 to 100, on a switch with weights; zero is none.</summary>
-    public int MinimumBandwidthWeight { get; init; }
+    public int MinimumBandwidthWeight { get; set; }
 
     /// <summary>Least bits a second, on a switch with absolute minimums; zero is none.</summary>
-    public long MinimumBandwidthAbsolute { get; init; }
+    public long MinimumBandwidthAbsolute { get; set; }
 
     /// <summary>
     /// A frame that waits behind more bytes than these, in a queue that the port's limits or receivers made, is marked "congestion experienced" if
     /// its ends understand that (RFC 3168); zero marks none, null leaves it to the plane.
     /// </summary>
-    public int? EcnThreshold { get; init; }
+    public int? EcnThreshold { get; set; }
 
     /// <summary>The priority that the guest gives its frames is kept.</summary>
-    public bool PriorityTag { get; init; } = true;
+    public bool PriorityTag { get; set; } = true;
 
     /// <summary>Access rules by addresses.</summary>
-    public IReadOnlyList<PortAclSpecification>? Acls { get; init; }
+    public IReadOnlyList<PortAclSpecification>? Acls { get; set; }
 
     /// <summary>Access rules by addresses, protocol and ports.</summary>
-    public IReadOnlyList<ExtendedAclSpecification>? ExtendedAcls { get; init; }
+    public IReadOnlyList<ExtendedAclSpecification>? ExtendedAcls { get; set; }
 
     /// <summary>Settings of extensions for the port.</summary>
-    public IReadOnlyList<ExtensionFeatureSpecification>? ExtensionFeatures { get; init; }
+    public IReadOnlyList<ExtensionFeatureSpecification>? ExtensionFeatures { get; set; }
 }
 
 /// <summary>What an access rule has seen since it was made.</summary>

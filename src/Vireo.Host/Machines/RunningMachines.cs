@@ -103,14 +103,14 @@ internal sealed record RunningRecord
 {
     public const int NewestVersion = 1;
 
-    public int FormatVersion { get; init; } = NewestVersion;
+    public int FormatVersion { get; set; } = NewestVersion;
 
     /// <summary>Boot of this computer in which it was written.</summary>
-    public string BootId { get; init; } = "";
+    public string BootId { get; set; } = "";
 
-    public IReadOnlyList<Guid> Running { get; init; } = [];
+    public IReadOnlyList<Guid> Running { get; set; } = [];
 
-    public IReadOnlyList<Guid> Pending { get; init; } = [];
+    public IReadOnlyList<Guid> Pending { get; set; } = [];
 
-    public bool Stopping { get; init; }
+    public bool Stopping { get; set; }
 }

@@ -54,31 +54,31 @@ internal sealed record MeterObservation
     public required MeterInstant Instant { get; init; }
 
     /// <summary>A guest is in memory, running or paused.</summary>
-    public bool IsRunning { get; init; }
+    public bool IsRunning { get; set; }
 
     /// <summary>What was so at the last moment was so until now; false when nobody watched and the guest is another one.</summary>
-    public bool IsContinuous { get; init; } = true;
+    public bool IsContinuous { get; set; } = true;
 
     /// <summary>Memory assigned, in units of 2^20 bytes.</summary>
-    public long MemoryMegabytes { get; init; }
+    public long MemoryMegabytes { get; set; }
 
     /// <summary>Capacity of the disks together, in units of 2^20 bytes; null when it cannot be told.</summary>
-    public long? AllocationMegabytes { get; init; }
+    public long? AllocationMegabytes { get; set; }
 
     /// <summary>Processor time used since, in milliseconds.</summary>
-    public long ProcessorMilliseconds { get; init; }
+    public long ProcessorMilliseconds { get; set; }
 
     /// <summary>Clock of the processors.</summary>
-    public int Megahertz { get; init; }
+    public int Megahertz { get; set; }
 
     /// <summary>What each disk did since.</summary>
-    public IReadOnlyDictionary<Guid, DiskTotals> Disks { get; init; } = new Dictionary<Guid, DiskTotals>();
+    public IReadOnlyDictionary<Guid, DiskTotals> Disks { get; set; } = new Dictionary<Guid, DiskTotals>();
 
     /// <summary>What went through each adapter since.</summary>
-    public IReadOnlyDictionary<Guid, AdapterTotals> Adapters { get; init; } = new Dictionary<Guid, AdapterTotals>();
+    public IReadOnlyDictionary<Guid, AdapterTotals> Adapters { get; set; } = new Dictionary<Guid, AdapterTotals>();
 
     /// <summary>What each metering rule has counted since.</summary>
-    public IReadOnlyList<TrafficTotals> Traffic { get; init; } = [];
+    public IReadOnlyList<TrafficTotals> Traffic { get; set; } = [];
 
     /// <summary>What stays so until the next moment.</summary>
     public MeterHold Hold => new(Instant, IsRunning, IsRunning ? MemoryMegabytes : 0, AllocationMegabytes);
@@ -121,13 +121,13 @@ internal sealed class MeterFigures
     public long? Allocation { get; set; }
 
     /// <summary>By drive.</summary>
-    public Dictionary<Guid, DiskTotals> Disks { get; init; } = [];
+    public Dictionary<Guid, DiskTotals> Disks { get; set; } = [];
 
     /// <summary>By adapter.</summary>
-    public Dictionary<Guid, AdapterTotals> Adapters { get; init; } = [];
+    public Dictionary<Guid, AdapterTotals> Adapters { get; set; } = [];
 
     /// <summary>By <see cref="TrafficTotals.Key"/>.</summary>
-    public Dictionary<string, TrafficTotals> Traffic { get; init; } = new(StringComparer.Ordinal);
+    public Dictionary<string, TrafficTotals> Traffic { get; set; } = new(StringComparer.Ordinal);
 
     /// <summary>What was so at the last sample.</summary>
     public MeterHold? Hold { get; set; }

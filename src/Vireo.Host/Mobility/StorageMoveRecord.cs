@@ -29,32 +29,32 @@ internal sealed record StorageMoveRecord(Guid Id, Guid MachineId)
     public required string SmartPagingFilePath { get; init; }
 
     /// <summary>Its images that move, parents before children.</summary>
-    public IReadOnlyList<ImageMove> Images { get; init; } = [];
+    public IReadOnlyList<ImageMove> Images { get; set; } = [];
 
     /// <summary>Those of them that a guest writes to.</summary>
-    public IReadOnlyList<LiveImageMove> Live { get; init; } = [];
+    public IReadOnlyList<LiveImageMove> Live { get; set; } = [];
 
     /// <summary>Images that were made, or are about to be; nobody else's.</summary>
-    public IReadOnlyList<string> MadeImages { get; init; } = [];
+    public IReadOnlyList<string> MadeImages { get; set; } = [];
 
     /// <summary>Other files that were made, or are about to be.</summary>
-    public IReadOnlyList<string> MadeFiles { get; init; } = [];
+    public IReadOnlyList<string> MadeFiles { get; set; } = [];
 
     /// <summary>Folders that were made for them, parents first.</summary>
-    public IReadOnlyList<string> MadeFolders { get; init; } = [];
+    public IReadOnlyList<string> MadeFolders { get; set; } = [];
 
     /// <summary>Images that go once nobody stands on them any more.</summary>
-    public IReadOnlyList<string> SourceImages { get; init; } = [];
+    public IReadOnlyList<string> SourceImages { get; set; } = [];
 
     /// <summary>Other files that go once the machine does not need them.</summary>
-    public IReadOnlyList<string> SourceFiles { get; init; } = [];
+    public IReadOnlyList<string> SourceFiles { get; set; } = [];
 
     /// <summary>Folders that go when nothing is left in them, children first.</summary>
-    public IReadOnlyList<string> SourceFolders { get; init; } = [];
+    public IReadOnlyList<string> SourceFolders { get; set; } = [];
 
     /// <summary>From here on the plane may have put a copy in the place of its source.</summary>
-    public bool IsSwitching { get; init; }
+    public bool IsSwitching { get; set; }
 
     /// <summary>The configuration names the new places, so that what lies at the old ones may go.</summary>
-    public bool IsCommitted { get; init; }
+    public bool IsCommitted { get; set; }
 }

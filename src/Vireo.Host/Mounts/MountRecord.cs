@@ -10,7 +10,7 @@ internal sealed record MountRecord
     public const int NewestVersion = 1;
 
     /// <summary>Version of the file's layout.</summary>
-    public int FormatVersion { get; init; } = NewestVersion;
+    public int FormatVersion { get; set; } = NewestVersion;
 
     /// <summary>Identity; also that of the disk in the storage plane.</summary>
     public required Guid Id { get; init; }
@@ -19,13 +19,13 @@ internal sealed record MountRecord
     public required string Path { get; init; }
 
     /// <summary>Nothing is written to it.</summary>
-    public bool ReadOnly { get; init; }
+    public bool ReadOnly { get; set; }
 
     /// <summary>The block device.</summary>
-    public string? DevicePath { get; init; }
+    public string? DevicePath { get; set; }
 
     /// <summary>Its number.</summary>
-    public uint Number { get; init; }
+    public uint Number { get; set; }
 }
 
 /// <summary>Mounts on disk: one file each, <c>mounts/&lt;id&gt;.json</c>, there before the first step and until after the last.</summary>

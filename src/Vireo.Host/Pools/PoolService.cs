@@ -12,10 +12,10 @@ namespace Vireo.Host.Pools;
 internal sealed record PoolFile
 {
     /// <summary>Version of the file's layout.</summary>
-    public int FormatVersion { get; init; } = 1;
+    public int FormatVersion { get; set; } = 1;
 
     /// <summary>Pools; of those of everything only the ones that are metered.</summary>
-    public IReadOnlyList<ResourcePoolConfiguration> Pools { get; init; } = [];
+    public IReadOnlyList<ResourcePoolConfiguration> Pools { get; set; } = [];
 }
 
 /// <summary>

@@ -10,7 +10,7 @@ namespace Vireo.Host.Transfers;
 internal sealed record PlannedImport
 {
     /// <summary>Version of the file's layout.</summary>
-    public int FormatVersion { get; init; } = 1;
+    public int FormatVersion { get; set; } = 1;
 
     /// <summary>How it is to be imported.</summary>
     public required ImportRequest Request { get; init; }
@@ -31,13 +31,13 @@ internal sealed record PlannedImport
     public required string SourceSnapshots { get; init; }
 
     /// <summary>The configuration is Hyper-V's; saved memory with it is nothing that can be continued here.</summary>
-    public bool IsForeign { get; init; }
+    public bool IsForeign { get; set; }
 
     /// <summary>New identities by those in the source, when the machine gets new ones.</summary>
-    public IReadOnlyDictionary<Guid, Guid> Identities { get; init; } = new Dictionary<Guid, Guid>();
+    public IReadOnlyDictionary<Guid, Guid> Identities { get; set; } = new Dictionary<Guid, Guid>();
 
     /// <summary>What was found when the source was read: it stays so, while the object is there.</summary>
-    public IReadOnlyList<Incompatibility> Notes { get; init; } = [];
+    public IReadOnlyList<Incompatibility> Notes { get; set; } = [];
 
     /// <summary>When it was made.</summary>
     public required DateTimeOffset Made { get; init; }

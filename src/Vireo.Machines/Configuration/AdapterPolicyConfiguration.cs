@@ -23,67 +23,67 @@ public enum AdapterVlanMode
 public sealed record AdapterPolicyConfiguration
 {
     /// <summary>VLAN treatment beyond an access VLAN.</summary>
-    public AdapterVlanMode VlanMode { get; init; }
+    public AdapterVlanMode VlanMode { get; set; }
 
     /// <summary>VLANs of a trunk.</summary>
-    public IReadOnlyList<int> AllowedVlanIds { get; init; } = [];
+    public IReadOnlyList<int> AllowedVlanIds { get; set; } = [];
 
     /// <summary>VLAN of a trunk's untagged frames; zero is none.</summary>
-    public int NativeVlanId { get; init; }
+    public int NativeVlanId { get; set; }
 
     /// <summary>Primary VLAN of a private VLAN.</summary>
-    public int PrimaryVlanId { get; init; }
+    public int PrimaryVlanId { get; set; }
 
     /// <summary>Secondary VLANs: one, or those that a promiscuous adapter reaches.</summary>
-    public IReadOnlyList<int> SecondaryVlanIds { get; init; } = [];
+    public IReadOnlyList<int> SecondaryVlanIds { get; set; } = [];
 
     /// <summary>The guest may send from other addresses than the adapter's.</summary>
-    public bool MacAddressSpoofing { get; init; }
+    public bool MacAddressSpoofing { get; set; }
 
     /// <summary>The guest is no DHCP server.</summary>
-    public bool DhcpGuard { get; init; }
+    public bool DhcpGuard { get; set; }
 
     /// <summary>The guest is no router.</summary>
-    public bool RouterGuard { get; init; }
+    public bool RouterGuard { get; set; }
 
     /// <summary><c>None</c>, <c>Destination</c>, <c>Source</c>.</summary>
-    public string PortMirroring { get; init; } = "None";
+    public string PortMirroring { get; set; } = "None";
 
     /// <summary>Frames to many that may be sent in a second; zero is no limit.</summary>
-    public int StormLimit { get; init; }
+    public int StormLimit { get; set; }
 
     /// <summary>Bits a second that may be sent; zero is no limit.</summary>
-    public long MaximumBandwidth { get; init; }
+    public long MaximumBandwidth { get; set; }
 
     /// <summary>Least part under congestion as a weight of 1 to 100; zero is none.</summary>
-    public int MinimumBandwidthWeight { get; init; }
+    public int MinimumBandwidthWeight { get; set; }
 
     /// <summary>Least bits a second under congestion; zero is none.</summary>
-    public long MinimumBandwidthAbsolute { get; init; }
+    public long MinimumBandwidthAbsolute { get; set; }
 
     /// <summary><c>None</c> or <c>Vlan</c>: whether the VLAN treatment above was made by isolation settings.</summary>
-    public string? IsolationMode { get; init; }
+    public string? IsolationMode { get; set; }
 
     /// <summary>VLAN of an adapter that is isolated by VLAN.</summary>
-    public int DefaultIsolationId { get; init; }
+    public int DefaultIsolationId { get; set; }
 
     /// <summary>An adapter that is isolated by VLAN gets its frames without a tag.</summary>
-    public bool AllowUntaggedTraffic { get; init; }
+    public bool AllowUntaggedTraffic { get; set; }
 
     /// <summary>The guest's 802.1p priorities are kept.</summary>
-    public bool IeeePriorityTag { get; init; }
+    public bool IeeePriorityTag { get; set; }
 
     /// <summary>The guest may make a team of its adapters.</summary>
-    public bool AllowTeaming { get; init; }
+    public bool AllowTeaming { get; set; }
 
     /// <summary>Access rules and meters by addresses.</summary>
-    public IReadOnlyList<AdapterAclConfiguration> Acls { get; init; } = [];
+    public IReadOnlyList<AdapterAclConfiguration> Acls { get; set; } = [];
 
     /// <summary>Access rules by addresses, protocol and ports.</summary>
-    public IReadOnlyList<AdapterExtendedAclConfiguration> ExtendedAcls { get; init; } = [];
+    public IReadOnlyList<AdapterExtendedAclConfiguration> ExtendedAcls { get; set; } = [];
 
     /// <summary>Settings of switch extensions for the adapter's port.</summary>
-    public IReadOnlyList<ExtensionFeatureConfiguration> ExtensionFeatures { get; init; } = [];
+    public IReadOnlyList<ExtensionFeatureConfiguration> ExtensionFeatures { get; set; } = [];
 
     private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool, (int, long, string?, int, bool)) Values =>
         (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming,

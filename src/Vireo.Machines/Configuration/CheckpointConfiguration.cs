@@ -13,16 +13,16 @@ public sealed record CheckpointConfiguration
     public required DateTimeOffset CreationTime { get; init; }
 
     /// <summary>The checkpoint that the machine stood on then; null is none.</summary>
-    public Guid? ParentId { get; init; }
+    public Guid? ParentId { get; set; }
 
     /// <summary>Memory and device state were kept too, in a file of its own.</summary>
-    public bool HasState { get; init; }
+    public bool HasState { get; set; }
 
     /// <summary>The guest's file systems were frozen at the moment: its applications' data are whole.</summary>
-    public bool IsApplicationConsistent { get; init; }
+    public bool IsApplicationConsistent { get; set; }
 
     /// <summary>It was taken for an export that is under way, and goes with it; nobody sees it.</summary>
-    public bool IsForExport { get; init; }
+    public bool IsForExport { get; set; }
 
     /// <summary>The machine then, without checkpoints.</summary>
     public required VirtualMachineConfiguration Machine { get; init; }
@@ -36,22 +36,22 @@ public sealed record CheckpointConfiguration
 public sealed record CheckpointTreeConfiguration
 {
     /// <summary>Checkpoints in the order they were taken.</summary>
-    public IReadOnlyList<CheckpointConfiguration> All { get; init; } = [];
+    public IReadOnlyList<CheckpointConfiguration> All { get; set; } = [];
 
     /// <summary>The checkpoint that the machine stands on; null is none.</summary>
-    public Guid? CurrentId { get; init; }
+    public Guid? CurrentId { get; set; }
 
     /// <summary>Differencing images that checkpoints made, parents before children.</summary>
-    public IReadOnlyList<CheckpointDisk> Disks { get; init; } = [];
+    public IReadOnlyList<CheckpointDisk> Disks { get; set; } = [];
 
     /// <summary>What a checkpoint that is being taken or applied makes on disk before it counts; null is nothing.</summary>
-    public CheckpointWork? Work { get; init; }
+    public CheckpointWork? Work { get; set; }
 
     /// <summary>The checkpoint that was applied and whose firmware variables the machine has yet to get; null is none.</summary>
-    public Guid? FirmwareOf { get; init; }
+    public Guid? FirmwareOf { get; set; }
 
     /// <summary>Checkpoints that are removed, and whose memory and firmware variables may still be on disk.</summary>
-    public IReadOnlyList<Guid> Removed { get; init; } = [];
+    public IReadOnlyList<Guid> Removed { get; set; } = [];
 }
 
 /// <summary>A differencing image that a checkpoint made.</summary>

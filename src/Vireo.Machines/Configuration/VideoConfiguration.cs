@@ -17,11 +17,11 @@ public enum VideoResolution
 public sealed record VideoConfiguration
 {
     /// <summary>What the numbers mean.</summary>
-    public VideoResolution Resolution { get; init; } = VideoResolution.Default;
+    public VideoResolution Resolution { get; set; } = VideoResolution.Default;
 
     /// <summary>Pixels in a row.</summary>
-    public int Horizontal { get; init; } = 1280;
+    public int Horizontal { get; set; } = 1280;
 
     /// <summary>Rows.</summary>
-    public int Vertical { get; init; } = 800;
+    public int Vertical { get; set; } = 800;
 }

@@ -10,7 +10,7 @@ public sealed record VirtualMachineConfiguration
     public const int CurrentFormatVersion = 1;
 
     /// <summary>Version of the file's layout; newer ones are refused, older ones upgraded.</summary>
-    public int FormatVersion { get; init; } = CurrentFormatVersion;
+    public int FormatVersion { get; set; } = CurrentFormatVersion;
 
     /// <summary>Identity, for life.</summary>
     public required Guid Id { get; init; }
@@ -34,162 +34,162 @@ public sealed record VirtualMachineConfiguration
     public required string SmartPagingFilePath { get; init; }
 
     /// <summary>Free text.</summary>
-    public string Notes { get; init; } = "";
+    public string Notes { get; set; } = "";
 
     /// <summary>Devices for SCSI disks and network adapters; <see cref="DeviceModel.Emulated"/> until the guest has drivers for the others.</summary>
-    public DeviceModel DeviceModel { get; init; }
+    public DeviceModel DeviceModel { get; set; }
 
     /// <summary>Kind of operating system.</summary>
-    public GuestFamily GuestFamily { get; init; }
+    public GuestFamily GuestFamily { get; set; }
 
     /// <summary>Memory.</summary>
-    public MemoryConfiguration Memory { get; init; } = new();
+    public MemoryConfiguration Memory { get; set; } = new();
 
     /// <summary>Virtual processors.</summary>
-    public ProcessorConfiguration Processor { get; init; } = new();
+    public ProcessorConfiguration Processor { get; set; } = new();
 
     /// <summary>Hard disk and DVD drives.</summary>
-    public IReadOnlyList<DriveConfiguration> Drives { get; init; } = [];
+    public IReadOnlyList<DriveConfiguration> Drives { get; set; } = [];
 
     /// <summary>Number of virtual SCSI controllers.</summary>
-    public int ScsiControllers { get; init; } = 1;
+    public int ScsiControllers { get; set; } = 1;
 
     /// <summary>Network adapters.</summary>
-    public IReadOnlyList<NetworkAdapterConfiguration> NetworkAdapters { get; init; } = [];
+    public IReadOnlyList<NetworkAdapterConfiguration> NetworkAdapters { get; set; } = [];
 
     /// <summary>Named pipe path of COM 1 and COM 2; null means no socket of the user's own.</summary>
-    public IReadOnlyList<string?> ComPorts { get; init; } = [null, null];
+    public IReadOnlyList<string?> ComPorts { get; set; } = [null, null];
 
     /// <summary>Generation 2: devices in the order the firmware tries them (drive or adapter ids). Generation 1: see <see cref="BiosStartupOrder"/>.</summary>
-    public IReadOnlyList<Guid> FirmwareBootOrder { get; init; } = [];
+    public IReadOnlyList<Guid> FirmwareBootOrder { get; set; } = [];
 
     /// <summary>Generation 1: kinds of device in the order the BIOS tries them (<c>CD</c>, <c>IDE</c>, <c>LegacyNetworkAdapter</c>, <c>Floppy</c>).</summary>
-    public IReadOnlyList<string> BiosStartupOrder { get; init; } = ["CD", "IDE", "LegacyNetworkAdapter", "Floppy"];
+    public IReadOnlyList<string> BiosStartupOrder { get; set; } = ["CD", "IDE", "LegacyNetworkAdapter", "Floppy"];
 
     /// <summary>Generation 1: number lock is on when the guest starts.</summary>
-    public bool NumLockEnabled { get; init; }
+    public bool NumLockEnabled { get; set; }
 
     /// <summary>Generation 2: verify boot loaders' signatures.</summary>
-    public bool SecureBootEnabled { get; init; }
+    public bool SecureBootEnabled { get; set; }
 
     /// <summary>Generation 2: whose signatures count; a name of <see cref="Devices.SecureBootTemplates"/>.</summary>
-    public string SecureBootTemplate { get; init; } = Devices.SecureBootTemplates.Default;
+    public string SecureBootTemplate { get; set; } = Devices.SecureBootTemplates.Default;
 
     /// <summary>Generation 2: a trusted platform module; what it keeps lies beside the configuration.</summary>
-    public bool TpmEnabled { get; init; }
+    public bool TpmEnabled { get; set; }
 
     /// <summary>Generation 1: image of the disk in the floppy drive; null is an empty drive.</summary>
-    public string? FloppyPath { get; init; }
+    public string? FloppyPath { get; set; }
 
     /// <summary>Screen.</summary>
-    public VideoConfiguration Video { get; init; } = new();
+    public VideoConfiguration Video { get; set; } = new();
 
     /// <summary>Generation 2: where the firmware's console goes: <c>Default</c>, <c>COM1</c>, <c>COM2</c>, <c>None</c>.</summary>
-    public string ConsoleMode { get; init; } = "Default";
+    public string ConsoleMode { get; set; } = "Default";
 
     /// <summary>Generation 2: <c>IPv4</c> or <c>IPv6</c>.</summary>
-    public string PreferredNetworkBootProtocol { get; init; } = "IPv4";
+    public string PreferredNetworkBootProtocol { get; set; } = "IPv4";
 
     /// <summary>Generation 2: wait for a key when nothing boots.</summary>
-    public bool PauseAfterBootFailure { get; init; }
+    public bool PauseAfterBootFailure { get; set; }
 
     /// <summary>Integration services that are switched off, by their English names.</summary>
-    public IReadOnlyList<string> DisabledIntegrationServices { get; init; } = ["Guest Service Interface"];
+    public IReadOnlyList<string> DisabledIntegrationServices { get; set; } = ["Guest Service Interface"];
 
     /// <summary>What happens when the host starts: <c>Nothing</c>, <c>StartIfRunning</c>, <c>Start</c>.</summary>
-    public string AutomaticStartAction { get; init; } = "StartIfRunning";
+    public string AutomaticStartAction { get; set; } = "StartIfRunning";
 
     /// <summary>Longest delay of an automatic start, in seconds: 24 days, what a timer can wait in milliseconds.</summary>
     public const int MaximumStartDelaySeconds = 2_147_483;
 
     /// <summary>Seconds to wait before an automatic start.</summary>
-    public int AutomaticStartDelaySeconds { get; init; }
+    public int AutomaticStartDelaySeconds { get; set; }
 
     /// <summary>What happens when the host stops: <c>TurnOff</c>, <c>Save</c>, <c>ShutDown</c>.</summary>
-    public string AutomaticStopAction { get; init; } = "Save";
+    public string AutomaticStopAction { get; set; } = "Save";
 
     /// <summary><c>Disabled</c>, <c>Production</c>, <c>ProductionOnly</c>, <c>Standard</c>.</summary>
-    public string CheckpointType { get; init; } = "Production";
+    public string CheckpointType { get; set; } = "Production";
 
     /// <summary>Users of the host who may connect to its consoles, besides administrators. A machine that comes from elsewhere brings none.</summary>
-    public IReadOnlyList<string> ConsoleUsers { get; init; } = [];
+    public IReadOnlyList<string> ConsoleUsers { get; set; } = [];
 
     /// <summary>What the machine uses is metered.</summary>
-    public bool ResourceMeteringEnabled { get; init; }
+    public bool ResourceMeteringEnabled { get; set; }
 
     /// <summary>A saved memory state exists, made by saving the machine; its file lies beside the configuration.</summary>
-    public bool HasSavedState { get; init; }
+    public bool HasSavedState { get; set; }
 
     /// <summary>Folder of the files that the firmware and the trusted platform module write to, while a process has them open there; null is <see cref="Path"/>.</summary>
-    public string? FirmwarePath { get; init; }
+    public string? FirmwarePath { get; set; }
 
     /// <summary>The last move of the machine's storage; null is none.</summary>
-    public Guid? LastMove { get; init; }
+    public Guid? LastMove { get; set; }
 
     /// <summary>Checkpoints, and the disks that they made.</summary>
-    public CheckpointTreeConfiguration Checkpoints { get; init; } = new();
+    public CheckpointTreeConfiguration Checkpoints { get; set; } = new();
 }
 
 /// <summary>Memory of a machine, in bytes.</summary>
 public sealed record MemoryConfiguration
 {
     /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
-    public string? ResourcePoolName { get; init; }
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Memory at start.</summary>
-    public long StartupBytes { get; init; } = 1L << 30;
+    public long StartupBytes { get; set; } = 1L << 30;
 
     /// <summary>Least memory (dynamic memory).</summary>
-    public long MinimumBytes { get; init; } = 512L << 20;
+    public long MinimumBytes { get; set; } = 512L << 20;
 
     /// <summary>Most memory (dynamic memory).</summary>
-    public long MaximumBytes { get; init; } = 1L << 40;
+    public long MaximumBytes { get; set; } = 1L << 40;
 
     /// <summary>Memory follows demand.</summary>
-    public bool DynamicMemoryEnabled { get; init; }
+    public bool DynamicMemoryEnabled { get; set; }
 
     /// <summary>Spare share of demand, percent.</summary>
-    public int BufferPercent { get; init; } = 20;
+    public int BufferPercent { get; set; } = 20;
 
     /// <summary>Weight among machines, 0 to 100.</summary>
-    public int Priority { get; init; } = 50;
+    public int Priority { get; set; } = 50;
 
     /// <summary>Most memory of one of the guest's NUMA nodes; null is what a node of the host has.</summary>
-    public long? MaximumPerNumaNodeBytes { get; init; }
+    public long? MaximumPerNumaNodeBytes { get; set; }
 }
 
 /// <summary>Virtual processors of a machine.</summary>
 public sealed record ProcessorConfiguration
 {
     /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
-    public string? ResourcePoolName { get; init; }
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Number of virtual processors, 1 to 64.</summary>
-    public int Count { get; init; } = 1;
+    public int Count { get; set; } = 1;
 
     /// <summary>Percent of the processors' capacity kept for the machine.</summary>
-    public int ReservePercent { get; init; }
+    public int ReservePercent { get; set; }
 
     /// <summary>Percent of the processors' capacity the machine may use.</summary>
-    public int LimitPercent { get; init; } = 100;
+    public int LimitPercent { get; set; } = 100;
 
     /// <summary>Share under contention, 1 to 10000.</summary>
-    public int RelativeWeight { get; init; } = 100;
+    public int RelativeWeight { get; set; } = 100;
 
     /// <summary>Offer only features every migration partner has.</summary>
-    public bool CompatibilityForMigrationEnabled { get; init; }
+    public bool CompatibilityForMigrationEnabled { get; set; }
 
     /// <summary>Offer virtualization extensions to the guest.</summary>
-    public bool ExposeVirtualizationExtensions { get; init; }
+    public bool ExposeVirtualizationExtensions { get; set; }
 
     /// <summary>Most virtual processors of one of the guest's NUMA nodes; null is what a node of the host has.</summary>
-    public int? MaximumCountPerNumaNode { get; init; }
+    public int? MaximumCountPerNumaNode { get; set; }
 
     /// <summary>Most NUMA nodes of one of the guest's sockets; null is what a socket of the host has.</summary>
-    public int? MaximumCountPerNumaSocket { get; init; }
+    public int? MaximumCountPerNumaSocket { get; set; }
 
     /// <summary>Threads of one of the guest's cores; 0 is as on the host where it divides the processors, else 1.</summary>
-    public int ThreadsPerCore { get; init; } = 1;
+    public int ThreadsPerCore { get; set; } = 1;
 }
 
 /// <summary>Kind of drive.</summary>
@@ -216,7 +216,7 @@ public enum DriveBus
 public sealed record DriveConfiguration
 {
     /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
-    public string? ResourcePoolName { get; init; }
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Identity, for life; the storage plane's key while it is open.</summary>
     public required Guid Id { get; init; }
@@ -234,39 +234,39 @@ public sealed record DriveConfiguration
     public required int ControllerLocation { get; init; }
 
     /// <summary>Image file; null is an empty DVD drive.</summary>
-    public string? Path { get; init; }
+    public string? Path { get; set; }
 }
 
 /// <summary>A network adapter of a machine.</summary>
 public sealed record NetworkAdapterConfiguration
 {
     /// <summary>Resource pool it draws on; null is the pool of everything.</summary>
-    public string? ResourcePoolName { get; init; }
+    public string? ResourcePoolName { get; set; }
 
     /// <summary>Identity, for life; the switch plane's key of its port.</summary>
     public required Guid Id { get; init; }
 
     /// <summary>Name; several may share one.</summary>
-    public string Name { get; init; } = "Network Adapter";
+    public string Name { get; set; } = "Network Adapter";
 
     /// <summary>Twelve hexadecimal digits; empty until the first start assigns a dynamic one.</summary>
-    public string MacAddress { get; init; } = "";
+    public string MacAddress { get; set; } = "";
 
     /// <summary>The address comes from the host's pool.</summary>
-    public bool DynamicMacAddress { get; init; } = true;
+    public bool DynamicMacAddress { get; set; } = true;
 
     /// <summary>Emulated adapter for guests without drivers, and for network boot of generation 1.</summary>
-    public bool IsLegacy { get; init; }
+    public bool IsLegacy { get; set; }
 
     /// <summary>Switch it is connected to; null is disconnected.</summary>
-    public Guid? SwitchId { get; init; }
+    public Guid? SwitchId { get; set; }
 
     /// <summary>Name of the switch on the host that the machine was exported from; null in a machine that was not.</summary>
-    public string? SwitchName { get; init; }
+    public string? SwitchName { get; set; }
 
     /// <summary>0 is untagged; otherwise the access VLAN.</summary>
-    public int AccessVlanId { get; init; }
+    public int AccessVlanId { get; set; }
 
     /// <summary>What else holds at its port.</summary>
-    public AdapterPolicyConfiguration Policy { get; init; } = new();
+    public AdapterPolicyConfiguration Policy { get; set; } = new();
 }

@@ -19,10 +19,10 @@ public sealed record DeviceSlots
     internal const int MaximumPorts = 96;
 
     /// <summary>Place of each device: a slot of the root bus (generation 1) or the number of a root port (generation 2).</summary>
-    public IReadOnlyDictionary<string, int> Places { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
+    public IReadOnlyDictionary<string, int> Places { get; set; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
     /// <summary>Root ports of the machine (generation 2).</summary>
-    public int Ports { get; init; }
+    public int Ports { get; set; }
 
     /// <summary>Places for a machine that is about to start with <paramref name="devices"/>, keeping those they had.</summary>
     /// <exception cref="MachineException">There are more devices than places.</exception>

@@ -77,25 +77,25 @@ public sealed record MachineRuntimePlan
     public required string RunFolder { get; init; }
 
     /// <summary>Where drives are served: one for each drive with an image.</summary>
-    public IReadOnlyList<DriveConnection> Drives { get; init; } = [];
+    public IReadOnlyList<DriveConnection> Drives { get; set; } = [];
 
     /// <summary>Where adapters are served: one for each adapter.</summary>
-    public IReadOnlyList<AdapterConnection> Adapters { get; init; } = [];
+    public IReadOnlyList<AdapterConnection> Adapters { get; set; } = [];
 
     /// <summary>How memory and processors are laid out.</summary>
-    public MemoryLayout Memory { get; init; } = new();
+    public MemoryLayout Memory { get; set; } = new();
 
     /// <summary>UEFI firmware; needed by generation 2.</summary>
-    public FirmwareFiles? Firmware { get; init; }
+    public FirmwareFiles? Firmware { get; set; }
 
     /// <summary>Trusted platform module; needed by a machine that has one.</summary>
-    public TpmFiles? Tpm { get; init; }
+    public TpmFiles? Tpm { get; set; }
 
     /// <summary>Unprivileged user that QEMU runs as; null stays who we are.</summary>
-    public string? User { get; init; }
+    public string? User { get; set; }
 
     /// <summary>QEMU.</summary>
-    public string QemuPath { get; init; } = "/usr/bin/qemu-system-x86_64";
+    public string QemuPath { get; set; } = "/usr/bin/qemu-system-x86_64";
 
     /// <summary>QEMU's control socket.</summary>
     [JsonIgnore]

@@ -12,16 +12,16 @@ public sealed record MemoryLayout
     /// Bytes that the guest can get beyond its startup memory while it runs: the size of its virtio-mem device, a multiple of
     /// <see cref="StepBytes"/>. It costs address space only. 0: memory is static.
     /// </summary>
-    public long GrowthBytes { get; init; }
+    public long GrowthBytes { get; set; }
 
     /// <summary>NUMA nodes that the guest sees; empty is a flat machine. Their bytes and processors add up to the machine's.</summary>
-    public IReadOnlyList<GuestNumaNode> Nodes { get; init; } = [];
+    public IReadOnlyList<GuestNumaNode> Nodes { get; set; } = [];
 
     /// <summary>Sockets that the guest sees; divides the processors.</summary>
-    public int Sockets { get; init; } = 1;
+    public int Sockets { get; set; } = 1;
 
     /// <summary>Threads of a core that the guest sees; divides the processors of a socket.</summary>
-    public int ThreadsPerCore { get; init; } = 1;
+    public int ThreadsPerCore { get; set; } = 1;
 }
 
 /// <summary>A NUMA node of a guest.</summary>

@@ -37,13 +37,13 @@ internal sealed record MachineRecord
 {
     public const int CurrentFormatVersion = 1;
 
-    public int FormatVersion { get; init; } = CurrentFormatVersion;
+    public int FormatVersion { get; set; } = CurrentFormatVersion;
 
     /// <summary>The process; null in the moment before it is started.</summary>
-    public ProcessIdentity? Process { get; init; }
+    public ProcessIdentity? Process { get; set; }
 
     /// <summary>Its trusted platform module; null when it has none.</summary>
-    public ProcessIdentity? Tpm { get; init; }
+    public ProcessIdentity? Tpm { get; set; }
 
     public required DateTimeOffset StartedAt { get; init; }
 
@@ -55,15 +55,15 @@ internal sealed record MachineRecord
 
     public required string CommandLine { get; init; }
 
-    public IReadOnlyList<string> ControlGroupFolders { get; init; } = [];
+    public IReadOnlyList<string> ControlGroupFolders { get; set; } = [];
 
-    public MachineIntent Intent { get; init; }
+    public MachineIntent Intent { get; set; }
 
     /// <summary>File of the saved state that is being written.</summary>
-    public string? SavingTo { get; init; }
+    public string? SavingTo { get; set; }
 
     /// <summary>The guest was paused when saving began.</summary>
-    public bool WasPaused { get; init; }
+    public bool WasPaused { get; set; }
 
     /// <summary>Reads the record of <paramref name="runFolder"/>; null when there is none or it cannot be understood.</summary>
     public static MachineRecord? Read(string runFolder)
