@@ -24,7 +24,6 @@ public sealed class KilledUnderAGuestTests
             // The guest's programs come from an ordinary disk, see "Emulated processors" in src/Vireo.Vhost/README.md.
             await using var guest = await PlainGuest.StartAsync(new PlainGuestOptions(1)
             {
-                BootLimit = TimeSpan.FromMinutes(1),
                 Arguments =
                 [
                     "-drive", $"file={boot},format=raw,if=none,id=boot", "-device", "ide-hd,drive=boot,bootindex=1", "-chardev", $"socket,id=disk,path={folder["s"]},reconnect=1",
@@ -67,7 +66,6 @@ public sealed class KilledUnderAGuestTests
             server.Connect(folder["s"]).Dispose();
             await using var guest = await PlainGuest.StartAsync(new PlainGuestOptions(2)
             {
-                BootLimit = TimeSpan.FromMinutes(1),
                 Arguments =
                 [
                     "-chardev", $"socket,id=disk,path={folder["s"]},reconnect=1", "-device", "vhost-user-blk-pci,chardev=disk,num-queues=2,vectors=0",

@@ -60,7 +60,6 @@ public sealed class LayersUnderAGuestTests(ITestOutputHelper output)
             await client.OpenDiskAsync(new DiskAttachment(disk, folder["a." + format], ReadOnly: false, frontEnd, folder["s"]));
             await using var guest = await PlainGuest.StartAsync(new PlainGuestOptions(1)
             {
-                BootLimit = TimeSpan.FromMinutes(2),
                 Arguments =
                 [
                     "-drive", $"file={folder["boot.raw"]},format=raw,if=none,id=boot", "-device", "ide-hd,drive=boot,bootindex=1",
