@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Vireo.Host.Store;
 using Vireo.Platform.Files;
+using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Mobility;
 
@@ -47,19 +48,48 @@ internal sealed class StorageMoveJournal(string stateFolder)
         return _records[record.Id] = record;
     }
 
-    /// <summary>Writes down that a file is about to be made, and makes its folder. Asking again changes nothing.</summary>
-    /// <exception cref="IOException">There is one of that name: it is somebody else's.</exception>
-    public StorageMoveRecord Making(StorageMoveRecord record, string path, bool isImage)
+    /// <summary>
+    /// Writes down that a copy is about to be made, and makes its folder. A copy takes hours, and all the while anybody may make a file of the name that
+    /// it is to have: so it is made under a name of the move's own.
+    /// </summary>
+    /// <returns>The record, and the name under which to make the copy.</returns>
+    /// <exception cref="IOException">There is a file already: it is somebody else's.</exception>
+    public (StorageMoveRecord Record, string Partial) Copying(StorageMoveRecord record, string path)
     {
-        if (record.MadeImages.Contains(path) || record.MadeFiles.Contains(path))
-        {
-            // It is made again: whoever began to may have died.
-            return record;
-        }
+        var partial = Path.Combine(Path.GetDirectoryName(path)!, $".{record.Id:N}.{record.Partial.Count}.partial{Path.GetExtension(path)}");
+        return (WithFolders(record with { Partial = [.. record.Partial, partial] }, path), partial);
+    }
 
+    /// <summary>Writes down that the configuration is about to be made at its new place. Asking again changes nothing.</summary>
+    /// <exception cref="IOException">There is one: it is somebody else's.</exception>
+    public StorageMoveRecord Configuring(StorageMoveRecord record, string path) =>
+        record.MadeConfiguration == path ? record : WithFolders(record with { MadeConfiguration = path }, path);
+
+    /// <summary>Makes the folder of an image that is about to be made.</summary>
+    /// <exception cref="IOException">There is a file already: it is somebody else's.</exception>
+    public StorageMoveRecord Creating(StorageMoveRecord record, string path) => WithFolders(record, path);
+
+    /// <summary>
+    /// An image was made under its name. When power fails before this an empty one is left over; the other way round somebody else's could be removed.
+    /// </summary>
+    public StorageMoveRecord Created(StorageMoveRecord record, string path) => Write(record with { MadeImages = [.. record.MadeImages, PublishedFile.Of(path, path)] });
+
+    /// <summary>A copy is whole: it gets its name, never over another one.</summary>
+    /// <exception cref="IOException">Somebody was faster.</exception>
+    public StorageMoveRecord Copied(StorageMoveRecord record, string path, string partial, bool isImage)
+    {
+        var made = PublishedFile.Of(path, partial);
+        var noted = Write(isImage ? record with { MadeImages = [.. record.MadeImages, made] } : record with { MadeFiles = [.. record.MadeFiles, made] });
+        CrashPoint.Hit("host.move.noted");
+        made.TakeFrom(partial);
+        return noted;
+    }
+
+    private StorageMoveRecord WithFolders(StorageMoveRecord record, string path)
+    {
         if (Path.Exists(path))
         {
-            throw new IOException($"The file '{path}' exists already.");
+            throw PublishedFile.Taken(path);
         }
 
         var missing = new Stack<string>();
@@ -68,12 +98,7 @@ internal sealed class StorageMoveJournal(string stateFolder)
             missing.Push(folder);
         }
 
-        var noted = Write(record with
-        {
-            MadeImages = isImage ? [.. record.MadeImages, path] : record.MadeImages,
-            MadeFiles = isImage ? record.MadeFiles : [.. record.MadeFiles, path],
-            MadeFolders = [.. record.MadeFolders, .. missing],
-        });
+        var noted = Write(record with { MadeFolders = [.. record.MadeFolders, .. missing] });
         foreach (var folder in missing)
         {
             Directory.CreateDirectory(folder);
@@ -86,7 +111,7 @@ internal sealed class StorageMoveJournal(string stateFolder)
     public static void Sync(StorageMoveRecord record)
     {
         foreach (var folder in record.MadeFolders.Select(folder => Path.GetDirectoryName(folder)!)
-            .Concat(record.MadeImages.Concat(record.MadeFiles).Select(file => Path.GetDirectoryName(file)!)).Distinct())
+            .Concat(record.MadeImages.Concat(record.MadeFiles).Select(file => file.Path).Append(record.MadeConfiguration).OfType<string>().Select(file => Path.GetDirectoryName(file)!)).Distinct())
         {
             AtomicFile.SyncFolder(folder);
         }

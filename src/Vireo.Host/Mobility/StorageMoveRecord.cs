@@ -1,3 +1,5 @@
+using Vireo.Host.Store;
+
 namespace Vireo.Host.Mobility;
 
 /// <summary>An image that goes to another place.</summary>
@@ -34,11 +36,17 @@ internal sealed record StorageMoveRecord(Guid Id, Guid MachineId)
     /// <summary>Those of them that a guest writes to.</summary>
     public IReadOnlyList<LiveImageMove> Live { get; set; } = [];
 
-    /// <summary>Images that were made, or are about to be; nobody else's.</summary>
-    public IReadOnlyList<string> MadeImages { get; set; } = [];
+    /// <summary>Copies under way, under names that nobody else gives.</summary>
+    public IReadOnlyList<string> Partial { get; set; } = [];
 
-    /// <summary>Other files that were made, or are about to be.</summary>
-    public IReadOnlyList<string> MadeFiles { get; set; } = [];
+    /// <summary>Images that were made, and have their names or are about to get them.</summary>
+    public IReadOnlyList<PublishedFile> MadeImages { get; set; } = [];
+
+    /// <summary>Other files that were made, and have their names or are about to get them.</summary>
+    public IReadOnlyList<PublishedFile> MadeFiles { get; set; } = [];
+
+    /// <summary>The configuration at its new place, when it was made or is about to be; it carries the machine's id in its name.</summary>
+    public string? MadeConfiguration { get; set; }
 
     /// <summary>Folders that were made for them, parents first.</summary>
     public IReadOnlyList<string> MadeFolders { get; set; } = [];

@@ -66,10 +66,10 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         await new FilesToCopy(services.Storage, files, "host.move.copied").RunAsync(
             file =>
             {
-                move.Record = services.Moves.Making(move.Record, file.Target, isImage: targets.ContainsValue(file.Target));
-                return file.Target;
+                (move.Record, var partial) = services.Moves.Copying(move.Record, file.Target);
+                return partial;
             },
-            static (_, _) => { },
+            (file, partial) => move.Record = services.Moves.Copied(move.Record, file.Target, partial, isImage: targets.ContainsValue(file.Target)),
             (status, percent) => progress(status, (int)(percent * part)),
             cancellation);
     }
@@ -82,8 +82,10 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         foreach (var live in move.Record.Live)
         {
             var image = images[live.Source];
-            move.Record = services.Moves.Making(move.Record, live.Target, isImage: true);
+            move.Record = services.Moves.Creating(move.Record, live.Target);
             await MakeTargetAsync(move, image, live.Target, cancellation);
+            move.Record = services.Moves.Created(move.Record, live.Target);
+            cancellation.ThrowIfCancellationRequested();
             await services.Storage.StartMirrorAsync(
                 live.DriveId,
                 new StartMirror(live.Target, Create: false, TargetIsZero: image.ParentPath is null, KeepsChain: image.ParentPath is not null, KeepsDiskId: true),
@@ -172,7 +174,7 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
     {
         if (after.Path != Current.Path)
         {
-            record = services.Moves.Making(record, MachineFiles.Configuration(after), isImage: false);
+            record = services.Moves.Configuring(record, MachineFiles.Configuration(after));
         }
 
         StorageMoveJournal.Sync(record);
@@ -196,7 +198,9 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
                 // Storage is taken where the source has data.
                 _ => new(target, info.Format, ImageType.Dynamic, info.SizeBytes),
             },
-            cancellation);
+
+            // Short, and not given up: then it is known that it was made.
+            CancellationToken.None);
     }
 
     private async Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation)
@@ -259,9 +263,9 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
     // A move that was cut short before it counted. What the plane serves from its new place is there; the rest stays where it was.
     private async Task<StorageMoveRecord> AdoptAsync(StorageMoveRecord record, CancellationToken cancellation)
     {
-        foreach (var image in record.MadeImages)
+        foreach (var partial in record.Partial)
         {
-            await services.Storage.EndImageWorkAsync(image, cancellation);
+            await services.Storage.EndImageWorkAsync(partial, cancellation);
         }
 
         if (record.Live.Count == 0)
@@ -295,12 +299,21 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
     // Deletes what the move made or replaced and nobody needs; false when some of it is to go later: a process has it open, or who needs it is not known.
     private async Task<bool> CollectAsync(StorageMoveRecord record, CancellationToken cancellation)
     {
-        List<string> images = [.. record.MadeImages.Reverse(), .. record.IsCommitted ? record.SourceImages : []];
+        // Before anything is deleted: as long as a copy is there, its number is nobody else's.
+        List<string> made = [.. record.MadeImages.Where(image => image.IsThere).Select(image => image.Path).Reverse()];
+        List<string> madeFiles = [.. record.MadeFiles.Where(file => file.IsThere).Select(file => file.Path), .. record.MadeConfiguration is { } configuration ? [configuration] : Array.Empty<string>()];
+        foreach (var partial in record.Partial)
+        {
+            AtomicFile.Sweep(partial);
+            AtomicFile.Delete(partial);
+        }
+
+        List<string> images = [.. made, .. record.IsCommitted ? record.SourceImages : []];
         var isSure = true;
         if (images.Exists(File.Exists))
         {
             (var needed, isSure) = await NeededImagesAsync(cancellation);
-            foreach (var image in images.Where(image => !needed.Contains(Path.GetFullPath(image)) && (isSure || record.MadeImages.Contains(image))))
+            foreach (var image in images.Where(image => !needed.Contains(Path.GetFullPath(image)) && (isSure || made.Contains(image))))
             {
                 AtomicFile.Sweep(image);
                 AtomicFile.Delete(image);
@@ -309,7 +322,7 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         }
 
         var files = MachineFiles.All(Current).ToHashSet(StringComparer.Ordinal);
-        foreach (var file in record.MadeFiles.Concat(record.IsCommitted ? record.SourceFiles : []).Where(file => !files.Contains(file)))
+        foreach (var file in madeFiles.Concat(record.IsCommitted ? record.SourceFiles : []).Where(file => !files.Contains(file)))
         {
             AtomicFile.Sweep(file);
             AtomicFile.Delete(file);

@@ -11,11 +11,6 @@ namespace Vireo.Host.Store;
 /// <param name="Id">Of the import, by which its registration is told from an older one of the same machine.</param>
 internal sealed record ImportIntent(IReadOnlyList<string> Files, IReadOnlyList<string> Folders, string? Original, IReadOnlyList<PublishedFile>? Published = null, Guid? Id = null);
 
-/// <summary>A file that an import made, and its final name. Under that name somebody else's may be by now.</summary>
-/// <param name="Path">The name.</param>
-/// <param name="Identity">The file.</param>
-internal sealed record PublishedFile(string Path, FileIdentity Identity);
-
 /// <summary>
 /// Writes down each file of an import before it is made. A copy takes hours, and all the while anybody may make a file of the name that the copy is to
 /// have: so it is made under a name of the import's own, and gets its final one when it is whole and nobody has it.
@@ -50,7 +45,7 @@ internal sealed class ImportJournal
     {
         if (Path.Exists(path))
         {
-            throw Taken(path);
+            throw PublishedFile.Taken(path);
         }
 
         NoteFolders(path);
@@ -65,17 +60,11 @@ internal sealed class ImportJournal
     /// <exception cref="IOException">Somebody was faster.</exception>
     public void Made(string path, string partial)
     {
-        _published.Add(new(path, FileIdentity.TryRead(partial) ?? throw new IOException($"The file '{partial}' is gone; somebody deleted it.")));
+        var published = PublishedFile.Of(path, partial);
+        _published.Add(published);
         Write();
         CrashPoint.Hit("host.import.noted");
-        try
-        {
-            File.Move(partial, path, overwrite: false);
-        }
-        catch (IOException) when (Path.Exists(path))
-        {
-            throw Taken(path);
-        }
+        published.TakeFrom(partial);
     }
 
     /// <summary>Makes everything under the names that were written down durable.</summary>
@@ -91,7 +80,7 @@ internal sealed class ImportJournal
     public static void Undo(string configuration, ImportIntent intent)
     {
         // Before the others: as long as those are there, their numbers are nobody else's.
-        foreach (var file in (intent.Published ?? []).Where(file => FileIdentity.TryRead(file.Path) == file.Identity))
+        foreach (var file in (intent.Published ?? []).Where(file => file.IsThere))
         {
             AtomicFile.Delete(file.Path);
         }
@@ -120,8 +109,6 @@ internal sealed class ImportJournal
             Directory.Delete(folder);
         }
     }
-
-    private static IOException Taken(string path) => new($"The file '{path}' exists already.");
 
     private void NoteFolders(string path)
     {

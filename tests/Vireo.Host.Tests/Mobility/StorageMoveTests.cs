@@ -26,7 +26,7 @@ public sealed class StorageMoveTests(MovingMachine mover) : IClassFixture<Moving
     [Trait("Category", "Long")]
     public async Task A_machine_survives_a_host_that_dies_at_every_step()
     {
-        await DieAsync(isRunning: false, "host.move.begun", "host.move.copied", "host.move.copied:2", "host.move.committing", "host.move.configured", "host.move.deleted", "host.move.deleted:3");
+        await DieAsync(isRunning: false, "host.move.begun", "host.move.noted:2", "host.move.copied", "host.move.copied:2", "host.move.committing", "host.move.configured", "host.move.deleted", "host.move.deleted:3");
         await DieAsync(
             isRunning: true,
             "host.move.begun", "host.move.copied", "host.move.copied:2", "host.move.mirroring", "host.move.mirroring:2", "host.move.ready", "host.move.switching", "host.move.switched:2",
@@ -94,6 +94,35 @@ public sealed class StorageMoveTests(MovingMachine mover) : IClassFixture<Moving
     {
         await GiveUpAsync(isRunning: false, "host.move.begun", "host.move.copied", "host.move.committing");
         await GiveUpAsync(isRunning: true, "host.move.begun", "host.move.copied", "host.move.mirroring", "host.move.ready", "host.move.switching");
+    }
+
+    [Fact]
+    public async Task A_file_that_somebody_makes_meanwhile_under_a_copys_name_stays_and_the_machine_is_where_it_was()
+    {
+        var hold = Path.Combine(mover.Places, "..", "hold");
+        await using var host = await mover.StartHostAsync(holdFile: hold);
+        using var client = mover.Client();
+        await TurnAsync(client, isRunning: false);
+        await mover.WriteAsync(client);
+        var before = mover.Files();
+        await File.WriteAllTextAsync(hold, "host.move.copied");
+        var job = await client.StartJobAsync("Move-VMStorage", new { Name, DestinationStoragePath = Path.Combine(mover.Places, "theirs") });
+        await Wait.UntilAsync("the first copy to be whole", () => File.Exists(CrashPoint.HeldFile(hold)), TimeSpan.FromMinutes(1), () => host.Log);
+
+        // Parents come first: the name of a disk that stands on another is nobody's yet.
+        var theirs = Path.Combine(mover.Places, "theirs", "Virtual Hard Disks", Path.GetFileName((await mover.DrivesAsync(client))[1]));
+        Assert.False(File.Exists(theirs));
+        await File.WriteAllTextAsync(theirs, "somebody's");
+        File.Delete(hold);
+        JsonNode? ended = null;
+        await Wait.UntilAsync("the move to end", async () => (ended = await client.GetAsync($"api/jobs/{job}"))["ended"] is not null, TimeSpan.FromMinutes(1), () => host.Log);
+        File.Delete(CrashPoint.HeldFile(hold));
+        Assert.Contains(theirs, ended!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("somebody's", await File.ReadAllTextAsync(theirs));
+        File.Delete(theirs);
+        Assert.Equal(before, mover.Files());
+        Assert.Empty(mover.Moves());
+        await mover.ExpectAsync(client);
     }
 
     private async Task RefuseAsync(HostClient client)
