@@ -1,6 +1,7 @@
 using Microsoft.HyperV.PowerShell;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Support;
+using Vireo.Control;
 using Vireo.Host.Store;
 using Vireo.Host.Transfers;
 using Vireo.Platform.Files;
@@ -66,9 +67,15 @@ internal sealed partial class MachineUnit
         finally
         {
             _cleaner.Release();
-            await TryDropExportsAsync();
-            Volatile.Write(ref _transfer, null);
-            _cleaner.Resume();
+            try
+            {
+                await TryDropExportsAsync();
+            }
+            finally
+            {
+                Volatile.Write(ref _transfer, null);
+                _cleaner.Resume();
+            }
         }
     }
 
@@ -102,7 +109,7 @@ internal sealed partial class MachineUnit
         {
             await DropExportsAsync(CancellationToken.None);
         }
-        catch (Exception refused) when (refused is CommandException or IOException or UnauthorizedAccessException)
+        catch (Exception refused) when (refused is CommandException or ControlException or IOException or UnauthorizedAccessException)
         {
             _services.Events.Write("ExportLeftover", $"The checkpoint that an export of '{Name}' was made from could not be removed; the next export tries it again: {refused.Message}", Configuration.Id);
         }
