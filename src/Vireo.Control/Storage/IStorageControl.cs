@@ -9,7 +9,10 @@ public interface IStorageControl
     /// <summary>What every open disk has counted.</summary>
     Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default);
 
-    /// <summary>Opens a disk and serves it; asking for the same thing again changes nothing.</summary>
+    /// <summary>
+    /// Opens a disk and serves it; asking for the same thing again changes nothing. The same without <see cref="DiskAttachment.Standby"/> gives a disk
+    /// that was opened with it its image; while another program has the image, that is refused (<c>ObjectInUse</c>) and may be asked again.
+    /// </summary>
     Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default);
 
     /// <summary>Closes a disk; one that is not open is closed already.</summary>

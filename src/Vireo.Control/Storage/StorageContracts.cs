@@ -22,14 +22,39 @@ public enum FrontEndKind
 /// <param name="TlsListen">Address and port (<c>192.0.2.1:10809</c>) where the disk is served over NBD with TLS as well, or null.</param>
 /// <param name="TlsCertificates">Folder with <c>ca-cert.pem</c>, <c>server-cert.pem</c> and <c>server-key.pem</c>; needed with <paramref name="TlsListen"/>. Clients need a certificate of the same authority.</param>
 /// <param name="Direct">Whether data go past the page cache, where file system and format allow it.</param>
+/// <param name="Standby">
+/// Serve the disk without its image, which another host still writes to; null to have the image. The same attachment with null later puts the image
+/// in place, under the running front end.
+/// </param>
 public sealed record DiskAttachment(
     Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false,
-    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false);
+    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false, DiskStandby? Standby = null);
+
+/// <summary>
+/// What a disk promises that has no image yet: what <see cref="DiskStatus"/> says of it where it is open. Until the image is in place reads answer zeros,
+/// and writes and trims end with an I/O error.
+/// </summary>
+/// <param name="SizeBytes">Capacity.</param>
+/// <param name="LogicalSectorBytes">512 or 4096, as offered: 512 with <see cref="DiskAttachment.EmulateSectors"/>.</param>
+/// <param name="PhysicalSectorBytes">512 or 4096.</param>
+/// <param name="Trims">Whether a guest may trim: a guest that knows the disk with it must find it so.</param>
+public sealed record DiskStandby(long SizeBytes, int LogicalSectorBytes = 512, int PhysicalSectorBytes = 4096, bool Trims = true);
 
 /// <summary>An open disk as it is now.</summary>
+/// <param name="Attachment">What was asked for, with the image that the disk stands on now.</param>
+/// <param name="SizeBytes">Capacity.</param>
+/// <param name="LogicalSectorBytes">As offered.</param>
+/// <param name="PhysicalSectorBytes">As offered.</param>
+/// <param name="Layers">From the image upwards.</param>
+/// <param name="Connections">Clients connected now.</param>
+/// <param name="BytesRead">Bytes of reads.</param>
+/// <param name="BytesWritten">Bytes of writes.</param>
+/// <param name="ReadOperations">Reads.</param>
+/// <param name="WriteOperations">Writes.</param>
+/// <param name="Trims">Whether a guest may trim.</param>
 public sealed record DiskStatus(
     DiskAttachment Attachment, long SizeBytes, int LogicalSectorBytes, int PhysicalSectorBytes, IReadOnlyList<string> Layers, int Connections,
-    long BytesRead, long BytesWritten, long ReadOperations, long WriteOperations);
+    long BytesRead, long BytesWritten, long ReadOperations, long WriteOperations, bool Trims = false);
 
 /// <summary>What a disk did of one kind since it was opened.</summary>
 /// <param name="Operations">Requests that succeeded.</param>
@@ -185,9 +210,22 @@ public enum ImageType
 }
 
 /// <summary>An image to make. It exists complete, or not at all; one whose asker goes away before it is there is not kept.</summary>
+/// <param name="Path">The new file.</param>
+/// <param name="Format">Its format.</param>
+/// <param name="Type">Fixed, dynamic or differencing.</param>
+/// <param name="SizeBytes">Capacity; 0 for the parent's.</param>
+/// <param name="BlockSizeBytes">0 for the format's default, or the parent's.</param>
+/// <param name="LogicalSectorBytes">512, 4096, or 0 for the default.</param>
+/// <param name="PhysicalSectorBytes">512, 4096, or 0 for the default.</param>
+/// <param name="ParentPath">Of a differencing image.</param>
+/// <param name="Operation">With it the request may be repeated.</param>
+/// <param name="DiskId">
+/// The disk's identity (<see cref="ImageInfo.DiskId"/>), for an image that is to take the place of another; null for a new one, or the parent's for a
+/// differencing VHDX. A raw image has none.
+/// </param>
 public sealed record CreateImage(
     string Path, ImageFormat Format, ImageType Type, long SizeBytes, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0,
-    string? ParentPath = null, Guid? Operation = null);
+    string? ParentPath = null, Guid? Operation = null, Guid? DiskId = null);
 
 /// <summary>What an image says of itself.</summary>
 public sealed record ImageInfo(

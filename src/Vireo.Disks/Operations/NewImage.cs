@@ -14,6 +14,9 @@ namespace Vireo.Disks.Operations;
 public sealed record NewImage(
     DiskFormat Format, DiskKind Kind, long SizeBytes = 0, int BlockSizeBytes = 0, int LogicalSectorBytes = 0, int PhysicalSectorBytes = 0, string? ParentPath = null)
 {
+    /// <summary>The identity of the disk; null for a new one, or the parent's for a differencing VHDX. A raw image has none.</summary>
+    public Guid? DiskId { get; init; }
+
     /// <summary>Says when the image is made.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
@@ -72,6 +75,11 @@ public sealed record NewImage(
     /// <exception cref="ImageException">A parameter is out of range.</exception>
     internal Action<Files.IImageFile> Writer(string path, IDiskImage? parent)
     {
+        if (DiskId == Guid.Empty)
+        {
+            throw new ImageException(ImageErrorKind.InvalidParameter, path, $"The image '{path}' cannot have the identity {Guid.Empty}, which means none.");
+        }
+
         var size = SizeBytes == 0 && parent is not null ? parent.Geometry.SizeBytes : SizeBytes;
         if (parent is not null && size < parent.Geometry.SizeBytes)
         {
@@ -83,10 +91,10 @@ public sealed record NewImage(
         {
             case DiskFormat.Vhdx when parent is not null:
                 var child = VhdxCreate.ForParent(parent, path, BlockSizeBytes);
-                child = child with { SizeBytes = size, PhysicalSectorBytes = PhysicalSectorBytes == 0 ? child.PhysicalSectorBytes : PhysicalSectorBytes };
+                child = child with { SizeBytes = size, PhysicalSectorBytes = PhysicalSectorBytes == 0 ? child.PhysicalSectorBytes : PhysicalSectorBytes, DiskId = DiskId };
                 return file => child.Write(file, Guid.NewGuid);
             case DiskFormat.Vhdx:
-                var vhdx = new VhdxCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, LogicalSectorBytes, PhysicalSectorBytes);
+                var vhdx = new VhdxCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, LogicalSectorBytes, PhysicalSectorBytes) { DiskId = DiskId };
                 return file => vhdx.Write(file, Guid.NewGuid);
             case DiskFormat.Vhd:
                 if (LogicalSectorBytes is not (0 or 512) || PhysicalSectorBytes is not (0 or 512))
@@ -99,7 +107,7 @@ public sealed record NewImage(
 
                 var reference = parent is null ? null : new VhdParent(parent.Identity, Disks.ParentPath.Of(path, parent.Path), new DateTimeOffset(File.GetLastWriteTimeUtc(parent.Path)));
                 var vhd = new VhdCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, reference, Time.GetUtcNow());
-                return file => vhd.Write(file, Guid.NewGuid);
+                return file => vhd.Write(file, () => DiskId ?? Guid.NewGuid());
             default:
                 return file => ImageFile.WriteRaw(file, size, reserve: Kind == DiskKind.Fixed);
         }

@@ -29,6 +29,9 @@ public sealed record VhdxCreate(
     /// <summary>What a differencing image takes over from its parent; null for one that stands alone.</summary>
     public VhdxParent? Parent { get; init; }
 
+    /// <summary>The identity that guests see; null for the parent's, or a new one.</summary>
+    public Guid? DiskId { get; init; }
+
     /// <summary>A differencing image on top of <paramref name="parent"/>: of its size, sectors and identity as the guest sees it.</summary>
     /// <param name="parent">The parent, open.</param>
     /// <param name="path">Where the child will be: the parent is found relative to it.</param>
@@ -69,7 +72,7 @@ public sealed record VhdxCreate(
             WriteFixedTable(file, layout, payloadOffset);
         }
 
-        WriteMetadata(file, blockBytes, logicalBytes, physicalBytes, Parent?.DiskId ?? newId());
+        WriteMetadata(file, blockBytes, logicalBytes, physicalBytes, DiskId ?? Parent?.DiskId ?? newId());
         WriteRegions(file, tableBytes);
         WriteHeaders(file, newId);
 

@@ -33,9 +33,9 @@ internal sealed partial class DiskRegistry(
     /// <summary>What every open disk has counted.</summary>
     public IReadOnlyList<DiskCounters> ListCounters() => [.. _disks.Values.Select(disk => disk.Counters)];
 
-    /// <summary>The disk that has <paramref name="path"/> open, or null.</summary>
+    /// <summary>The disk that has <paramref name="path"/> open, or null; one that stands by has not.</summary>
     public OpenDisk? FindByPath(string path) =>
-        _disks.Values.FirstOrDefault(disk => string.Equals(Path.GetFullPath(disk.Attachment.Path), Path.GetFullPath(path), StringComparison.Ordinal));
+        _disks.Values.FirstOrDefault(disk => !IsStandby(disk) && string.Equals(Path.GetFullPath(disk.Attachment.Path), Path.GetFullPath(path), StringComparison.Ordinal));
 
     /// <summary>One open disk.</summary>
     /// <exception cref="ControlException">It is not open.</exception>
@@ -77,7 +77,7 @@ internal sealed partial class DiskRegistry(
         }
     });
 
-    /// <summary>Opens and serves a disk; the same attachment again changes nothing.</summary>
+    /// <summary>Opens and serves a disk; the same attachment again changes nothing. One that stands by gets its image when the same is asked without that.</summary>
     /// <exception cref="ControlException">It cannot be opened, or the id is taken by another attachment and <paramref name="replace"/> is not set.</exception>
     public Task<DiskStatus> PutAsync(DiskAttachment attachment, bool replace) => InTurnAsync(async () =>
     {
@@ -86,6 +86,16 @@ internal sealed partial class DiskRegistry(
             if (present.Attachment == attachment)
             {
                 return present.Status;
+            }
+
+            if (IsSameDisk(present.Attachment, attachment))
+            {
+                RefuseStandby(present.Attachment, attachment);
+                if (present.Attachment.Standby is not null && attachment.Standby is null)
+                {
+                    await ActivateAsync(present, attachment).ConfigureAwait(false);
+                    return present.Status;
+                }
             }
 
             if (!replace)
@@ -101,7 +111,13 @@ internal sealed partial class DiskRegistry(
         }
 
         // One that could not be opened before goes on where it was.
-        var record = _failed.TryGetValue(attachment.Id, out var failed) && failed.Record.Attachment == attachment ? failed.Record : new DiskRecord(attachment, []);
+        var record = new DiskRecord(attachment, []);
+        if (_failed.TryGetValue(attachment.Id, out var failed) && IsSameDisk(failed.Record.Attachment, attachment))
+        {
+            RefuseStandby(failed.Record.Attachment, attachment);
+            record = failed.Record with { Attachment = attachment };
+        }
+
         var disk = await OpenAsync(record).ConfigureAwait(false);
         CrashPoint.Hit("storage.disk.opened");
         try
@@ -229,6 +245,7 @@ internal sealed partial class DiskRegistry(
         var attachment = record.Attachment;
         var factory = frontEnds.FirstOrDefault(factory => factory.Kind == attachment.FrontEnd)
             ?? throw PlaneErrors.Invalid($"This plane has no front end of the kind {attachment.FrontEnd}.", attachment.Id.ToString());
+        StandbyImage.Require(attachment);
         IDiskImage image;
         CopyStatus? ended;
 
@@ -240,7 +257,9 @@ internal sealed partial class DiskRegistry(
 
             // In the middle of a merge a parent may have an identity that its child does not know yet.
             var search = _parents with { IgnoreIdMismatch = record.Change is not null };
-            image = await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct)).ConfigureAwait(false);
+            image = attachment.Standby is { } standby
+                ? new StandbyImage(attachment.Path, standby, attachment.ReadOnly)
+                : await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct)).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {
@@ -285,6 +304,9 @@ internal sealed partial class DiskRegistry(
         }
     }
 
+    // But for what can change while the disk is in use.
+    private static bool IsSameDisk(DiskAttachment one, DiskAttachment other) => one with { Standby = null } == other with { Standby = null };
+
     private Task InTurnAsync(Func<Task> change) => InTurnAsync(async () =>
     {
         await change().ConfigureAwait(false);
@@ -318,6 +340,11 @@ internal sealed partial class DiskRegistry(
             settings.RefuseUnknown();
             if (layer is TrackingLayer tracking)
             {
+                if (IsStandby(disk))
+                {
+                    throw PlaneErrors.Busy($"The disk {disk.Attachment.Id} stands by and has no image yet whose changes could be tracked; put the image in place first.", specification.Name);
+                }
+
                 tracking.Open(disk.Stack.Geometry.SizeBytes, () => FingerprintOf(disk.Image));
             }
 

@@ -287,6 +287,11 @@ internal sealed partial class DiskRegistry
 
     private void RefuseBusy(OpenDisk disk)
     {
+        if (IsStandby(disk))
+        {
+            throw PlaneErrors.Busy($"The disk {disk.Attachment.Id} stands by without its image; put the image in place first.", disk.Attachment.Id.ToString());
+        }
+
         if (disk.Copy is null && disk.Stack.Layers.Any(static layer => layer is MirrorLayer))
         {
             throw PlaneErrors.Busy($"The storage under a parent of the disk {disk.Attachment.Id} failed while it was merged; turn its virtual machine off and on, or detach and attach the disk, first.", disk.Attachment.Id.ToString());

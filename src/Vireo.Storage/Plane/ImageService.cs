@@ -170,7 +170,10 @@ internal sealed class ImageService(DiskRegistry disks)
         request.BlockSizeBytes,
         request.LogicalSectorBytes,
         request.PhysicalSectorBytes,
-        request.ParentPath);
+        request.ParentPath)
+    {
+        DiskId = request.DiskId,
+    };
 
     private static ImageInfo Describe(string path, ImageInspection inspection) => Describe(path, inspection.Properties, inspection);
 

@@ -53,7 +53,8 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
         meter.Reads.Bytes.Value,
         meter.Writes.Bytes.Value,
         meter.Reads.Operations.Value,
-        meter.Writes.Operations.Value);
+        meter.Writes.Operations.Value,
+        stack.Capabilities.Trim != Capability.None);
 
     /// <summary>What the disk did since it was opened.</summary>
     public DiskMeter Meter => new(

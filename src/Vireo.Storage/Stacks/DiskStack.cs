@@ -111,9 +111,10 @@ public sealed class DiskStack : IBlockDevice
     /// <param name="imageName">Its name in messages.</param>
     /// <param name="commit">Run while no request is inside, before the exchange. When it throws, everything stays as it was.</param>
     /// <param name="without">A layer that did its work, or null.</param>
+    /// <param name="beneath">Layers that come with the image, right above it and under all others; the stack owns them when the call succeeds.</param>
     /// <exception cref="ArgumentException">The stack would lose size, sectors or a capability.</exception>
     /// <exception cref="ObjectDisposedException">The stack is closed.</exception>
-    public async Task<IBlockDevice> ReplaceImageAsync(IBlockDevice image, string imageName, Func<ValueTask> commit, string? without = null)
+    public async Task<IBlockDevice> ReplaceImageAsync(IBlockDevice image, string imageName, Func<ValueTask> commit, string? without = null, params ILayer[] beneath)
     {
         IBlockDevice oldImage;
         ILayer? layer;
@@ -125,7 +126,7 @@ public sealed class DiskStack : IBlockDevice
             var oldName = _imageName;
             layer = without is null ? null : Array.Find(_layers, other => string.Equals(other.Name, without, StringComparison.Ordinal));
             (_image, _imageName) = (image, imageName);
-            await SpliceAsync(Array.FindAll(_layers, other => other != layer), commit, () => (_image, _imageName) = (oldImage, oldName)).ConfigureAwait(false);
+            await SpliceAsync([.. beneath, .. Array.FindAll(_layers, other => other != layer)], commit, () => (_image, _imageName) = (oldImage, oldName)).ConfigureAwait(false);
         }
         finally
         {
