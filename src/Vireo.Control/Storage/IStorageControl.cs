@@ -11,7 +11,7 @@ public interface IStorageControl
 
     /// <summary>
     /// Opens a disk and serves it; asking for the same thing again changes nothing. The same without <see cref="DiskAttachment.Standby"/> gives a disk
-    /// that was opened with it its image; while another program has the image, that is refused (<c>ObjectInUse</c>) and may be asked again.
+    /// that was opened with it its image; while another program has the image, that is refused (<c>ObjectInUse</c>) and may be asked again. <see cref="DiskAttachment.TlsListen"/> is added and taken away in the same way.
     /// </summary>
     Task<DiskStatus> OpenDiskAsync(DiskAttachment attachment, CancellationToken cancellationToken = default);
 

@@ -19,16 +19,20 @@ public enum FrontEndKind
 /// <param name="Queues">Virtqueues offered (vhost-user-blk).</param>
 /// <param name="SocketGroup">Group id that may connect besides root, or null.</param>
 /// <param name="EmulateSectors">Whether an image with sectors of 4096 bytes is offered with sectors of 512.</param>
-/// <param name="TlsListen">Address and port (<c>192.0.2.1:10809</c>) where the disk is served over NBD with TLS as well, or null.</param>
+/// <param name="TlsListen">
+/// Address and port (<c>192.0.2.1:10809</c>) where the disk is served over NBD with TLS as well, whatever its front end is, or null. With port 0 the plane
+/// chooses, see <see cref="DiskStatus.TlsAddress"/>. An open disk gets it, or loses it with everybody who is connected, when the same is asked with another value.
+/// </param>
 /// <param name="TlsCertificates">Folder with <c>ca-cert.pem</c>, <c>server-cert.pem</c> and <c>server-key.pem</c>; needed with <paramref name="TlsListen"/>. Clients need a certificate of the same authority.</param>
 /// <param name="Direct">Whether data go past the page cache, where file system and format allow it.</param>
 /// <param name="Standby">
 /// Serve the disk without its image, which another host still writes to; null to have the image. The same attachment with null later puts the image
 /// in place, under the running front end.
 /// </param>
+/// <param name="TlsPeer">A DNS name that a client's certificate must carry (subjectAltName), so that only this one peer is let in; null for all of the authority.</param>
 public sealed record DiskAttachment(
     Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false,
-    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false, DiskStandby? Standby = null);
+    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false, DiskStandby? Standby = null, string? TlsPeer = null);
 
 /// <summary>
 /// What a disk promises that has no image yet: what <see cref="DiskStatus"/> says of it where it is open. Until the image is in place reads answer zeros,
@@ -52,9 +56,10 @@ public sealed record DiskStandby(long SizeBytes, int LogicalSectorBytes = 512, i
 /// <param name="ReadOperations">Reads.</param>
 /// <param name="WriteOperations">Writes.</param>
 /// <param name="Trims">Whether a guest may trim.</param>
+/// <param name="TlsAddress">Where it is served with TLS: address and the real port; null where it is not. A plane that is started again keeps the port if it is free.</param>
 public sealed record DiskStatus(
     DiskAttachment Attachment, long SizeBytes, int LogicalSectorBytes, int PhysicalSectorBytes, IReadOnlyList<string> Layers, int Connections,
-    long BytesRead, long BytesWritten, long ReadOperations, long WriteOperations, bool Trims = false);
+    long BytesRead, long BytesWritten, long ReadOperations, long WriteOperations, bool Trims = false, string? TlsAddress = null);
 
 /// <summary>What a disk did of one kind since it was opened.</summary>
 /// <param name="Operations">Requests that succeeded.</param>

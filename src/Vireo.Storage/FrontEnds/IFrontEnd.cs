@@ -31,3 +31,20 @@ public interface IFrontEndFactory
     /// <exception cref="IOException">The socket could not be made; nothing is left behind.</exception>
     IFrontEnd Start(FrontEndContext context);
 }
+
+/// <summary>A server that offers one <see cref="DiskStack"/> to other hosts, beside its front end.</summary>
+public interface INetworkFrontEnd : IFrontEnd
+{
+    /// <summary>Address and real port.</summary>
+    string Address { get; }
+}
+
+/// <summary>Makes servers for other hosts.</summary>
+public interface INetworkFrontEndFactory
+{
+    /// <summary>Starts to listen on <paramref name="address"/>; connections are accepted when the call returns.</summary>
+    /// <param name="context">The attachment names the certificates and the peer that is let in.</param>
+    /// <param name="address">Address and port; port 0 for one that is free.</param>
+    /// <exception cref="IOException">The address or the certificates are wrong, or the port is taken; nothing is left behind.</exception>
+    INetworkFrontEnd StartNetwork(FrontEndContext context, string address);
+}

@@ -61,8 +61,11 @@ public sealed class TlsFolder : IDisposable
     }
 
     /// <summary>Encrypts the server's side of a connection; a client without a certificate of the authority is refused.</summary>
-    /// <exception cref="AuthenticationException">The client is a stranger, or speaks no TLS.</exception>
-    public async Task<SslStream> AcceptAsync(Stream stream, CancellationToken cancellationToken)
+    /// <param name="stream">The connection.</param>
+    /// <param name="peer">A DNS name that the client's certificate must carry; null for any.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="AuthenticationException">The client is a stranger or not that peer, or speaks no TLS.</exception>
+    public async Task<SslStream> AcceptAsync(Stream stream, string? peer, CancellationToken cancellationToken)
     {
         var encrypted = new SslStream(stream, leaveInnerStreamOpen: false);
         try
@@ -73,7 +76,7 @@ public sealed class TlsFolder : IDisposable
                 ClientCertificateRequired = true,
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-                RemoteCertificateValidationCallback = (_, certificate, _, errors) => IsTrusted(certificate, errors),
+                RemoteCertificateValidationCallback = (_, certificate, _, errors) => IsTrusted(certificate, errors) && (peer is null || Names(certificate!, peer)),
             };
             await encrypted.AuthenticateAsServerAsync(options, cancellationToken).ConfigureAwait(false);
             return encrypted;
@@ -109,5 +112,22 @@ public sealed class TlsFolder : IDisposable
         chain.ChainPolicy.DisableCertificateDownloads = true;
         using var peer = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
         return chain.Build(peer);
+    }
+
+    // The whole name, as it stands there: no patterns, and no subject, which anybody may read as a name.
+    private static bool Names(X509Certificate certificate, string peer)
+    {
+        using var loaded = X509CertificateLoader.LoadCertificate(certificate.GetRawCertData());
+        try
+        {
+            return loaded.Extensions.OfType<X509SubjectAlternativeNameExtension>()
+                .SelectMany(static names => names.EnumerateDnsNames())
+                .Contains(peer, StringComparer.OrdinalIgnoreCase);
+        }
+        catch (CryptographicException)
+        {
+            // Names that cannot be read are no names.
+            return false;
+        }
     }
 }

@@ -65,7 +65,7 @@ internal sealed partial class DiskRegistry(
         }
 
         (_disks, _failed) = (disks, failed);
-        if (records.Any(record => record.Change is not null))
+        if (records.Any(record => record.Change is not null || record.TlsAddress is not null))
         {
             Publish(disks, failed);
         }
@@ -91,9 +91,14 @@ internal sealed partial class DiskRegistry(
             if (IsSameDisk(present.Attachment, attachment))
             {
                 RefuseStandby(present.Attachment, attachment);
-                if (present.Attachment.Standby is not null && attachment.Standby is null)
+                if ((attachment.Standby is null || attachment.Standby == present.Attachment.Standby) && CanListenInPlace(present.Attachment, attachment))
                 {
-                    await ActivateAsync(present, attachment).ConfigureAwait(false);
+                    if (attachment.Standby != present.Attachment.Standby)
+                    {
+                        await ActivateAsync(present).ConfigureAwait(false);
+                    }
+
+                    await ListenAsync(present, attachment).ConfigureAwait(false);
                     return present.Status;
                 }
             }
@@ -269,12 +274,14 @@ internal sealed partial class DiskRegistry(
         // From here on whatever was opened is closed again when a later step fails.
         var stack = new DiskStack(image, attachment.Path, Report, Foundation(attachment, image));
         IFrontEnd? frontEnd = null;
+        INetworkFrontEnd? network = null;
         try
         {
             var meter = new MeterLayer(OpenDisk.MeterName, time);
             await stack.InsertAsync(meter).ConfigureAwait(false);
             frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time));
-            var disk = new OpenDisk(attachment, image, stack, meter, frontEnd) { Change = record.Change, LastCopy = ended };
+            network = StartNetwork(attachment, stack, record.TlsAddress);
+            var disk = new OpenDisk(attachment, image, stack, meter, frontEnd) { Change = record.Change, LastCopy = ended, Network = network };
             foreach (var layer in record.Layers)
             {
                 await SpliceAsync(disk, layer).ConfigureAwait(false);
@@ -289,6 +296,11 @@ internal sealed partial class DiskRegistry(
         }
         catch (Exception exception)
         {
+            if (network is not null)
+            {
+                await network.DisposeAsync().ConfigureAwait(false);
+            }
+
             if (frontEnd is not null)
             {
                 await frontEnd.DisposeAsync().ConfigureAwait(false);
@@ -305,7 +317,9 @@ internal sealed partial class DiskRegistry(
     }
 
     // But for what can change while the disk is in use.
-    private static bool IsSameDisk(DiskAttachment one, DiskAttachment other) => one with { Standby = null } == other with { Standby = null };
+    private static bool IsSameDisk(DiskAttachment one, DiskAttachment other) => Core(one) == Core(other);
+
+    private static DiskAttachment Core(DiskAttachment attachment) => attachment with { Standby = null, TlsListen = null, TlsCertificates = null, TlsPeer = null };
 
     private Task InTurnAsync(Func<Task> change) => InTurnAsync(async () =>
     {

@@ -23,9 +23,10 @@ internal sealed partial class DiskRegistry
     }
 
     // Opens the image and puts it under the running front end.
-    private async Task ActivateAsync(OpenDisk disk, DiskAttachment active)
+    private async Task ActivateAsync(OpenDisk disk)
     {
         var standby = disk.Attachment;
+        var active = standby with { Standby = null };
         IDiskImage image;
         try
         {

@@ -21,6 +21,9 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     /// <summary>The image at the bottom.</summary>
     public IDiskImage Image { get; set; } = image;
 
+    /// <summary>The server for other hosts, or null.</summary>
+    public INetworkFrontEnd? Network { get; set; }
+
     /// <summary>What is being done to the disk, as the state file has it.</summary>
     public DiskChange? Change { get; set; }
 
@@ -40,7 +43,7 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
     public List<LayerSpecification> Layers => _layers;
 
     /// <summary>What is written to the state file.</summary>
-    public DiskRecord Record => new(Attachment, [.. _layers], Change);
+    public DiskRecord Record => new(Attachment, [.. _layers], Change, Network?.Address);
 
     /// <summary>The disk as a client sees it.</summary>
     public DiskStatus Status => new(
@@ -49,12 +52,13 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
         stack.Geometry.LogicalSectorBytes,
         stack.Geometry.PhysicalSectorBytes,
         [.. stack.Layers.Select(layer => layer.Name)],
-        frontEnd.Connections,
+        frontEnd.Connections + (Network?.Connections ?? 0),
         meter.Reads.Bytes.Value,
         meter.Writes.Bytes.Value,
         meter.Reads.Operations.Value,
         meter.Writes.Operations.Value,
-        stack.Capabilities.Trim != Capability.None);
+        stack.Capabilities.Trim != Capability.None,
+        Network?.Address);
 
     /// <summary>What the disk did since it was opened.</summary>
     public DiskMeter Meter => new(
@@ -79,10 +83,15 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
             counters.Operations.Value, counters.Bytes.Value, counters.NormalizedOperations.Value, counters.LatencyUs.Value, latency[0], latency[1], latency[2], latency[3], latency[4]);
     }
 
-    /// <summary>Front end first, so that no request meets a closed stack; then layers and image.</summary>
+    /// <summary>Front ends first, so that no request meets a closed stack; then layers and image.</summary>
     public async ValueTask DisposeAsync()
     {
         Closing.TrySetResult();
+        if (Network is { } network)
+        {
+            await network.DisposeAsync().ConfigureAwait(false);
+        }
+
         await frontEnd.DisposeAsync().ConfigureAwait(false);
         if (Copy is { } copy)
         {

@@ -9,7 +9,8 @@ namespace Vireo.Storage.Plane;
 /// <param name="Attachment">The disk.</param>
 /// <param name="Layers">From the image upwards; without those that the plane always adds.</param>
 /// <param name="Change">What is being done to it, for a plane that is killed in the middle.</param>
-public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers, DiskChange? Change = null);
+/// <param name="TlsAddress">Where it was served to other hosts, so that they find it there again.</param>
+public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers, DiskChange? Change = null, string? TlsAddress = null);
 
 /// <summary>What the plane needs to come back alone, as a file.</summary>
 /// <param name="Version">2. An older file is upgraded, a newer one refused.</param>

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using Vireo.Control.Storage;
 using Vireo.Platform;
@@ -24,18 +23,16 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _tracking = new();
     private readonly HashSet<Task> _serving = [];
-    private readonly NbdTlsListener? _tls;
     private readonly Task _accepting;
     private int _connections;
 
-    private NbdFrontEnd(FrontEndContext context, Socket listener, NbdTlsListener? tls, NbdFrontEndFactory factory)
+    private NbdFrontEnd(FrontEndContext context, Socket listener, NbdFrontEndFactory factory)
     {
         _context = context;
         _logger = context.Loggers.CreateLogger<NbdFrontEnd>();
         _listener = listener;
         _factory = factory;
-        _tls = tls;
-        _accepting = Task.WhenAll(Task.Run(() => AcceptAsync(listener, null)), tls is null ? Task.CompletedTask : Task.Run(() => AcceptAsync(tls.Socket, tls)));
+        _accepting = Task.Run(() => AcceptAsync(listener));
     }
 
     /// <inheritdoc/>
@@ -46,7 +43,6 @@ public sealed partial class NbdFrontEnd : IFrontEnd
     {
         await _closing.CancelAsync().ConfigureAwait(false);
         _listener.Dispose();
-        _tls?.Socket.Dispose();
         await _accepting.ConfigureAwait(false);
         Task[] serving;
         lock (_tracking)
@@ -56,25 +52,13 @@ public sealed partial class NbdFrontEnd : IFrontEnd
 
         await Task.WhenAll(serving).ConfigureAwait(false);
         FrontEndSocket.Remove(_context.Attachment.SocketPath);
-        _tls?.Dispose();
         _closing.Dispose();
     }
 
-    internal static NbdFrontEnd Start(FrontEndContext context, NbdFrontEndFactory factory)
-    {
-        var tls = NbdTlsListener.Start(context.Attachment);
-        try
-        {
-            return new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), tls, factory);
-        }
-        catch
-        {
-            tls?.Dispose();
-            throw;
-        }
-    }
+    internal static NbdFrontEnd Start(FrontEndContext context, NbdFrontEndFactory factory) =>
+        new(context, FrontEndSocket.Listen(context.Attachment.SocketPath, context.Attachment.SocketGroup), factory);
 
-    private async Task AcceptAsync(Socket listener, NbdTlsListener? tls)
+    private async Task AcceptAsync(Socket listener)
     {
         while (!_closing.IsCancellationRequested)
         {
@@ -100,7 +84,7 @@ public sealed partial class NbdFrontEnd : IFrontEnd
             }
 
             Interlocked.Increment(ref _connections);
-            Track(tls is null ? ServeAsync(client) : ServeTlsAsync(client, tls));
+            Track(ServeAsync(client));
         }
     }
 
@@ -131,53 +115,6 @@ public sealed partial class NbdFrontEnd : IFrontEnd
         catch (Exception exception)
         {
             // A defect in serving one client ends its connection; the others and the disk go on.
-            LogDefect(_logger, exception, _context.Attachment.SocketPath);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _connections);
-        }
-    }
-
-    // The reactor speaks through a pair of sockets with a relay that encrypts.
-    private async Task ServeTlsAsync(Socket client, NbdTlsListener tls)
-    {
-        var plain = new NetworkStream(client, ownsSocket: true);
-        try
-        {
-            await using (plain.ConfigureAwait(false))
-            {
-                var export = new NbdExport(_context.Disk);
-                var handshake = new NbdHandshake(plain, export, tls.Certificates);
-                NbdSession? session;
-                using (var limit = new CancellationTokenSource(s_handshakeLimit, _context.Time))
-                using (var handshaking = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _closing.Token))
-                {
-                    session = await handshake.RunAsync(handshaking.Token).ConfigureAwait(false);
-                }
-
-                if (session is not null)
-                {
-                    var (near, far) = StreamSocket.CreatePair();
-                    using (far)
-                    {
-                        var (reactor, buffers) = _factory.Next();
-                        var connection = new NbdConnection(reactor, buffers, near, export, session);
-                        await connection.StartAsync().ConfigureAwait(false);
-                        using var closing = _closing.Token.UnsafeRegister(static state => _ = ((NbdConnection)state!).StopAsync(), connection);
-                        await NbdTlsListener.RelayAsync(handshake.Stream, far, connection.Finished, _closing.Token).ConfigureAwait(false);
-                    }
-                }
-
-                await handshake.Stream.DisposeAsync().ConfigureAwait(false);
-            }
-        }
-        catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException or AuthenticationException)
-        {
-            LogClientLost(_logger, _context.Attachment.SocketPath, exception.Message);
-        }
-        catch (Exception exception)
-        {
             LogDefect(_logger, exception, _context.Attachment.SocketPath);
         }
         finally
@@ -236,7 +173,7 @@ public sealed partial class NbdFrontEnd : IFrontEnd
 
 /// <summary>Makes NBD servers. Their connections are spread over the reactors of one pool.</summary>
 /// <param name="reactors">The pool; the process's own when null.</param>
-public sealed class NbdFrontEndFactory(ReactorPool? reactors = null) : IFrontEndFactory
+public sealed class NbdFrontEndFactory(ReactorPool? reactors = null) : IFrontEndFactory, INetworkFrontEndFactory
 {
     private readonly ReactorPool _reactors = reactors ?? ReactorPool.Shared;
     private readonly ConcurrentDictionary<Reactor, NbdBufferPool> _buffers = new();
@@ -246,6 +183,9 @@ public sealed class NbdFrontEndFactory(ReactorPool? reactors = null) : IFrontEnd
 
     /// <inheritdoc/>
     public IFrontEnd Start(FrontEndContext context) => NbdFrontEnd.Start(context, this);
+
+    /// <inheritdoc/>
+    public INetworkFrontEnd StartNetwork(FrontEndContext context, string address) => NbdTlsServer.Start(context, address, this);
 
     /// <summary>A reactor for the next connection, and the buffers that belong to it.</summary>
     internal (Reactor Reactor, NbdBufferPool Buffers) Next()

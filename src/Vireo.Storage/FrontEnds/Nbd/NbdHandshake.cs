@@ -12,9 +12,9 @@ internal sealed record NbdSession(bool HasStructuredReplies, IReadOnlyList<NbdMe
 /// <summary>
 /// The fixed newstyle handshake. There is one export, whose name is empty. An option that is not known, or whose payload lies, is
 /// refused and the client may go on; one that is too long ends the connection. NBD "Newstyle negotiation". With certificates nothing is told
-/// before the connection is encrypted (FORCEDTLS).
+/// before the connection is encrypted (FORCEDTLS), and nothing at all to a client without the name that is expected.
 /// </summary>
-internal sealed class NbdHandshake(Stream stream, NbdExport export, TlsFolder? certificates = null)
+internal sealed class NbdHandshake(Stream stream, NbdExport export, TlsFolder? certificates = null, string? peer = null)
 {
     private const int MaximumOptions = 256;
     private const int OptionHeadBytes = 16;
@@ -113,7 +113,7 @@ internal sealed class NbdHandshake(Stream stream, NbdExport export, TlsFolder? c
         }
 
         await ReplyAsync(option, NbdOptionReply.Ack, default, cancellationToken).ConfigureAwait(false);
-        _stream = await certificates!.AcceptAsync(_stream, cancellationToken).ConfigureAwait(false);
+        _stream = await certificates!.AcceptAsync(_stream, peer, cancellationToken).ConfigureAwait(false);
         _isOpen = true;
     }
 

@@ -1,19 +1,22 @@
 using System.Net;
-using System.Net.Sockets;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
 using Vireo.Storage.NbdClient;
 using Vireo.Storage.Tests.Plane;
+using Vireo.Storage.Tests.Stacks;
 using Vireo.Storage.Tests.Support;
 using Vireo.Testing;
+using Xunit.Abstractions;
 
 namespace Vireo.Storage.Tests.FrontEnds.Nbd;
 
 /// <summary>A disk that is served to other hosts: to those with a certificate of the authority, and to nobody else.</summary>
 [Requirement("SM-1")]
-public sealed class NbdTlsTests
+public sealed class NbdTlsTests(ITestOutputHelper output)
 {
+    // A connection that is lost is not made again.
+    private static readonly NbdClientOptions s_once = new(TimeSpan.Zero, TimeSpan.FromSeconds(30));
     private static readonly Guid s_disk = new("6f2b7b1c-58f4-4a58-9a3e-6f0a2f1d9c14");
 
     [Fact]
@@ -64,6 +67,91 @@ public sealed class NbdTlsTests
         Assert.False(File.Exists(folder["a.sock"]));
     }
 
+    [Theory]
+    [InlineData(FrontEndKind.Nbd)]
+    [InlineData(FrontEndKind.VhostUserBlock)]
+    public async Task Server_ComesAndGoes_WhileTheDiskIsInUse_AndKeepsItsPort(FrontEndKind frontEnd)
+    {
+        var seed = Random.Shared.Next();
+        output.WriteLine($"seed {seed}");
+        using var folder = new TempFolder();
+        var certificates = Certificates.Make(folder["certificates"]);
+
+        // An address that nobody else connects from or listens on, so that the port is free again when it is asked for.
+        var random = new Random(seed);
+        var plain = new DiskAttachment(s_disk, folder["a.vhdx"], ReadOnly: false, frontEnd, folder["a.sock"]);
+        var served = plain with { TlsListen = $"127.{random.Next(1, 255)}.{random.Next(1, 255)}.{random.Next(1, 255)}:0", TlsCertificates = certificates, TlsPeer = "client" };
+        DiskStatus status;
+        using (var plane = await StorageProcess.StartAsync(folder.Path))
+        {
+            await plane.Client.CreateImageAsync(new CreateImage(plain.Path, ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
+            await plane.Client.OpenDiskAsync(plain);
+            await using var local = frontEnd == FrontEndKind.Nbd ? await ConnectAsync($"nbd+unix:///?socket={plain.SocketPath}", NbdClientOptions.Default) : null;
+            status = await plane.Client.OpenDiskAsync(served);
+            Assert.Equal(served, status.Attachment);
+            Assert.Equal(status.TlsAddress, (await plane.Client.OpenDiskAsync(served)).TlsAddress);
+            await using (var far = await ConnectAsync(Uri(status, certificates), s_once))
+            {
+                await WriteAndReadAsync(far, 0x11);
+                await WriteAndReadAsync(local ?? far, 0x12);
+
+                // Only taken away, not exchanged; then it is gone, with whoever is connected, and others go on.
+                await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.OpenDiskAsync(served with { TlsPeer = "other.example" }));
+                var gone = await plane.Client.OpenDiskAsync(plain);
+                Assert.Equal((plain, null), (gone.Attachment, gone.TlsAddress));
+                using var buffer = new TestBuffer(4096);
+                Assert.Equal(BlockStatus.IoError, await far.ReadAsync(0, buffer.Vector));
+            }
+
+            await Assert.ThrowsAsync<NbdClientException>(() => ConnectAsync(Uri(status, certificates), s_once));
+            if (local is not null)
+            {
+                await WriteAndReadAsync(local, 0x13);
+                Assert.Equal(0, local.Reconnections);
+            }
+
+            // Somebody of the same authority who is not the peer.
+            var other = await plane.Client.OpenDiskAsync(served with { TlsPeer = "other.example" });
+            await Assert.ThrowsAnyAsync<IOException>(() => ConnectAsync(Uri(other, certificates), s_once));
+            await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.OpenDiskAsync(served));
+            await plane.Client.OpenDiskAsync(plain);
+            foreach (var wrong in new[] { served with { TlsCertificates = folder["none"] }, served with { TlsListen = "127.0.0.1" }, served with { TlsCertificates = null } })
+            {
+                await Assert.ThrowsAnyAsync<ControlException>(() => plane.Client.OpenDiskAsync(wrong));
+                Assert.Equal(plain, (await plane.Client.GetDiskAsync(s_disk)).Attachment);
+            }
+
+            status = await plane.Client.OpenDiskAsync(served);
+            await using var last = await ConnectAsync(Uri(status, certificates), s_once);
+            await WriteAndReadAsync(last, 0x14);
+            plane.Kill();
+        }
+
+        using var next = await StorageProcess.StartAsync(folder.Path);
+        Assert.Equal(status.TlsAddress, (await next.Client.GetDiskAsync(s_disk)).TlsAddress);
+        await using (var again = await ConnectAsync(Uri(status, certificates), s_once))
+        {
+            await WriteAndReadAsync(again, 0x15);
+        }
+
+        Assert.Equal(0, next.Stop());
+    }
+
+    private static string Uri(DiskStatus status, string certificates) => $"nbds://{status.TlsAddress}/?tls-certificates={certificates}&tls-hostname=localhost";
+
+    private static Task<NbdClientDevice> ConnectAsync(string uri, NbdClientOptions options) =>
+        NbdClientDevice.ConnectAsync(NbdAddress.Parse(uri), options, TimeProvider.System, default);
+
+    private static async Task WriteAndReadAsync(NbdClientDevice device, byte value)
+    {
+        using var buffer = new TestBuffer(64 << 10);
+        buffer.Span.Fill(value);
+        Assert.Equal(BlockStatus.Ok, await device.WriteAsync(1 << 20, buffer.Vector, WriteOptions.None));
+        buffer.Span.Clear();
+        Assert.Equal(BlockStatus.Ok, await device.ReadAsync(1 << 20, buffer.Vector));
+        Assert.Equal(-1, buffer.Span.IndexOfAnyExcept(value));
+    }
+
     [Fact]
     public async Task DiskOfOnePlane_IsMirroredToAnother_OverTls()
     {
@@ -89,26 +177,10 @@ public sealed class NbdTlsTests
     private static async Task<(DiskAttachment Attachment, int Port)> OpenAsync(StorageProcess plane, TempFolder folder, string certificates)
     {
         await plane.Client.CreateImageAsync(new CreateImage(folder["a.vhdx"], ImageFormat.Vhdx, ImageType.Dynamic, 64 << 20, 1 << 20));
-        for (var attempt = 0; ; attempt++)
-        {
-            int port;
-            using (var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-            {
-                probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-                port = ((IPEndPoint)probe.LocalEndPoint!).Port;
-            }
-
-            var attachment = new DiskAttachment(
-                s_disk, folder["a.vhdx"], ReadOnly: false, FrontEndKind.Nbd, folder["a.sock"], TlsListen: $"127.0.0.1:{port}", TlsCertificates: certificates);
-            try
-            {
-                await plane.Client.OpenDiskAsync(attachment);
-                return (attachment, port);
-            }
-            catch (ControlException) when (attempt < 5)
-            {
-                // Somebody took the port in between.
-            }
-        }
+        var attachment = new DiskAttachment(
+            s_disk, folder["a.vhdx"], ReadOnly: false, FrontEndKind.Nbd, folder["a.sock"], TlsListen: "127.0.0.1:0", TlsCertificates: certificates);
+        return (attachment, PortOf(await plane.Client.OpenDiskAsync(attachment)));
     }
+
+    private static int PortOf(DiskStatus status) => IPEndPoint.Parse(status.TlsAddress!).Port;
 }
