@@ -48,10 +48,13 @@ public interface IStorageControl
     /// </summary>
     Task<CopyStatus> StartMirrorAsync(Guid disk, StartMirror request, CancellationToken cancellationToken = default);
 
-    /// <summary>Ends a mirror that is ready; who is not sure whether it did asks which image the disk has.</summary>
+    /// <summary>
+    /// Ends a mirror that is ready. Asking again after the answer was lost tells that it is done, also of a disk that was closed by it, until that is opened
+    /// again.
+    /// </summary>
     Task<DiskStatus> CompleteMirrorAsync(Guid disk, MirrorEnd end, CancellationToken cancellationToken = default);
 
-    /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started.</summary>
+    /// <summary>The mirror or merge of a disk, also the last one that has ended since the plane started, and that which a disk was closed with.</summary>
     Task<CopyStatus> GetCopyAsync(Guid disk, CopyKind kind, CancellationToken cancellationToken = default);
 
     /// <summary>Ends a mirror or merge without effect; one that is not there has ended already.</summary>

@@ -133,7 +133,8 @@ public enum CopyPhase
 /// <param name="BytesPerSecond">Limit of the copy; 0 is none. The guest's own writes are not limited.</param>
 /// <param name="TargetIsZero">Whether an existing target is known to be zeros all over, so that zeros need not be written.</param>
 /// <param name="KeepsChain">
-/// Only what the disk's own image holds goes to an existing target, which is empty and stands on a copy of that image's parent.
+/// Only what the disk's own image holds goes to an existing target, which is empty and stands on a copy of that image's parent. What an NBD export stands on cannot be seen: the
+/// asker answers for it.
 /// </param>
 /// <param name="KeepsDiskId">The target gets the disk's identity, as the guest sees it.</param>
 public sealed record StartMirror(

@@ -33,12 +33,14 @@ public sealed class NbdClientDevice : IBlockDevice
     private readonly int _pieceBytes;
     private NbdLink? _link;
     private string? _lostBecause;
+    private long _reconnectForTicks;
     private Task _keeping = Task.CompletedTask;
 
     private NbdClientDevice(
         string name, Func<CancellationToken, Task<(Stream Stream, NbdServerExport Export)>> connect, NbdServerExport export, NbdClientOptions options, TimeProvider time)
     {
         (_name, _connect, _options, _time, _flags) = (name, connect, options, time, export.Flags);
+        _reconnectForTicks = options.ReconnectFor.Ticks;
         var sectorBytes = export.MinimumBlockBytes <= 512 ? 512 : export.MinimumBlockBytes;
         if (sectorBytes is not (512 or 4096) || export.SizeBytes % sectorBytes != 0)
         {
@@ -63,6 +65,13 @@ public sealed class NbdClientDevice : IBlockDevice
 
     /// <summary>Why the server was given up, or null while there is hope.</summary>
     public string? LostBecause => Volatile.Read(ref _lostBecause);
+
+    /// <summary>How long a lost server is sought, beginning with the next loss.</summary>
+    public TimeSpan ReconnectFor
+    {
+        get => new(Volatile.Read(ref _reconnectForTicks));
+        set => Volatile.Write(ref _reconnectForTicks, value.Ticks);
+    }
 
     /// <summary>Times that the connection was made again.</summary>
     public int Reconnections { get; private set; }
@@ -333,10 +342,10 @@ public sealed class NbdClientDevice : IBlockDevice
     private async Task<NbdLink?> ReconnectAsync(string reason)
     {
         var begun = _time.GetTimestamp();
-        while (!_stop.IsCancellationRequested && _time.GetElapsedTime(begun) < _options.ReconnectFor)
+        while (!_stop.IsCancellationRequested && _time.GetElapsedTime(begun) < ReconnectFor)
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            var left = _options.ReconnectFor - _time.GetElapsedTime(begun);
+            var left = ReconnectFor - _time.GetElapsedTime(begun);
             using var alarm = _time.CreateTimer(static state => ((CancellationTokenSource)state!).Cancel(), patience, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             try
             {

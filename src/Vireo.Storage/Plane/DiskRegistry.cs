@@ -16,11 +16,15 @@ namespace Vireo.Storage.Plane;
 internal sealed partial class DiskRegistry(
     string statePath, IReadOnlyList<IFrontEndFactory> frontEnds, LayerCatalog catalog, ILoggerFactory loggers, TimeProvider time) : IAsyncDisposable
 {
+    // Each is asked for again within seconds, if at all.
+    private const int RememberedHandOvers = 64;
+
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly ILogger _logger = loggers.CreateLogger<DiskRegistry>();
     private volatile Dictionary<Guid, OpenDisk> _disks = [];
     private volatile Dictionary<Guid, (DiskRecord Record, ControlError Error)> _failed = [];
     private volatile ParentSearch _parents = ParentSearch.Default;
+    private volatile IReadOnlyList<HandedOverDisk> _handedOver = [];
     private long _violations;
 
     /// <summary>How the plane is.</summary>
@@ -49,6 +53,7 @@ internal sealed partial class DiskRegistry(
         var failed = new Dictionary<Guid, (DiskRecord, ControlError)>();
         var state = StorageState.Load(statePath);
         _parents = ToSearch(state.Parents ?? []);
+        _handedOver = state.HandedOver ?? [];
         var records = state.Disks;
         foreach (var record in records)
         {
@@ -420,11 +425,18 @@ internal sealed partial class DiskRegistry(
         return rest;
     }
 
-    private void Publish(Dictionary<Guid, OpenDisk> disks, Dictionary<Guid, (DiskRecord Record, ControlError Error)> failed)
+    private void Publish(
+        Dictionary<Guid, OpenDisk> disks, Dictionary<Guid, (DiskRecord Record, ControlError Error)> failed, HandedOverDisk? last = null)
     {
+        IReadOnlyList<HandedOverDisk> handedOver =
+        [
+            .. _handedOver.Where(known => !disks.ContainsKey(known.Disk.Attachment.Id) && known.Disk.Attachment.Id != last?.Disk.Attachment.Id).TakeLast(RememberedHandOvers - 1),
+            .. last is null ? Array.Empty<HandedOverDisk>() : [last],
+        ];
         try
         {
-            new StorageState(StorageState.CurrentVersion, [.. disks.Values.Select(disk => disk.Record), .. failed.Values.Select(entry => entry.Record)], ParentFolders.Folders)
+            new StorageState(
+                StorageState.CurrentVersion, [.. disks.Values.Select(disk => disk.Record), .. failed.Values.Select(entry => entry.Record)], ParentFolders.Folders, handedOver)
                 .Save(statePath);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -432,8 +444,7 @@ internal sealed partial class DiskRegistry(
             throw PlaneErrors.Failed($"The state file '{statePath}' could not be written: {exception.Message}", statePath, exception);
         }
 
-        _disks = disks;
-        _failed = failed;
+        (_disks, _failed, _handedOver) = (disks, failed, handedOver);
     }
 
     private void Report(LayerViolation violation)

@@ -46,7 +46,7 @@ internal sealed partial class DiskRegistry
             }
 
             CrashPoint.Hit("storage.mirror.created");
-            target = await OpenImageAsync(request.Target, new ImageOpenOptions()).ConfigureAwait(false);
+            target = await OpenTargetAsync(request.Target).ConfigureAwait(false);
             RefuseUnfit(disk, target);
             if (request.KeepsChain)
             {
@@ -84,8 +84,7 @@ internal sealed partial class DiskRegistry
     /// <exception cref="ControlException">No such disk, or there was none.</exception>
     public CopyStatus GetCopy(Guid id, CopyKind kind)
     {
-        var disk = Get(id);
-        var status = disk.Copy?.Status ?? disk.LastCopy;
+        var status = FindHandedOver(id) is { } closed ? closed.Copy : Get(id) is var disk && disk.Copy is { } copy ? copy.Status : disk.LastCopy;
         return status is not null && status.Kind == kind ? status : throw PlaneErrors.NotFound($"No {kind} of the disk {id} is under way.", id.ToString());
     }
 
@@ -109,6 +108,12 @@ internal sealed partial class DiskRegistry
     /// <exception cref="ControlException">Nothing is under way, it is not ready yet, or it failed: then the source goes on.</exception>
     public Task<DiskStatus> CompleteMirrorAsync(Guid id, MirrorEnd end) => InTurnAsync(async () =>
     {
+        if (end == MirrorEnd.Close && FindHandedOver(id) is { } closed)
+        {
+            // Asked again, because the answer was lost.
+            return closed.Disk;
+        }
+
         var disk = Get(id);
         if (disk.Copy is not { Kind: CopyKind.Mirror } copy)
         {
@@ -135,6 +140,8 @@ internal sealed partial class DiskRegistry
 
         try
         {
+            // From here on nobody else has what the guest writes, so the server is waited for.
+            (copy.Target as NbdImage)?.Device.ReconnectFor = NbdClientOptions.Default.ReconnectFor;
             var old = await disk.Stack.ReplaceImageAsync(
                 copy.Target,
                 copy.Path,
@@ -159,6 +166,8 @@ internal sealed partial class DiskRegistry
         }
     });
 
+    private HandedOverDisk? FindHandedOver(Guid id) => _disks.ContainsKey(id) ? null : _handedOver.FirstOrDefault(known => known.Disk.Attachment.Id == id);
+
     private static async ValueTask RequireDurableAsync(OpenDisk disk, LiveCopy copy)
     {
         if (!await copy.Layer.CompleteAsync().ConfigureAwait(false))
@@ -182,7 +191,7 @@ internal sealed partial class DiskRegistry
                 await disk.Stack.CloseAsync(async () =>
                 {
                     await RequireDurableAsync(disk, copy).ConfigureAwait(false);
-                    Publish(Without(disk), _failed);
+                    Publish(Without(disk), _failed, new HandedOverDisk(last, status));
                     CrashPoint.Hit("storage.mirror.recorded");
                 }).ConfigureAwait(false);
                 await CloseOldAsync(disk, disk.Attachment.Path).ConfigureAwait(false);
@@ -274,10 +283,11 @@ internal sealed partial class DiskRegistry
         }
     }
 
-    // What the disk's image does not hold is not copied: the target must find it in its own parent.
+    // What the disk's image does not hold is not copied: the target must find it in its own parent. Of an export nobody sees the parent; whoever asks
+    // answers for it.
     private static void RefuseOtherParent(OpenDisk disk, IDiskImage target)
     {
-        if (disk.Image.Parent is not { } parent || target.Parent is not { } other || parent.Identity != other.Identity || parent.Geometry.SizeBytes != other.Geometry.SizeBytes)
+        if (disk.Image.Parent is not { } parent || (target is not NbdImage && (target.Parent is not { } other || parent.Identity != other.Identity || parent.Geometry.SizeBytes != other.Geometry.SizeBytes)))
         {
             throw PlaneErrors.Invalid(
                 $"The target '{target.Path}' cannot take over what '{disk.Image.Path}' holds alone: it must stand on a copy of that image's parent{(disk.Image.Parent is { } one ? $" '{one.Path}'" : ", which it does not have")}.",
@@ -359,6 +369,19 @@ internal sealed partial class DiskRegistry
         {
             LogNotClosed(_logger, path, exception.Message);
         }
+    }
+
+    // A server on another host that is lost may have lost what it had not made durable, and nobody could tell; and the guest must not wait for it. So
+    // the mirror gives up.
+    private async Task<IDiskImage> OpenTargetAsync(string path)
+    {
+        var target = await OpenImageAsync(path, new ImageOpenOptions()).ConfigureAwait(false);
+        if (target is NbdImage { Device: var device } && NbdAddress.Parse(path).Host is not null)
+        {
+            device.ReconnectFor = TimeSpan.Zero;
+        }
+
+        return target;
     }
 
     private async Task<IDiskImage> OpenImageAsync(string path, ImageOpenOptions options) => NbdAddress.IsNbd(path)

@@ -12,11 +12,18 @@ namespace Vireo.Storage.Plane;
 /// <param name="TlsAddress">Where it was served to other hosts, so that they find it there again.</param>
 public sealed record DiskRecord(DiskAttachment Attachment, IReadOnlyList<LayerSpecification> Layers, DiskChange? Change = null, string? TlsAddress = null);
 
+/// <summary>A disk that was closed when the target of its mirror had everything: for whoever asks again, because the answer was lost.</summary>
+/// <param name="Disk">As it was then.</param>
+/// <param name="Copy">The mirror.</param>
+public sealed record HandedOverDisk(DiskStatus Disk, CopyStatus Copy);
+
 /// <summary>What the plane needs to come back alone, as a file.</summary>
 /// <param name="Version">2. An older file is upgraded, a newer one refused.</param>
 /// <param name="Disks">Disks that should be open.</param>
 /// <param name="Parents">Where parents are looked for; null for nowhere but where images say.</param>
-public sealed record StorageState(int Version, IReadOnlyList<DiskRecord> Disks, IReadOnlyList<ParentFolder>? Parents = null)
+/// <param name="HandedOver">The last disks that went on elsewhere, the oldest first; without those that are open again.</param>
+public sealed record StorageState(
+    int Version, IReadOnlyList<DiskRecord> Disks, IReadOnlyList<ParentFolder>? Parents = null, IReadOnlyList<HandedOverDisk>? HandedOver = null)
 {
     /// <summary>The version that is written.</summary>
     public const int CurrentVersion = 2;
