@@ -5,7 +5,7 @@ boot_modules='virtio_pci virtio_blk virtio_scsi sd_mod ata_piix ahci crc32c_gene
 # Modules the running guest may ask for, by alias (hot plug) or by name.
 root_modules="$boot_modules virtio_net virtio_console virtio_balloon virtio-rng virtio_mem virtio_input evdev button sr_mod cdrom isofs udf vfat nls_cp437
 nls_iso8859-1 nls_ascii nls_utf8 e1000 e1000e tulip 8139cp 8139too rtl8139 pcnet32 8021q bonding bridge veth dummy tun vsock vmw_vsock_virtio_transport i6300esb
-iTCO_wdt loop floppy nvme uhci_hcd ehci_pci xhci_pci usb_storage usbhid psmouse serio_raw net_failover failover virtiofs fuse overlay tcp_bbr sch_fq sg"
+iTCO_wdt loop nbd floppy nvme uhci_hcd ehci_pci xhci_pci usb_storage usbhid psmouse serio_raw net_failover failover virtiofs fuse overlay tcp_bbr sch_fq sg"
 
 unpack_packages() {
     local deb

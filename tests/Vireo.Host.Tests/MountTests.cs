@@ -51,7 +51,7 @@ public sealed class MountTests : IAsyncLifetime
         var device = (string)mounted["DevicePath"]!;
         Assert.StartsWith("/dev/", device, StringComparison.Ordinal);
         Assert.True((bool)mounted["Attached"]!);
-        Assert.Contains(records, record => (string?)record["record"] == "verbose" && ((string)record["message"]!).Contains($"{device}', disk number {mounted["DiskNumber"]}: a loop device", StringComparison.Ordinal));
+        Assert.Contains(records, record => (string?)record["record"] == "verbose" && ((string)record["message"]!).Contains($"{device}', disk number {mounted["DiskNumber"]}: {(device.StartsWith("/dev/nbd", StringComparison.Ordinal) ? "the kernel's NBD client" : "a loop device")}", StringComparison.Ordinal));
         Assert.Equal(disk, (string?)Assert.Single(await _client.ObjectsAsync("Get-VHD", new { DiskNumber = (uint)mounted["DiskNumber"]! }))["Path"]);
 
         // A partition table, and a file system in its partition.
@@ -310,11 +310,11 @@ public sealed class MountTests : IAsyncLifetime
             .Where(loop => ((string?)loop!["back-file"])?.StartsWith(_root.Path, StringComparison.Ordinal) == true).Select(loop => (string)loop!["name"]!),
     ];
 
-    // Processes that show a disk of this test as a file.
+    // Processes that show a disk of this test as a file or device.
     private List<string> Holders() =>
     [
         .. Directory.EnumerateDirectories("/proc").Select(folder => Path.GetFileName(folder)!).Where(name => int.TryParse(name, CultureInfo.InvariantCulture, out _))
-            .Where(name => CommandLine(name) is var line && line.Contains("--file", StringComparison.Ordinal) && line.Contains(_root.Path, StringComparison.Ordinal)),
+            .Where(name => CommandLine(name) is var line && line.Contains("vireo-storage", StringComparison.Ordinal) && line.Contains("nbd+unix:", StringComparison.Ordinal) && line.Contains(_root.Path, StringComparison.Ordinal)),
     ];
 
     private static string CommandLine(string processId)

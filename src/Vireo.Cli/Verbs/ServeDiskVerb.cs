@@ -12,13 +12,13 @@ internal static class ServeDiskVerb
         {
             context.Terminal.Out.Write(
                 """
-                vireo serve-disk IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]
-                                 [--layer KIND[=SETTING:VALUE,...]]...
+                vireo serve-disk IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N]
+                                 [--file PATH | --device] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...
 
                 Serves a disk image of any format, chains too, on a Unix socket until it is interrupted: over NBD, or with --vhost-user as a
                 virtio block device. --direct goes past the page cache. --file shows the disk's bytes as a file at that path meanwhile, for
-                programs that know no image formats (with nbdfuse). Layers stand on the image in the order in which they are named; what they
-                tell is printed at the end:
+                programs that know no image formats (with nbdfuse); --device makes it a block device by the kernel's NBD client (modprobe nbd).
+                Layers stand on the image in the order in which they are named; what they tell is printed at the end:
 
                   vireo serve-disk web.vhdx --socket /run/web.sock
                   vireo serve-disk web.vhdx --socket /run/web.sock --vhost-user --layer delay=milliseconds:5,operations:Flush

@@ -154,7 +154,7 @@ internal sealed class MountService(IStorageControl storage, HostPaths paths, Mou
 
     private DiskAttachment Attachment(MountRecord record) => new(record.Id, record.Path, record.ReadOnly, FrontEndKind.Nbd, paths.MountSocket(record.Id));
 
-    private static MountedDisk Describe(MountRecord record) => new(record.Id, record.Path, record.ReadOnly, record.DevicePath!, record.Number, FileDevice.Method);
+    private static MountedDisk Describe(MountRecord record) => new(record.Id, record.Path, record.ReadOnly, record.DevicePath!, record.Number, FileDevice.MethodOf(record.DevicePath!));
 
     private static CommandException InUse(string message, string path) => new("ObjectInUse", ErrorCategory.ResourceBusy, message, path);
 

@@ -9,7 +9,10 @@ namespace Vireo.Storage.NbdClient;
 /// The client's part of the handshake (NetworkBlockDevice/nbd, doc/proto.md, "Fixed newstyle negotiation"): TLS when the address asks for it,
 /// structured replies and block status when the server has them, then the export.
 /// </summary>
-internal sealed class NbdClientHandshake(NbdAddress address, TlsFolder? certificates)
+/// <param name="address">The server and the export.</param>
+/// <param name="certificates">For TLS.</param>
+/// <param name="isSimple">Leaves out structured replies and what needs them: for the kernel, which does not know them.</param>
+internal sealed class NbdClientHandshake(NbdAddress address, TlsFolder? certificates, bool isSimple = false)
 {
     private const int PreambleBytes = 18;
     private const int OptionReplyBytes = 20;
@@ -41,7 +44,7 @@ internal sealed class NbdClientHandshake(NbdAddress address, TlsFolder? certific
             await StartTlsAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        var isStructured = (await AskAsync(NbdOption.StructuredReply, [], null, cancellationToken).ConfigureAwait(false)) == NbdOptionReply.Ack;
+        var isStructured = !isSimple && (await AskAsync(NbdOption.StructuredReply, [], null, cancellationToken).ConfigureAwait(false)) == NbdOptionReply.Ack;
         var context = isStructured ? await AskForAllocationAsync(cancellationToken).ConfigureAwait(false) : null;
         return (_stream, await GoAsync(isStructured, context, cancellationToken).ConfigureAwait(false));
     }

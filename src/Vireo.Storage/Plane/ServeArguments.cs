@@ -5,17 +5,18 @@ namespace Vireo.Storage.Plane;
 
 /// <summary>
 /// What <c>vireo-storage serve</c> (and <c>vireo serve-disk</c>, which hands over to it) is asked to do:
-/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...</c>.
+/// <c>IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH | --device] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...</c>.
 /// </summary>
 /// <param name="Attachment">Image and socket.</param>
 /// <param name="Open">How the image is opened.</param>
 /// <param name="Layers">From the image upwards.</param>
 /// <param name="File">Where the disk's bytes appear as a file while it is served (<see cref="FuseFile"/>), or null.</param>
-internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOptions Open, IReadOnlyList<LayerSpecification> Layers, string? File = null)
+/// <param name="IsDevice">Whether the disk is a block device of the kernel meanwhile (<see cref="KernelDevice"/>).</param>
+internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOptions Open, IReadOnlyList<LayerSpecification> Layers, string? File = null, bool IsDevice = false)
 {
     /// <summary>One line of help.</summary>
     public const string Usage =
-        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...";
+        "serve IMAGE --socket PATH [--vhost-user] [--read-only] [--direct] [--format raw|vhd|vhdx] [--queues N] [--file PATH | --device] [--parents PREFIX=FOLDER]... [--layer KIND[=SETTING:VALUE,...]]...";
 
     private const int MaximumQueues = 8;
     private const int UsualQueues = 4;
@@ -27,6 +28,7 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
         string? image = null;
         string? socket = null;
         string? file = null;
+        var isDevice = false;
         var frontEnd = FrontEndKind.Nbd;
         var open = new ImageOpenOptions();
         var queues = UsualQueues;
@@ -41,6 +43,9 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
                     break;
                 case "--file":
                     file = Path.GetFullPath(Value());
+                    break;
+                case "--device":
+                    isDevice = true;
                     break;
                 case "--parents":
                     open = open with { Parents = new([.. open.Parents?.Mappings ?? [], ParseMapping(Value())]) };
@@ -84,6 +89,16 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
             string Value() => ++i < arguments.Count ? arguments[i] : throw new FormatException($"'{argument}' needs a value");
         }
 
+        if (file is not null && isDevice)
+        {
+            throw new FormatException("--file and --device are two ways to show one disk; choose one");
+        }
+
+        if ((file is not null || isDevice) && frontEnd != FrontEndKind.Nbd)
+        {
+            throw new FormatException($"{(isDevice ? "--device" : "--file")} shows what is served over NBD, and --vhost-user serves something else");
+        }
+
         var attachment = new DiskAttachment(
             Guid.NewGuid(),
             image ?? throw new FormatException("an image is missing"),
@@ -92,9 +107,7 @@ internal sealed record ServeArguments(DiskAttachment Attachment, ImageOpenOption
             Path.GetFullPath(socket ?? throw new FormatException("--socket is missing")),
             queues,
             Direct: open.Direct);
-        return file is null || frontEnd == FrontEndKind.Nbd
-            ? new ServeArguments(attachment, open, layers, file)
-            : throw new FormatException("--file shows what is served over NBD, and --vhost-user serves something else");
+        return new ServeArguments(attachment, open, layers, file, isDevice);
     }
 
     private static PathMapping ParseMapping(string text)

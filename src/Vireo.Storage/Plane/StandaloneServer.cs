@@ -19,7 +19,7 @@ internal static class StandaloneServer
 
     /// <summary>Serves until SIGTERM or SIGINT, then closes the image cleanly and says what its layers tell.</summary>
     /// <exception cref="ImageException">The image cannot be opened, or not be closed cleanly.</exception>
-    /// <exception cref="IOException">The image cannot be shown as a file.</exception>
+    /// <exception cref="IOException">The image cannot be shown as a file or device.</exception>
     /// <exception cref="FormatException">A layer cannot be made; the message says why.</exception>
     public static async Task<int> RunAsync(ServeArguments arguments, IReadOnlyList<IFrontEndFactory> frontEnds, TimeProvider time)
     {
@@ -51,6 +51,10 @@ internal static class StandaloneServer
                 if (arguments.File is { } file)
                 {
                     await FuseFile.ShowAsync(file, attachment.SocketPath, stack.Capabilities.ReadOnly, stop.Task).ConfigureAwait(false);
+                }
+                else if (arguments.IsDevice)
+                {
+                    await KernelDevice.ServeAsync(attachment.SocketPath, stack.Geometry.LogicalSectorBytes, stop.Task).ConfigureAwait(false);
                 }
                 else
                 {

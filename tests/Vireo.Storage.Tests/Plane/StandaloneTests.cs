@@ -60,6 +60,9 @@ public sealed class StandaloneTests
     [InlineData("'b.vhdx' is one image too many", "a.vhdx", "b.vhdx", "--socket", "s")]
     [InlineData("there is no format 'qcow2'", "a.vhdx", "--socket", "s", "--format", "qcow2")]
     [InlineData("'9' queues", "a.vhdx", "--socket", "s", "--vhost-user", "--queues", "9")]
+    [InlineData("choose one", "a.vhdx", "--socket", "s", "--file", "f", "--device")]
+    [InlineData("--device shows what is served over NBD", "a.vhdx", "--socket", "s", "--device", "--vhost-user")]
+    [InlineData("--file shows what is served over NBD", "a.vhdx", "--socket", "s", "--file", "f", "--vhost-user")]
     [InlineData("write delay=SETTING:VALUE", "a.vhdx", "--socket", "s", "--layer", "delay=5")]
     public void WrongArguments_AreNamed(string reason, params string[] arguments) =>
         Assert.Contains(reason, Assert.Throws<FormatException>(() => ServeArguments.Parse(arguments)).Message, StringComparison.Ordinal);
