@@ -76,7 +76,10 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         var time = TimeProvider.System;
         var accounts = new Accounts();
         var access = new PeerAccess(accounts);
-        var builder = WebApplication.CreateSlimBuilder();
+
+        // Empty: the others read settings from the working folder, and watch all that is below it, which may be on a disk that waits.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddRoutingCore();
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(console =>
         {
@@ -92,7 +95,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             AtomicFile.Sweep(Path.Combine(paths.State, file));
         }
 
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.ListenUnixSocket(paths.HostSocket);
             kestrel.ListenUnixSocket(paths.ConsoleSocket);

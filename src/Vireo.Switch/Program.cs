@@ -37,7 +37,9 @@ catch (IOException)
 
 await using (only)
 {
-    var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+    // Empty: the others read settings from the working folder, and watch all that is below it, which may be on a disk that waits.
+    var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+    builder.Services.AddRoutingCore();
     builder.Logging.ClearProviders();
     builder.Logging.AddSimpleConsole(options =>
     {
@@ -48,7 +50,7 @@ await using (only)
     });
     builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
     File.Delete(paths.SwitchSocket);
-    builder.WebHost.ConfigureKestrel(options => options.ListenUnixSocket(paths.SwitchSocket));
+    builder.WebHost.UseKestrelCore().ConfigureKestrel(options => options.ListenUnixSocket(paths.SwitchSocket));
     await using var application = builder.Build();
     var log = application.Services.GetRequiredService<ILoggerFactory>().CreateLogger("SwitchPlane");
     SwitchPlane plane;

@@ -21,6 +21,7 @@ public sealed partial class CodeTests
         ("src", @"\basync\s+void\b", "async Task"),
         ("src", @"\bGC\.Collect\s*\(", "nothing: memory is not collected by hand"),
         ("src", @"\bProcess\.GetProcessesByName\s*\(", "the process record (id and start time)"),
+        ("src", @"\bWebApplication\.Create(Slim)?Builder\s*\(", "CreateEmptyBuilder: the others read settings from the working folder and watch all that is below it"),
         ("src/Vireo.Storage", @"\bTask\.Delay\s*\(", "a timer of the TimeProvider, passed in"),
         ("src/Vireo.Switch", @"\bTask\.Delay\s*\(", "a timer of the TimeProvider, passed in"),
         ("src/Vireo.Vhost", @"\bTask\.Delay\s*\(", "a timer of the TimeProvider, passed in"),

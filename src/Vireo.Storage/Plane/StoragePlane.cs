@@ -31,11 +31,14 @@ public static class StoragePlane
         FrontEndSocket.Remove(paths.StorageSocket);
         AtomicFile.Sweep(paths.StorageState);
         AtomicFile.Sweep(paths.StorageCreations);
-        var builder = WebApplication.CreateSlimBuilder();
+
+        // Empty: the others read settings from the working folder, and watch all that is below it, which may be on a disk that waits for this plane.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddRoutingCore();
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(options => options.SingleLine = true);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(options =>
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
             options.Limits.MaxRequestBodySize = ControlApi.MaximumBodyBytes;

@@ -44,6 +44,30 @@ public sealed class StoragePlaneTests
     }
 
     [Fact]
+    public async Task WorkingFolder_IsNotLookedAt_ItMayBeOnADiskThatWaitsForThePlane()
+    {
+        using var folder = new TempFolder();
+        var below = Directory.CreateDirectory(folder["working/below"]);
+        File.WriteAllText(folder["working/appsettings.json"], """{"Kestrel":{"Endpoints":{"Stray":{"Url":"http://unix:/nowhere/stray.sock"}}}}""");
+        using var plane = await StorageProcess.StartAsync(folder.Path, workingFolder: below.Parent!.FullName);
+        Assert.Empty(Directory.EnumerateFiles($"/proc/{plane.Id}/fdinfo").SelectMany(Watches));
+        Assert.Equal(0, plane.Stop());
+
+        // A descriptor may be closed meanwhile.
+        static IEnumerable<string> Watches(string information)
+        {
+            try
+            {
+                return File.ReadAllLines(information).Where(line => line.StartsWith("inotify ", StringComparison.Ordinal));
+            }
+            catch (IOException)
+            {
+                return [];
+            }
+        }
+    }
+
+    [Fact]
     public async Task Throttle_ChangesInPlace_SurvivesAKill_AndTheMeterTells()
     {
         using var folder = new TempFolder();

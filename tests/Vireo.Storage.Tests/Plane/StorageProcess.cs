@@ -20,9 +20,11 @@ internal sealed class StorageProcess : IDisposable
 
     public StorageControlClient Client { get; }
 
-    public static async Task<StorageProcess> StartAsync(string root, string? crashAt = null)
+    public int Id => _process.Id;
+
+    public static async Task<StorageProcess> StartAsync(string root, string? crashAt = null, string? workingFolder = null)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "vireo-storage"), ["--root", root]) { UseShellExecute = false };
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "vireo-storage"), ["--root", root]) { UseShellExecute = false, WorkingDirectory = workingFolder };
         if (crashAt is not null)
         {
             start.Environment["VIREO_CRASH_AT"] = crashAt;
