@@ -99,7 +99,7 @@ public sealed class KernelDeviceTests(ITestOutputHelper output)
             $"the {plane} plane listens",
             async () => (await shell.RunAsync($"for i in 1 2 3 4 5; do [ -S /data/h/run/{plane}.sock ] && break; sleep 1; done; [ -S /data/h/run/{plane}.sock ]")).ExitCode == 0,
             TimeSpan.FromSeconds(100),
-            () => shell.RunAsync($"tail -n 20 /tmp/{plane}.log; ls -R /data/h; ps | grep vireo").Result.Output);
+            () => shell.RunAsync($"tail -n 20 /tmp/{plane}.log; for t in /proc/$(cat /tmp/{plane}.pid)/task/*; do cat $t/stack; done; dmesg | tail -n 20; cat /tmp/fio.log").Result.Output);
     }
 
     private static Task NobodyServesAsync(SerialShell shell) => Wait.UntilAsync(
