@@ -40,6 +40,7 @@ public sealed partial class MirrorLayer : LayerBase
     private readonly bool _isTargetZero;
     private readonly Func<long, long, List<BlockExtent>, ValueTask<BlockStatus>>? _mapOwn;
     private readonly IMergeableImage? _merging;
+    private readonly Func<long>? _guestWrites;
     private readonly TimeProvider _time;
     private readonly RangeLock _ranges = new();
     private readonly BufferPool _buffers = new(BlockBytes, Depth);
@@ -77,14 +78,15 @@ public sealed partial class MirrorLayer : LayerBase
     /// <param name="name">Name in the stack.</param>
     /// <param name="child">What it does not hold is the parent's already and is not copied.</param>
     /// <param name="parent">As large as the child.</param>
-    /// <param name="isWritten">Whether the guest writes to the child: then the child lets go of what was merged. Else the layer need not be in a stack, and the child is only read.</param>
+    /// <param name="guestWrites">How often the guest wrote so far, when it does not write to the child: the layer need not be in a stack then, and the child is only read. Null when it does: then the child lets go of what was merged.</param>
     /// <param name="bytesPerSecond">Limit of the background copy; 0 is none.</param>
     /// <param name="time">The clock of that limit.</param>
-    public MirrorLayer(string name, IDiskImage child, IBlockDevice parent, bool isWritten, long bytesPerSecond, TimeProvider time)
+    public MirrorLayer(string name, IDiskImage child, IBlockDevice parent, Func<long>? guestWrites, long bytesPerSecond, TimeProvider time)
         : this(name, parent, isTargetZero: false, bytesPerSecond, time)
     {
         _mapOwn = child.MapOwnExtentsAsync;
-        _merging = isWritten ? (IMergeableImage)child : null;
+        _merging = guestWrites is null ? (IMergeableImage)child : null;
+        _guestWrites = guestWrites;
     }
 
     /// <summary>
@@ -125,7 +127,11 @@ public sealed partial class MirrorLayer : LayerBase
     public Task Failed => _failed.Task;
 
     /// <summary>Starts to copy. Once, after the layer was spliced in.</summary>
-    public void Start() => _copying = _merging is null ? CopyAllAsync() : MergeAllAsync(_merging);
+    public void Start()
+    {
+        _changesAtPause = GuestWrites;
+        _copying = _merging is null ? CopyAllAsync() : MergeAllAsync(_merging);
+    }
 
     /// <inheritdoc/>
     public override void Attach(IBlockDevice below)
@@ -339,6 +345,7 @@ public sealed partial class MirrorLayer : LayerBase
         var sizeBytes = Geometry.SizeBytes;
         var under = new Queue<Task>();
         var extents = new List<BlockExtent>();
+        _busySince = _time.GetTimestamp();
 
         // Counted in before a range is held: the stack waits for us, and nobody who is inside it waits for the stack.
         while (CursorBytes < sizeBytes && _failure is null && await EnterAsync().ConfigureAwait(false))
@@ -366,11 +373,7 @@ public sealed partial class MirrorLayer : LayerBase
             }
 
             under.Enqueue(CopyBlockAsync(range, [.. extents]));
-            if (under.Count == Depth)
-            {
-                await under.Dequeue().ConfigureAwait(false);
-            }
-
+            await LeaveRoomAsync(under).ConfigureAwait(false);
             await PayAsync(dataBytes).ConfigureAwait(false);
         }
 

@@ -276,18 +276,7 @@ public sealed partial class MirrorLayer
             }
 
             under.Enqueue(NoteCopiedAsync(window, at, copy));
-            if (IsGuestWriting)
-            {
-                // Piece after piece, with pauses.
-                await Task.WhenAll(under).ConfigureAwait(false);
-                under.Clear();
-                await GiveWayAsync().ConfigureAwait(false);
-            }
-            else if (under.Count == Depth)
-            {
-                await under.Dequeue().ConfigureAwait(false);
-            }
-
+            await LeaveRoomAsync(under).ConfigureAwait(false);
             await PayAsync(dataBytes).ConfigureAwait(false);
         }
 
@@ -301,7 +290,27 @@ public sealed partial class MirrorLayer
         window.NoteCopied(at);
     }
 
-    private bool IsGuestWriting => Volatile.Read(ref _changes) != _changesAtPause;
+    // Before one more copy begins.
+    private async ValueTask LeaveRoomAsync(Queue<Task> under)
+    {
+        if (IsMerge && IsGuestWriting)
+        {
+            // Piece after piece, with pauses.
+            await Task.WhenAll(under).ConfigureAwait(false);
+            under.Clear();
+            await GiveWayAsync().ConfigureAwait(false);
+        }
+        else if (under.Count == Depth)
+        {
+            await under.Dequeue().ConfigureAwait(false);
+        }
+    }
+
+    private bool IsMerge => _merging is not null || _guestWrites is not null;
+
+    private long GuestWrites => _guestWrites?.Invoke() ?? Volatile.Read(ref _changes);
+
+    private bool IsGuestWriting => GuestWrites != _changesAtPause;
 
     // Whatever the merge does between two pauses counts: copies, flushes, giving back what the child held.
     private async ValueTask GiveWayAsync()
@@ -318,7 +327,7 @@ public sealed partial class MirrorLayer
             return;
         }
 
-        _changesAtPause = Volatile.Read(ref _changes);
+        _changesAtPause = GuestWrites;
         await WaitAsync(owed < s_longestPause ? owed : s_longestPause).ConfigureAwait(false);
     }
 

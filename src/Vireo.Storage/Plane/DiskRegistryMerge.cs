@@ -91,7 +91,7 @@ internal sealed partial class DiskRegistry
         var child = ImageChain.Of(disk.Image)[index];
         var parent = child.Parent!;
         CrashPoint.Hit("storage.merge.begun");
-        var layer = new MirrorLayer(CopyLayerName, child, parent, isWritten: index == 0, bytesPerSecond, time);
+        var layer = new MirrorLayer(CopyLayerName, child, parent, index == 0 ? null : () => disk.Changes, bytesPerSecond, time);
         var copy = new LiveCopy(CopyKind.Merge, child.Path, layer, parent, child.Geometry.SizeBytes);
         if (index == 0)
         {

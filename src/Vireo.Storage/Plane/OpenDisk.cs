@@ -76,6 +76,9 @@ internal sealed class OpenDisk(DiskAttachment attachment, IDiskImage image, Disk
         meter.Reads.NormalizedOperations.Value + meter.Writes.NormalizedOperations.Value,
         meter.Reads.LatencyUs.Value + meter.Writes.LatencyUs.Value);
 
+    /// <summary>How often its content was changed.</summary>
+    public long Changes => meter.Writes.Operations.Value + meter.Discards.Operations.Value;
+
     private static OperationFigures Figures(OperationCounters counters)
     {
         var latency = counters.Latency.Percentiles(50, 95, 99, 99.9, 100);

@@ -191,7 +191,7 @@ public sealed class MergePowerCutTests(ITestOutputHelper output)
 
         private static MirrorLayer Merge(IDiskImage child)
         {
-            var layer = new MirrorLayer("merge", child, child.Parent!, isWritten: true, bytesPerSecond: 4 << 20, new HastyClock());
+            var layer = new MirrorLayer("merge", child, child.Parent!, guestWrites: null, bytesPerSecond: 4 << 20, new HastyClock());
             layer.Attach(child);
             return layer;
         }
