@@ -121,24 +121,27 @@ public sealed class VhdxFuzz(ITestOutputHelper output)
         }
 
         using var buffer = new NativeBuffer(1 << 20);
-        var vector = new IoVector(new[] { buffer.Segment }, buffer.LengthBytes);
         var size = image.Geometry.SizeBytes;
         foreach (var offset in new[] { 0, size / 2 / (1 << 20) * (1 << 20), size - (1 << 20) })
         {
-            if (offset < 0 || offset % image.Geometry.LogicalSectorBytes != 0)
+            // Whole sectors within the disk, which is what callers promise.
+            var length = (int)(Math.Min(buffer.LengthBytes, size - offset) / image.Geometry.LogicalSectorBytes * image.Geometry.LogicalSectorBytes);
+            if (offset < 0 || offset % image.Geometry.LogicalSectorBytes != 0 || length <= 0)
             {
                 continue;
             }
 
+            var vector = new IoVector(new[] { buffer.Segment.Slice(0, length) }, length);
+
             Assert.True(await image.ReadAsync(offset, vector) <= BlockStatus.Closed);
-            Assert.True(await image.MapExtentsAsync(offset, 1 << 20, []) <= BlockStatus.Closed);
+            Assert.True(await image.MapExtentsAsync(offset, length, []) <= BlockStatus.Closed);
 
             // A block far away would make the simulated file larger than memory; the first ones are enough.
             if (!isReadOnly && disk.LengthBytes < 1 << 28 && image.Properties.BlockSizeBytes <= 32 << 20)
             {
                 Assert.True(await image.WriteAsync(offset, vector, WriteOptions.ForceUnitAccess) <= BlockStatus.Closed);
-                Assert.True(await image.TrimAsync(offset, 1 << 20) <= BlockStatus.Closed);
-                Assert.True(await image.WriteZeroesAsync(offset, 1 << 20, WriteOptions.None) <= BlockStatus.Closed);
+                Assert.True(await image.TrimAsync(offset, length) <= BlockStatus.Closed);
+                Assert.True(await image.WriteZeroesAsync(offset, length, WriteOptions.None) <= BlockStatus.Closed);
             }
         }
 
@@ -269,7 +272,7 @@ public sealed class VhdxFuzz(ITestOutputHelper output)
         var entry = bytes.AsSpan((1 << 20) + (random.Next(4) * 8192));
         Change(entry, random, random.Next(2) == 0 ? VhdxLogEntryHeader.LengthBytes + (2 * VhdxLogDescriptor.LengthBytes) : 8192);
         var length = BinaryPrimitives.ReadInt32LittleEndian(entry[8..]);
-        if (random.Next(5) > 0 && length is > 0 and < 1 << 20)
+        if (random.Next(5) > 0 && length is >= VhdxLogEntryHeader.LengthBytes and < 1 << 20)
         {
             BinaryPrimitives.WriteUInt32LittleEndian(
                 entry[VhdxLogEntryHeader.ChecksumOffset..], Crc32C.ComputeWithout(entry[..length], VhdxLogEntryHeader.ChecksumOffset));
