@@ -136,7 +136,7 @@ public enum CopyPhase
 /// Only what the disk's own image holds goes to an existing target, which is empty and stands on a copy of that image's parent. What an NBD export stands on cannot be seen: the
 /// asker answers for it.
 /// </param>
-/// <param name="KeepsDiskId">The target gets the disk's identity, as the guest sees it.</param>
+/// <param name="KeepsDiskId">The target gets the disk's identity, as the guest sees it, and what users keep with a VHDX. One that is made gets the latter anyway.</param>
 public sealed record StartMirror(
     string Target, bool Create = true, ImageType Type = ImageType.Dynamic, int BlockSizeBytes = 0, long BytesPerSecond = 0, bool TargetIsZero = false,
     bool KeepsChain = false, bool KeepsDiskId = false);

@@ -1,4 +1,5 @@
 using Vireo.Disks.Files;
+using Vireo.Disks.Vhdx;
 using Vireo.Platform.Memory;
 using Vireo.Platform.Testing;
 
@@ -43,6 +44,11 @@ public static class ImageConversion
                     else
                     {
                         result = await new DiskCopy(source, image, progress).RunAsync(cancellationToken).ConfigureAwait(false);
+                    }
+
+                    if (source is VhdxImage { UserItems: var kept } && image is VhdxImage { UserItems: var made })
+                    {
+                        made.CopyFrom(kept);
                     }
                 }
 

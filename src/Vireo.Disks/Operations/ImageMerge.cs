@@ -41,6 +41,11 @@ public static class ImageMerge
             }
 
             copied = await CopyAsync(levels, target, progress, cancellationToken).ConfigureAwait(false);
+            if (levels[0] is VhdxImage { UserItems: var items } && target is VhdxImage { UserItems: var merged })
+            {
+                merged.MergeFrom(items);
+            }
+
             Require(await target.FlushAsync().ConfigureAwait(false), target.Path, "write");
             await target.DisposeAsync().ConfigureAwait(false);
             target = null;

@@ -65,6 +65,38 @@ public sealed class VhdxUserItems
         return true;
     }
 
+    /// <summary>Keeps the items of <paramref name="source"/> and no others, durably one after the other, while no request is inside this image.</summary>
+    /// <exception cref="ImageException">One of both images cannot be read or written.</exception>
+    public void CopyFrom(VhdxUserItems source)
+    {
+        var wanted = source.List().Select(static item => item.Id).ToHashSet();
+        foreach (var item in List().Where(item => !wanted.Contains(item.Id)))
+        {
+            Remove(item.Id);
+        }
+
+        TakeOver(source, source.List());
+    }
+
+    /// <summary>
+    /// Takes over what a child that is merged into this image keeps about the virtual disk, durably one item after the other, while no request is
+    /// inside this image. [MS-VHDX] 2.6.1.2.
+    /// </summary>
+    /// <exception cref="ImageException">There would be too many items, or one of both images cannot be read or written.</exception>
+    public void MergeFrom(VhdxUserItems child) => TakeOver(child, child.List().Where(static item => item.IsVirtualDisk));
+
+    private void TakeOver(VhdxUserItems source, IEnumerable<VhdxMetadataEntry> items)
+    {
+        foreach (var item in items)
+        {
+            var content = source.Read(item.Id)!;
+            if (!List().Any(own => own.Id == item.Id && own.IsVirtualDisk == item.IsVirtualDisk) || !content.AsSpan().SequenceEqual(Read(item.Id)))
+            {
+                Write(item.Id, content, item.IsVirtualDisk);
+            }
+        }
+    }
+
     private VhdxMaintenance Maintenance() =>
         _maintenance ?? throw new ImageException(ImageErrorKind.AccessDenied, _file.Path, $"The image '{_file.Path}' is open for reading only; open it for writing to change its metadata.");
 }

@@ -1,6 +1,7 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Disks.Vhdx;
 using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 using Vireo.Storage.Layers;
@@ -135,6 +136,11 @@ internal sealed partial class DiskRegistry
         if (parent.Identity != before)
         {
             child.Maintenance!.SetParentReference(ReferenceTo(parent, child) with { AlternateIdentity = before });
+        }
+
+        if (child is VhdxImage { UserItems: var items } && parent is VhdxImage { UserItems: var merged })
+        {
+            merged.MergeFrom(items);
         }
     }
 

@@ -58,6 +58,11 @@ internal sealed partial class DiskRegistry
                 target.Maintenance?.SetDiskId(identity);
             }
 
+            if ((isOurs || request.KeepsDiskId) && disk.Image is VhdxImage { UserItems: var items } && target is VhdxImage { UserItems: var kept })
+            {
+                kept.CopyFrom(items);
+            }
+
             var layer = request.KeepsChain
                 ? new MirrorLayer(CopyLayerName, disk.Image, target, request.BytesPerSecond, time)
                 : new MirrorLayer(CopyLayerName, target, isOurs || request.TargetIsZero, request.BytesPerSecond, time);
