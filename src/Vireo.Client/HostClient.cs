@@ -106,6 +106,22 @@ public sealed class HostClient : IDisposable
     /// <summary>Asks for something to be done, for example <c>api/stop-actions</c>; the answer is a JSON document.</summary>
     public Task<JsonElement> PostAsync(string path, CancellationToken cancellation = default) => AskAsync(HttpMethod.Post, path, cancellation);
 
+    /// <summary>Asks for something to be done, with a JSON document.</summary>
+    /// <returns>Whether it was done, and the answer; else the refusal: <c>errorId</c>, <c>category</c> and <c>message</c>.</returns>
+    /// <exception cref="HostUnreachableException">The host does not answer, or refuses the caller.</exception>
+    public async Task<(bool IsDone, JsonElement Answer)> TryPostAsync(string path, string json, CancellationToken cancellation = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json") };
+        using var response = await SendAsync(message, cancellation).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode && response.StatusCode != HttpStatusCode.Conflict)
+        {
+            throw await RefusedAsync(response, cancellation).ConfigureAwait(false);
+        }
+
+        using var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false), default, cancellation).ConfigureAwait(false);
+        return (response.IsSuccessStatusCode, document.RootElement.Clone());
+    }
+
     /// <summary>Makes a connection of its own into something else than HTTP, for example into a console.</summary>
     /// <exception cref="HostUnreachableException">The host does not answer, or refuses.</exception>
     public async Task<Stream> UpgradeAsync(string path, string protocol, CancellationToken cancellation = default)

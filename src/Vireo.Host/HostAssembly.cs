@@ -20,6 +20,7 @@ using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
 using Vireo.Host.Mobility;
 using Vireo.Host.Mounts;
+using Vireo.Host.Peers;
 using Vireo.Host.Planes;
 using Vireo.Host.Pools;
 using Vireo.Host.Settings;
@@ -51,12 +52,14 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly AutomaticActions _actions;
     private readonly ExtensionEventFollower _extensionEvents;
     private readonly MeteringService _metering;
+    private readonly PeerRoom _peers;
     private Task _starting = Task.CompletedTask;
 
     private HostAssembly(
         WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, MountService mounts, EventLog events, Accounts accounts,
-        AutomaticActions actions, MeteringService metering, ExtensionEventFollower extensionEvents)
+        AutomaticActions actions, MeteringService metering, ExtensionEventFollower extensionEvents, PeerRoom peers)
     {
+        _peers = peers;
         _extensionEvents = extensionEvents;
         _metering = metering;
         _mounts = mounts;
@@ -136,6 +139,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<IUsers>(accounts);
         PoolService? pools = null;
         builder.Services.AddSingleton<IResourcePools>(_ => pools!);
+        PeerRoom? peers = null;
+        builder.Services.AddSingleton<IMigrationListener>(_ => peers!.Endpoint);
 
         var application = builder.Build();
         var events = application.Services.GetRequiredService<EventLog>();
@@ -180,17 +185,22 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         {
             MachineWith = path => machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => drive.Path == path) && machines.StatusOf(machine.Id).IsActive)?.Name,
         };
+
+        // What rooms offer to other hosts.
+        IReadOnlyList<IPeerRoutes> peerRoutes = [];
+        peers = new PeerRoom(paths.State, settings, events, time, application.Services.GetRequiredService<ILoggerFactory>(), peerRoutes);
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 
         var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions, metering,
-            new ExtensionEventFollower(new SwitchControlClient(paths.SwitchSocket), events, time));
+            new ExtensionEventFollower(new SwitchControlClient(paths.SwitchSocket), events, time), peers);
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
             application.Services.GetRequiredService<ILogger<HostCommandRunner>>()));
         new ConsoleEndpoints(machines, access, events, time, application.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping).Map(application);
         HostEndpoints.Map(application, host._state, machines, actions, events, jobs, settings);
+        TrustEndpoints.Map(application, peers);
         application.MapGet("/api/doctor", async (CancellationToken cancellation) =>
             Results.Json(await driver.Checks.RunAsync(cancellation), ApiJson.Default.IReadOnlyListHostCheck));
         return host;
@@ -209,6 +219,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             background.RunAsync("Bringing the planes to what is wanted", ReconcileAsync, stopping),
             background.RunAsync("Sharing memory between machines", _machines.BalanceMemoryAsync, stopping),
             background.RunAsync("Following the extensions of switches", _extensionEvents.FollowAsync, stopping),
+            background.RunAsync("Listening for other hosts", _peers.FollowAsync, stopping),
         ];
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await Task.WhenAll(work);
@@ -218,6 +229,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _peers.DisposeAsync();
         await _metering.DisposeAsync();
         await _machines.DisposeAsync();
         await _application.DisposeAsync();

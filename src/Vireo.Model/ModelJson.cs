@@ -56,6 +56,9 @@ namespace Vireo.Model;
 [JsonSerializable(typeof(VMMeteringReportForResourcePool))]
 [JsonSerializable(typeof(VMResourcePool))]
 
+// Migration.
+[JsonSerializable(typeof(VMMigrationNetwork))]
+
 // Export and import.
 [JsonSerializable(typeof(VMCompatibilityReport))]
 [JsonSerializable(typeof(VMHostNumaNode))]

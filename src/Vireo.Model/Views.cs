@@ -77,6 +77,9 @@ public static class Views
         ["Microsoft.HyperV.PowerShell.VMIntegrationComponent"] =
             [new("VMName"), new("Name"), new("Enabled"), new("PrimaryStatusDescription"), new("SecondaryStatusDescription")],
 
+        // Migration.
+        ["Microsoft.HyperV.PowerShell.VMMigrationNetwork"] = [new("Subnet"), new("Priority", "Priority", RightAligned: true)],
+
         // Metering and pools.
         ["Microsoft.HyperV.PowerShell.VMMeteringReportForVirtualMachine"] =
         [

@@ -30,7 +30,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
     public int Id => _process.Id;
 
     /// <summary>Starts <c>vireo-&lt;name&gt;</c> and waits until its socket answers.</summary>
-    public static async Task<PlaneProcess> StartAsync(string name, string root, string? crashAt = null, bool waitForSocket = true, string? networkNamespace = null, (string Name, string Value)? variable = null)
+    public static async Task<PlaneProcess> StartAsync(string name, string root, string? crashAt = null, bool waitForSocket = true, string? networkNamespace = null, (string Name, string Value)? variable = null, string? hostName = null)
     {
         var socket = Path.Combine(root, "run", $"{name}.sock");
         Directory.CreateDirectory(Path.GetDirectoryName(socket)!);
@@ -45,6 +45,12 @@ internal sealed class PlaneProcess : IAsyncDisposable
         var start = networkNamespace is null
             ? new ProcessStartInfo(program, ["--root", root])
             : new ProcessStartInfo("ip", ["netns", "exec", networkNamespace, program, "--root", root]);
+        if (hostName is not null)
+        {
+            // A name of its own; the shell becomes the program too.
+            start = new ProcessStartInfo("unshare", ["--uts", "sh", "-c", "hostname \"$0\" && exec \"$@\"", hostName, start.FileName, .. start.ArgumentList]);
+        }
+
         start = new ProcessStartInfo(start.FileName, start.ArgumentList)
         {
             RedirectStandardOutput = true,

@@ -11,6 +11,8 @@ namespace Vireo.Commands.Hosts;
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a path or an address range cannot be used")]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "a folder cannot be made")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the storage plane does not answer; it learns the settings at its next start")]
+[CommandError("NotSupported", ErrorCategory.NotImplemented, "a way to authenticate, or for memory to travel, that only Windows has")]
+[Example("Set-VMHost -UseAnyNetworkForMigration $true", "Lets machines migrate over any network.")]
 [Example("Set-VMHost -ParentPathMap 'D:\\VMs=/srv/vms'", "Finds parents that were in D:\\VMs on a Windows server in /srv/vms.")]
 [Example("Set-VMHost -VirtualMachinePath /srv/vms -VirtualHardDiskPath /srv/disks", "Chooses where new machines and disks go.")]
 public sealed class SetVMHost : Command
@@ -50,6 +52,28 @@ public sealed class SetVMHost : Command
     [ValidateRange(1, 1024)]
     public uint? MaximumStorageMigrations { get; set; }
 
+    /// <summary>Machines that migrate to or from other hosts at once; more wait.</summary>
+    [Parameter]
+    [ValidateRange(1, 1024)]
+    public uint? MaximumVirtualMachineMigrations { get; set; }
+
+    /// <summary>How hosts prove to each other who they are: <c>Certificate</c>, see <c>vireo trust</c>.</summary>
+    [Parameter]
+    public MigrationAuthenticationType? VirtualMachineMigrationAuthenticationType { get; set; }
+
+    /// <summary>How the memory of migrating machines travels: <c>TCPIP</c> as it is, or <c>Compression</c>.</summary>
+    [Parameter]
+    public VMMigrationPerformance? VirtualMachineMigrationPerformanceOption { get; set; }
+
+    /// <summary>Machines migrate over any network; else over those that 'Get-VMMigrationNetwork' shows only.</summary>
+    [Parameter]
+    public bool? UseAnyNetworkForMigration { get; set; }
+
+    /// <summary>TCP port where the host listens for other hosts; 6600 unless it is set.</summary>
+    [Parameter]
+    [ValidateRange(1, 65535)]
+    public int? PeerPort { get; set; }
+
     /// <summary>
     /// Where parents of differencing disks that were made on other computers are: 'D:\VMs=/srv/vms' for each beginning of paths. Replaces what was
     /// there; an empty text is none.
@@ -74,6 +98,16 @@ public sealed class SetVMHost : Command
         if (ResourceMeteringSaveInterval is { } interval && (interval < TimeSpan.FromSeconds(10) || interval > TimeSpan.FromDays(1)))
         {
             throw Errors.Invalid("The interval at which figures of metering are saved lies between 00:00:10 and 1.00:00:00.", ResourceMeteringSaveInterval);
+        }
+
+        if (VirtualMachineMigrationAuthenticationType is { } authentication and not MigrationAuthenticationType.Certificate)
+        {
+            throw Errors.NotSupported($"{authentication} belongs to Windows domains; hosts prove to each other who they are by certificates, which 'vireo trust' gives them.", authentication);
+        }
+
+        if (VirtualMachineMigrationPerformanceOption is VMMigrationPerformance.SMB)
+        {
+            throw Errors.NotSupported("Memory of migrating machines does not travel over SMB; choose TCPIP or Compression.", VMMigrationPerformance.SMB);
         }
 
         if (!await context.ShouldProcessAsync(host.Facts.Name, "Set-VMHost"))
@@ -105,11 +139,20 @@ public sealed class SetVMHost : Command
                 NumaSpanningEnabled = NumaSpanningEnabled ?? settings.NumaSpanningEnabled,
                 MaximumStorageMigrations = MaximumStorageMigrations ?? settings.MaximumStorageMigrations,
                 ParentFolders = parents ?? settings.ParentFolders,
+                MaximumVirtualMachineMigrations = MaximumVirtualMachineMigrations ?? settings.MaximumVirtualMachineMigrations,
+                VirtualMachineMigrationPerformanceOption = VirtualMachineMigrationPerformanceOption ?? settings.VirtualMachineMigrationPerformanceOption,
+                UseAnyNetworkForMigration = UseAnyNetworkForMigration ?? settings.UseAnyNetworkForMigration,
+                PeerPort = PeerPort ?? settings.PeerPort,
             };
             return string.CompareOrdinal(changed.MacAddressMinimum, changed.MacAddressMaximum) <= 0
                 ? changed
                 : throw Errors.Invalid("The first address of the MAC address pool lies behind its last.", changed.MacAddressMinimum);
         });
+        if (UseAnyNetworkForMigration is not null || PeerPort is not null)
+        {
+            await MigrationRules.ApplyAsync(context);
+        }
+
         if (parents is not null)
         {
             try

@@ -1,3 +1,4 @@
+using Microsoft.HyperV.PowerShell;
 using Vireo.Control.Storage;
 using Vireo.Machines.Devices;
 
@@ -29,6 +30,24 @@ public sealed record HostSettings
 
     /// <summary>Moves of storage that go at once; more wait.</summary>
     public uint MaximumStorageMigrations { get; set; } = 2;
+
+    /// <summary>Machines may come from other hosts, and go there.</summary>
+    public bool VirtualMachineMigrationEnabled { get; set; }
+
+    /// <summary>Machines that migrate at once; more wait.</summary>
+    public uint MaximumVirtualMachineMigrations { get; set; } = 2;
+
+    /// <summary>How memory travels.</summary>
+    public VMMigrationPerformance VirtualMachineMigrationPerformanceOption { get; set; } = VMMigrationPerformance.Compression;
+
+    /// <summary>Machines migrate over any network; else over <see cref="MigrationNetworks"/> only.</summary>
+    public bool UseAnyNetworkForMigration { get; set; }
+
+    /// <summary>Networks that machines migrate over; null for none.</summary>
+    public IReadOnlyList<MigrationNetwork>? MigrationNetworks { get; set; }
+
+    /// <summary>TCP port where this host listens for others.</summary>
+    public int PeerPort { get; set; } = 6600;
 
     /// <summary>Folders that stand for paths of other computers in images; null for none.</summary>
     public IReadOnlyList<ParentFolder>? ParentFolders { get; set; }

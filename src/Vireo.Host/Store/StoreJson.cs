@@ -4,6 +4,7 @@ using Vireo.Host.Groups;
 using Vireo.Host.Machines;
 using Vireo.Host.Mobility;
 using Vireo.Host.Mounts;
+using Vireo.Host.Peers;
 using Vireo.Host.Pools;
 using Vireo.Host.Transfers;
 using Vireo.Machines.Configuration;
@@ -24,6 +25,7 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(PlannedImport))]
 [JsonSerializable(typeof(GroupFile))]
 [JsonSerializable(typeof(PoolFile))]
+[JsonSerializable(typeof(TrustFile))]
 internal sealed partial class StoreJson : JsonSerializerContext;
 
 /// <summary>Where a registered machine's configuration is.</summary>

@@ -8,6 +8,9 @@ public enum MigrationAuthenticationType
 
     /// <summary>Kerberos.</summary>
     Kerberos = 1,
+
+    /// <summary>Certificates of an authority that both hosts believe.</summary>
+    Certificate = 2,
 }
 
 /// <summary>How memory travels when machines migrate.</summary>
@@ -58,6 +61,24 @@ public sealed class VMHost : VirtualizationObject
 
     /// <summary>Moves of machines' storage that go at once; more wait.</summary>
     public uint MaximumStorageMigrations { get; set; }
+
+    /// <summary>Machines may come from other hosts, and go there.</summary>
+    public bool VirtualMachineMigrationEnabled { get; set; }
+
+    /// <summary>Machines that migrate at once; more wait.</summary>
+    public uint MaximumVirtualMachineMigrations { get; set; }
+
+    /// <summary>How hosts prove to each other who they are.</summary>
+    public MigrationAuthenticationType VirtualMachineMigrationAuthenticationType { get; set; } = MigrationAuthenticationType.Certificate;
+
+    /// <summary>How memory travels.</summary>
+    public VMMigrationPerformance VirtualMachineMigrationPerformanceOption { get; set; }
+
+    /// <summary>Machines migrate over any network; else over those of <c>Get-VMMigrationNetwork</c> only.</summary>
+    public bool UseAnyNetworkForMigration { get; set; }
+
+    /// <summary>TCP port where the host listens for others.</summary>
+    public int PeerPort { get; set; }
 
     /// <summary>Folders where parents of differencing disks are that were made on other computers: <c>D:\VMs=/srv/vms</c>.</summary>
     public string[] ParentPathMap { get; set; } = [];
