@@ -10,7 +10,7 @@ namespace Vireo.Vhost;
 /// </summary>
 public sealed class VhostUserBackend : IReactorHandler, IAsyncDisposable
 {
-    private readonly Reactor _reactor;
+    private readonly ReactorSeat _reactor;
     private readonly IVhostUserDevice _device;
     private readonly VhostUserBackendOptions _options;
     private readonly UnixListener? _listener;
@@ -21,7 +21,7 @@ public sealed class VhostUserBackend : IReactorHandler, IAsyncDisposable
     private long _connections;
     private long _brokenQueues;
 
-    private VhostUserBackend(Reactor reactor, IVhostUserDevice device, VhostUserBackendOptions options, UnixListener? listener)
+    private VhostUserBackend(ReactorSeat reactor, IVhostUserDevice device, VhostUserBackendOptions options, UnixListener? listener)
     {
         _reactor = reactor;
         _device = device;
@@ -41,10 +41,16 @@ public sealed class VhostUserBackend : IReactorHandler, IAsyncDisposable
     /// <summary>Completes when the back end is disposed, and in client mode also when the front end is gone.</summary>
     public Task Completion => _closed.Task;
 
+    /// <summary>The same at a reactor for good.</summary>
+    /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
+    public static Task<VhostUserBackend> ListenAsync(
+        Reactor reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null) =>
+        ListenAsync(new ReactorSeat(reactor), device, socketPath, options);
+
     /// <summary>Listens at <paramref name="socketPath"/> and serves whoever connects, one after the other.</summary>
     /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
     public static async Task<VhostUserBackend> ListenAsync(
-        Reactor reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null)
+        ReactorSeat reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null)
     {
         options ??= new VhostUserBackendOptions();
         var backend = new VhostUserBackend(reactor, device, options, UnixListener.Listen(socketPath, options.SocketGroup));
@@ -52,10 +58,16 @@ public sealed class VhostUserBackend : IReactorHandler, IAsyncDisposable
         return backend;
     }
 
+    /// <summary>The same at a reactor for good.</summary>
+    /// <exception cref="IOException">Nobody listens there.</exception>
+    public static Task<VhostUserBackend> ConnectAsync(
+        Reactor reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null) =>
+        ConnectAsync(new ReactorSeat(reactor), device, socketPath, options);
+
     /// <summary>Serves the front end that listens at <paramref name="socketPath"/>, until it goes away.</summary>
     /// <exception cref="IOException">Nobody listens there.</exception>
     public static async Task<VhostUserBackend> ConnectAsync(
-        Reactor reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null)
+        ReactorSeat reactor, IVhostUserDevice device, string socketPath, VhostUserBackendOptions? options = null)
     {
         var backend = new VhostUserBackend(reactor, device, options ?? new VhostUserBackendOptions(), listener: null);
         var connection = UnixConnection.Connect(socketPath);

@@ -63,8 +63,11 @@ public sealed class Reactor : IDisposable
     /// <summary>The reactor whose thread the caller runs on; null on any other thread, which may wait for the disk or for a peer.</summary>
     public static Reactor? Current => s_current;
 
-    /// <summary>Whether the caller runs on this reactor's thread.</summary>
-    public bool IsCurrent => s_current == this;
+    /// <summary>Whether the caller runs on this reactor's thread, or on one that has it stand still.</summary>
+    public bool IsCurrent => s_current == this || (Holder is { } holder && holder == Thread.CurrentThread);
+
+    /// <summary>The thread that has this one stand still and may use it meanwhile; see <see cref="ReactorStop"/>.</summary>
+    internal Thread? Holder { get; set; }
 
     /// <summary>Reads and writes of files that do not hold this thread up. For this thread alone.</summary>
     public FileQueue Files
@@ -106,8 +109,8 @@ public sealed class Reactor : IDisposable
             return Task.FromResult(function());
         }
 
-        ObjectDisposedException.ThrowIf(_stopping, this);
-        var call = new Call<T>(function);
+        ThrowIfStopping();
+        var call = new ReactorCall<T>(function);
         Post(call);
         return call.Task;
     }
@@ -168,6 +171,25 @@ public sealed class Reactor : IDisposable
         // The list is compacted by the loop, which may be walking it just now.
         task.IsActive = false;
     }
+
+    /// <summary>Gives <paramref name="task"/> to <paramref name="other"/>, which polls it if it is awake. Both stand still.</summary>
+    internal void HandOver(ReactorTask task, Reactor other)
+    {
+        CheckThread();
+        if (task.IsListed)
+        {
+            _active.Remove(task);
+            task.IsListed = false;
+        }
+
+        if (task.IsActive)
+        {
+            other.Activate(task);
+        }
+    }
+
+    /// <summary>Nothing can be asked of a reactor that ends.</summary>
+    internal void ThrowIfStopping() => ObjectDisposedException.ThrowIf(_stopping, this);
 
     /// <summary>Ends the thread and waits for it. What is registered stays open and belongs to its owners.</summary>
     public void Dispose()
@@ -339,26 +361,6 @@ public sealed class Reactor : IDisposable
     }
 
     private readonly record struct Slot(IReactorHandler? Handler, uint Generation);
-
-    private sealed class Call<T>(Func<T> function) : ReactorWork
-    {
-        private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task<T> Task => _result.Task;
-
-        protected internal override void Run()
-        {
-            try
-            {
-                _result.SetResult(function());
-            }
-            catch (Exception failure)
-            {
-                // Not swallowed: the caller awaits the task.
-                _result.SetException(failure);
-            }
-        }
-    }
 }
 
 /// <summary>A descriptor watched by a reactor.</summary>

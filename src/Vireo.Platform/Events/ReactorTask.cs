@@ -8,6 +8,9 @@ public abstract class ReactorTask
 {
     internal bool IsActive { get; set; }
 
+    /// <summary>The seat that it moves with, or null.</summary>
+    internal ReactorSeat? Seat { get; set; }
+
     /// <summary>In the reactor's list; a task that was put to sleep leaves the list a little later.</summary>
     internal bool IsListed { get; set; }
 

@@ -9,7 +9,7 @@ namespace Vireo.Vhost.Sessions;
 /// What a front end has said about one queue, and the queue itself while it is started: sized, addressed, with a kick, and enabled
 /// (vhost-user "Ring states").
 /// </summary>
-internal sealed class SessionQueue(int index, Reactor reactor, IVhostUserDevice device, IVirtQueueOwner owner) : ReactorTask, IReactorHandler
+internal sealed class SessionQueue(int index, ReactorSeat reactor, IVhostUserDevice device, IVirtQueueOwner owner) : ReactorTask, IReactorHandler
 {
     private Registration? _kickRegistration;
     private EventDescriptor? _kick;

@@ -19,7 +19,7 @@ internal sealed partial class VhostUserSession : ReactorWork, IReactorHandler, I
 {
     private const int MessagesPerTurn = 32;
 
-    private readonly Reactor _reactor;
+    private readonly ReactorSeat _reactor;
     private readonly IVhostUserDevice _device;
     private readonly VhostUserBackendOptions _options;
     private readonly UnixConnection _connection;
@@ -34,7 +34,7 @@ internal sealed partial class VhostUserSession : ReactorWork, IReactorHandler, I
     private bool _isClosed;
 
     public VhostUserSession(
-        Reactor reactor, IVhostUserDevice device, VhostUserBackendOptions options, UnixConnection connection, Action<string> ended)
+        ReactorSeat reactor, IVhostUserDevice device, VhostUserBackendOptions options, UnixConnection connection, Action<string> ended)
     {
         _reactor = reactor;
         _device = device;
