@@ -4,19 +4,15 @@ using Vireo.Control;
 using Vireo.Switch.Lab;
 using Vireo.Switch.Plane;
 
-string? root = null;
-switch (args)
+if (args is ["lab", .. var rest])
 {
-    case []:
-        break;
-    case ["lab", .. var rest]:
-        return await LabSwitch.RunAsync(rest);
-    case ["--root", var folder]:
-        root = folder;
-        break;
-    default:
-        await Console.Error.WriteLineAsync("usage: vireo-switch [--root FOLDER] | lab --help");
-        return 2;
+    return await LabSwitch.RunAsync(rest);
+}
+
+if (!PlaneArguments.TryParse(args, Environment.GetEnvironmentVariable(PlaneArguments.PacketThreadsVariable), out var root, out var packetThreads))
+{
+    await Console.Error.WriteLineAsync(PlaneArguments.Usage);
+    return 2;
 }
 
 var paths = HostPaths.ForRoot(root);
@@ -56,7 +52,7 @@ await using (only)
     SwitchPlane plane;
     try
     {
-        plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), log);
+        plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), log, packetThreads);
     }
     catch (InvalidDataException exception)
     {

@@ -15,6 +15,7 @@ public sealed class NetworkPolicyTests(HostFixture host) : IClassFixture<HostFix
         try
         {
             var plain = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMName = "policy" }));
+            Assert.Equal(100, (int)plain["VmqWeight"]!);
             Assert.Equal(("Off", "Off", "None"), (Text(plain, "MacAddressSpoofing"), Text(plain, "DhcpGuard"), Text(plain, "PortMirroringMode")));
             var set = Assert.Single(await host.Client.ObjectsAsync("Set-VMNetworkAdapter", new
             {
@@ -24,6 +25,7 @@ public sealed class NetworkPolicyTests(HostFixture host) : IClassFixture<HostFix
                 RouterGuard = "On",
                 PortMirroring = "Source",
                 StormLimit = 500,
+                VmqWeight = 30,
                 MaximumBandwidth = 100_000_000,
                 IeeePriorityTag = "On",
                 AllowTeaming = "On",
@@ -36,7 +38,7 @@ public sealed class NetworkPolicyTests(HostFixture host) : IClassFixture<HostFix
                     new[] { "MacAddressSpoofing", "DhcpGuard", "RouterGuard", "IeeePriorityTag", "AllowTeaming" },
                     property => Assert.Equal("On", Text(one, property)));
                 Assert.Equal("Source", Text(one, "PortMirroringMode"));
-                Assert.Equal(500, (int)one["StormLimit"]!);
+                Assert.Equal((500, 30), ((int)one["StormLimit"]!, (int)one["VmqWeight"]!));
                 Assert.Equal(100_000_000, (long)one["BandwidthSetting"]!["MaximumBandwidth"]!);
             }
 

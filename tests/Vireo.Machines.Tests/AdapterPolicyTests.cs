@@ -46,6 +46,7 @@ public sealed class AdapterPolicyTests
         IsolationMode = "Vlan",
         DefaultIsolationId = 11,
         AllowUntaggedTraffic = true,
+        VmqWeight = 12,
         ExtensionFeatures = [new(Guid.Empty, Guid.Empty, "{}")],
     };
 }

@@ -156,7 +156,7 @@ internal sealed class SharesPart : ISwitchPart
 
         public void Forget() => Array.Clear(Bytes);
 
-        public override void Start(PortState port, Forwarder forwarder)
+        protected override void OnStart(PortState port)
         {
         }
 

@@ -92,6 +92,10 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
     [Parameter]
     public uint? MinimumBandwidthWeight { get; set; }
 
+    /// <summary>Part in what the switch spreads over its packet threads, 1 to 100; 0 keeps the adapter at the first one.</summary>
+    [Parameter]
+    public uint? VmqWeight { get; set; }
+
     /// <summary>The guest's 802.1p priorities are kept.</summary>
     [Parameter]
     public OnOffState? IeeePriorityTag { get; set; }
@@ -134,6 +138,11 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
         {
             throw Errors.Invalid(
                 $"-MinimumBandwidthAbsolute goes from 0 to {BandwidthRules.BandwidthMaximum} bits a second, -MinimumBandwidthWeight from 0 to {BandwidthRules.WeightMaximum}.", null);
+        }
+
+        if (VmqWeight > BandwidthRules.WeightMaximum)
+        {
+            throw Errors.Invalid($"-VmqWeight goes from 0 to {BandwidthRules.WeightMaximum}.", null);
         }
 
         if (MinimumBandwidthAbsolute > 0 && MinimumBandwidthWeight > 0)
@@ -230,6 +239,7 @@ public sealed class SetVMNetworkAdapter : AdapterPolicyCommand
         // One takes the place of the other.
         MinimumBandwidthAbsolute = MinimumBandwidthAbsolute ?? (MinimumBandwidthWeight > 0 ? 0 : policy.MinimumBandwidthAbsolute),
         MinimumBandwidthWeight = (int?)MinimumBandwidthWeight ?? (MinimumBandwidthAbsolute > 0 ? 0 : policy.MinimumBandwidthWeight),
+        VmqWeight = (int?)VmqWeight ?? policy.VmqWeight,
         IeeePriorityTag = IsOn(IeeePriorityTag, policy.IeeePriorityTag),
         AllowTeaming = IsOn(AllowTeaming, policy.AllowTeaming),
     };

@@ -19,6 +19,7 @@ internal static class AdapterPolicyMapper
         part.AllowTeaming = OnOff(policy.AllowTeaming);
         part.PortMirroringMode = Enum.Parse<VMNetworkAdapterPortMirroringMode>(policy.PortMirroring);
         part.StormLimit = (uint)policy.StormLimit;
+        part.VmqWeight = policy.VmqWeight;
         part.IsolationSetting = Isolation(target, host);
         part.BandwidthSetting = policy is { MaximumBandwidth: 0, MinimumBandwidthWeight: 0, MinimumBandwidthAbsolute: 0 } ? null : new VMNetworkAdapterBandwidthSetting
         {

@@ -133,6 +133,12 @@ public sealed record PortPolicySpecification
     /// </summary>
     public int? EcnThreshold { get; set; }
 
+    /// <summary>
+    /// Part of the port in what is spread over packet threads, 0 to 100: zero keeps it at the first one, of two ports that level equally well the one with the
+    /// greater weight moves.
+    /// </summary>
+    public int QueueWeight { get; set; } = 100;
+
     /// <summary>The priority that the guest gives its frames is kept.</summary>
     public bool PriorityTag { get; set; } = true;
 

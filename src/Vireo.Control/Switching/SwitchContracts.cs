@@ -113,9 +113,10 @@ public sealed record PortStatistics(
 /// <param name="Fault">Why the port does not work, in a sentence; null when it does. Asking for the port again tries again.</param>
 /// <param name="Acls">What the access rules of the port have seen.</param>
 /// <param name="Generation">Another one when the counters in <paramref name="Statistics"/> began at zero again.</param>
+/// <param name="PacketThread">Number of the packet thread that the port is at, from zero.</param>
 public sealed record PortStatus(
     PortSpecification Port, bool Connected, IReadOnlyList<string> Stages, PortStatistics Statistics, string? Fault = null,
-    IReadOnlyList<PortAclStatistics>? Acls = null, Guid Generation = default);
+    IReadOnlyList<PortAclStatistics>? Acls = null, Guid Generation = default, int PacketThread = 0);
 
 /// <summary>An address that the switch's DHCP server gave out.</summary>
 /// <param name="MacAddress">Twelve hexadecimal digits.</param>
@@ -148,5 +149,6 @@ public sealed record SwitchStatus(
 /// <param name="ProcessId">Its process.</param>
 /// <param name="Switches">How many there are.</param>
 /// <param name="Ports">How many there are.</param>
-/// <param name="Sleeps">How often the packet thread went to sleep; stands still while nothing happens.</param>
-public sealed record SwitchHealth(int ProcessId, int Switches, int Ports, long Sleeps);
+/// <param name="Sleeps">How often packet threads went to sleep; stands still while nothing happens.</param>
+/// <param name="PacketThreads">How many packet threads there are.</param>
+public sealed record SwitchHealth(int ProcessId, int Switches, int Ports, long Sleeps, int PacketThreads = 1);

@@ -48,6 +48,7 @@ internal static class PortPolicies
         MaximumBandwidth = policy.MaximumBandwidth,
         MinimumBandwidthWeight = policy.MinimumBandwidthWeight,
         MinimumBandwidthAbsolute = policy.MinimumBandwidthAbsolute,
+        QueueWeight = policy.VmqWeight,
         PriorityTag = policy.IeeePriorityTag,
         ExtensionFeatures = policy.ExtensionFeatures.Count == 0 ? null : Of(policy.ExtensionFeatures),
         Acls = [.. policy.Acls.Select(Of)],

@@ -61,6 +61,9 @@ public sealed record AdapterPolicyConfiguration
     /// <summary>Least bits a second under congestion; zero is none.</summary>
     public long MinimumBandwidthAbsolute { get; set; }
 
+    /// <summary>Part in what the switch spreads over its packet threads, 0 to 100; zero keeps the adapter at the first one.</summary>
+    public int VmqWeight { get; set; } = 100;
+
     /// <summary><c>None</c> or <c>Vlan</c>: whether the VLAN treatment above was made by isolation settings.</summary>
     public string? IsolationMode { get; set; }
 
@@ -85,9 +88,9 @@ public sealed record AdapterPolicyConfiguration
     /// <summary>Settings of switch extensions for the adapter's port.</summary>
     public IReadOnlyList<ExtensionFeatureConfiguration> ExtensionFeatures { get; set; } = [];
 
-    private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool, (int, long, string?, int, bool)) Values =>
+    private (AdapterVlanMode, int, int, bool, bool, bool, string, int, long, bool, bool, (int, long, string?, int, bool, int)) Values =>
         (VlanMode, NativeVlanId, PrimaryVlanId, MacAddressSpoofing, DhcpGuard, RouterGuard, PortMirroring, StormLimit, MaximumBandwidth, IeeePriorityTag, AllowTeaming,
-            (MinimumBandwidthWeight, MinimumBandwidthAbsolute, IsolationMode, DefaultIsolationId, AllowUntaggedTraffic));
+            (MinimumBandwidthWeight, MinimumBandwidthAbsolute, IsolationMode, DefaultIsolationId, AllowUntaggedTraffic, VmqWeight));
 
     /// <summary>Whether both say the same, list by list: what is read from a file equals what was written there.</summary>
     public bool Equals(AdapterPolicyConfiguration? other) =>

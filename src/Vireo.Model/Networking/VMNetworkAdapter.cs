@@ -41,7 +41,7 @@ public class VMNetworkAdapterBase : VMComponentObject
     /// <summary>Weight for virtual functions of the uplink; 0 is none, which is all that is offered.</summary>
     public int IovWeight { get; set; }
 
-    /// <summary>Weight for queues of the uplink; 0 is none, which is all that is offered.</summary>
+    /// <summary>Part in what the switch spreads over its packet threads, 1 to 100; 0 keeps the adapter at the first one.</summary>
     public int VmqWeight { get; set; }
 
     /// <summary>Most security associations that the uplink takes over; 0 is none, which is all that is offered.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Vireo.Platform.Events;
 using Vireo.Switch.Extensions.Deaths;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
@@ -44,7 +43,7 @@ internal sealed class ExtensionInstance : IExtensionHost
 
     /// <summary>An instance that is not running yet.</summary>
     public ExtensionInstance(
-        ExtensionPackage package, SwitchState home, string switchName, Reactor? reactor, Forwarder forwarder, TimeProvider clock, ExtensionLimits limits,
+        ExtensionPackage package, SwitchState home, string switchName, Forwarder forwarder, TimeProvider clock, ExtensionLimits limits,
         Action<ExtensionInstance, string> onReport, InsideMark mark)
     {
         Package = package;
@@ -66,7 +65,7 @@ internal sealed class ExtensionInstance : IExtensionHost
             mark.LeaveCall();
         }
 
-        _injector = new Injector(this, reactor, forwarder, limits.InjectedFramesMax);
+        _injector = new Injector(this, forwarder, limits.InjectedFramesMax);
         mark.EnterCall();
         try
         {
@@ -183,7 +182,7 @@ internal sealed class ExtensionInstance : IExtensionHost
         start = allocated = 0;
         if (Volatile.Read(ref _status) != (int)InstanceStatus.Running || !TryTake())
         {
-            Counters.Skipped += batch.Live.Length;
+            Interlocked.Add(ref Counters.Skipped, batch.Live.Length);
             DropWhereClosed(batch);
             return false;
         }
@@ -196,7 +195,7 @@ internal sealed class ExtensionInstance : IExtensionHost
 
         if (_windowUsed >= _budgetTicks && Code.Kind == ExtensionKind.Capture)
         {
-            Counters.Skipped += batch.Live.Length;
+            Interlocked.Add(ref Counters.Skipped, batch.Live.Length);
             Volatile.Write(ref _isEntered, 0);
             return false;
         }
@@ -230,13 +229,14 @@ internal sealed class ExtensionInstance : IExtensionHost
             return;
         }
 
+        // The next thread may be inside by now.
+        var dropped = 0;
         foreach (var index in batch.Live)
         {
-            if (batch[index].Verdict != DropReason.None)
-            {
-                Counters.Dropped++;
-            }
+            dropped += batch[index].Verdict != DropReason.None ? 1 : 0;
         }
+
+        Interlocked.Add(ref Counters.Dropped, dropped);
     }
 
     /// <inheritdoc/>

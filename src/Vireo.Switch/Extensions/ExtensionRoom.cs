@@ -3,11 +3,11 @@ using System.Runtime.Loader;
 using System.Text.Json;
 using Vireo.Control;
 using Vireo.Control.Switching;
-using Vireo.Platform.Events;
 using Vireo.Platform.Files;
 using Vireo.Switch.Extensions.Deaths;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Plane;
+using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Extensions;
 
@@ -19,7 +19,7 @@ internal sealed class ExtensionRoom : IDisposable
 {
     private static readonly TimeSpan s_watch = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_slowWatch = TimeSpan.FromSeconds(5);
-    private readonly Reactor? _reactor;
+    private readonly PacketThreads? _threads;
     private readonly Forwarder _forwarder;
     private readonly TimeProvider _clock;
     private readonly string _stallFile;
@@ -36,14 +36,14 @@ internal sealed class ExtensionRoom : IDisposable
 
     /// <summary>Nothing is loaded yet.</summary>
     /// <param name="paths">Where the host keeps its things.</param>
-    /// <param name="reactor">The packet thread; null in tests that are it.</param>
-    /// <param name="forwarder">Its pipeline.</param>
+    /// <param name="threads">The packet threads; null in tests that are one.</param>
+    /// <param name="forwarder">Pipeline of the first one.</param>
     /// <param name="clock">The switch's.</param>
     /// <param name="limits">What an extension may take.</param>
     /// <param name="onWatch">Called now and then while extensions run, on any thread.</param>
-    public ExtensionRoom(HostPaths paths, Reactor? reactor, Forwarder forwarder, TimeProvider clock, ExtensionLimits limits, Func<Task> onWatch)
+    public ExtensionRoom(HostPaths paths, PacketThreads? threads, Forwarder forwarder, TimeProvider clock, ExtensionLimits limits, Func<Task> onWatch)
     {
-        _reactor = reactor;
+        _threads = threads;
         _forwarder = forwarder;
         _clock = clock;
         Limits = limits;
@@ -190,7 +190,7 @@ internal sealed class ExtensionRoom : IDisposable
         ExtensionInstance instance;
         try
         {
-            instance = new ExtensionInstance(package, home, switchName, _reactor, _forwarder, _clock, Limits, OnReport, mark);
+            instance = new ExtensionInstance(package, home, switchName, _forwarder, _clock, Limits, OnReport, mark);
         }
         catch
         {
@@ -217,8 +217,8 @@ internal sealed class ExtensionRoom : IDisposable
         }
     }
 
-    /// <summary>Waits until the packet thread has finished what it was at.</summary>
-    public Task FenceAsync() => _reactor?.InvokeAsync(() => { }) ?? Task.CompletedTask;
+    /// <summary>Waits until the packet threads have finished what they were at.</summary>
+    public Task FenceAsync() => _threads?.FenceAsync() ?? Task.CompletedTask;
 
     /// <summary>Notes an event.</summary>
     public void Note(string kind, Guid? switchId, ExtensionManifest manifest, string message) => Events.Add(kind, switchId, manifest.Id, message);

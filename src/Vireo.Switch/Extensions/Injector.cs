@@ -5,28 +5,25 @@ using Vireo.Switch.Sdk;
 namespace Vireo.Switch.Extensions;
 
 /// <summary>
-/// Frames of an extension on their way to the packet thread: a fixed number of places, filled from any thread under a lock that the packet path never
-/// takes while it carries other frames.
+/// Frames of an extension on their way to the packet threads: a fixed number of places, filled from any thread under a lock that the packet path never
+/// takes while it carries other frames. One thread at a time empties it, which is the one that the oldest frame's port is at, so their order is kept.
 /// </summary>
 internal sealed class Injector : ReactorWork
 {
     private readonly Lock _lock = new();
     private readonly Queue<Waiting> _waiting = new();
     private readonly ExtensionInstance _owner;
-    private readonly Reactor? _reactor;
     private readonly Forwarder _forwarder;
     private readonly int _capacity;
     private bool _isPosted;
 
     /// <summary>Nothing waits.</summary>
     /// <param name="owner">Whose frames they are.</param>
-    /// <param name="reactor">The packet thread; null where somebody else calls <see cref="Drain"/>.</param>
-    /// <param name="forwarder">Its pipeline.</param>
+    /// <param name="forwarder">Pipeline of the first packet thread; without a thread where somebody else calls <see cref="Drain"/>.</param>
     /// <param name="capacity">Frames that may wait.</param>
-    public Injector(ExtensionInstance owner, Reactor? reactor, Forwarder forwarder, int capacity)
+    public Injector(ExtensionInstance owner, Forwarder forwarder, int capacity)
     {
         _owner = owner;
-        _reactor = reactor;
         _forwarder = forwarder;
         _capacity = capacity;
     }
@@ -55,11 +52,11 @@ internal sealed class Injector : ReactorWork
             _isPosted = true;
         }
 
-        _reactor?.Post(this);
+        _forwarder.Thread?.Reactor.Post(this);
         return true;
     }
 
-    /// <summary>Sends what waits. On the packet thread.</summary>
+    /// <summary>Sends what waits, up to the first frame of another packet thread's. On a packet thread.</summary>
     public void Drain()
     {
         while (true)
@@ -67,17 +64,30 @@ internal sealed class Injector : ReactorWork
             Waiting next;
             lock (_lock)
             {
-                if (!_waiting.TryDequeue(out next))
+                if (!_waiting.TryPeek(out next))
                 {
                     _isPosted = false;
                     return;
                 }
             }
 
-            if (next.Port.Slot >= 0 && _owner.Home.At(next.Port.Slot) is { } port && port.Id == next.Port.Id)
+            var port = next.Port.Slot >= 0 && _owner.Home.At(next.Port.Slot) is { } found && found.Id == next.Port.Id ? found : null;
+            var carrier = port?.Carrier ?? _forwarder;
+            if (port is not null && carrier.Thread is { Reactor: { IsCurrent: false } elsewhere })
+            {
+                elsewhere.Post(this);
+                return;
+            }
+
+            lock (_lock)
+            {
+                _waiting.Dequeue();
+            }
+
+            if (port is not null)
             {
                 _owner.Counters.Injected++;
-                _forwarder.Inject(port, _owner, next.Direction, next.Frame, next.Vlan);
+                carrier.Inject(port, _owner, next.Direction, next.Frame, next.Vlan);
             }
         }
     }

@@ -8,12 +8,13 @@ namespace Vireo.Switch.Lab;
 /// <param name="Switch">The one switch.</param>
 /// <param name="Ports">Its ports.</param>
 /// <param name="Extensions">Files or folders of extensions, in their order.</param>
-internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<PortSpecification> Ports, IReadOnlyList<string> Extensions)
+/// <param name="PacketThreads">How many packet threads, or null for what suits the machine.</param>
+internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<PortSpecification> Ports, IReadOnlyList<string> Extensions, int? PacketThreads = null)
 {
     /// <summary>How it is called.</summary>
     public const string Usage =
         """
-        vireo lab switch --port KIND:NAME[,OPTION]... [--port ...]... [--extension FOLDER]...
+        vireo lab switch --port KIND:NAME[,OPTION]... [--port ...]... [--extension FOLDER]... [--packet-threads N]
 
         Runs one switch in the foreground, without a host, until Ctrl-C:
 
@@ -23,6 +24,7 @@ internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<Po
           --port tap:NAME              a tap, which goes with the switch
 
         Options of a port: client, queues=N (vhost-user), vlan=N (vhost-user, tap). --extension installs an extension and enables it.
+        --packet-threads has ports spread over several threads by load, 1 to 16.
         Whatever is behind a vhost-user socket may end the switch by taking its memory away: do not run strangers' guests here.
 
           vireo lab switch --port vhost-user:/tmp/a.sock --port vhost-user:/tmp/b.sock --port packet:eth1
@@ -40,15 +42,26 @@ internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<Po
         var on = new SwitchSpecification(Guid.NewGuid(), "lab", SwitchKind.Internal);
         List<PortSpecification> ports = [];
         List<string> extensions = [];
+        int? threads = null;
         for (var i = 0; i < arguments.Count; i += 2)
         {
-            if (i + 1 == arguments.Count || arguments[i] is not ("--port" or "--extension"))
+            if (i + 1 == arguments.Count || arguments[i] is not ("--port" or "--extension" or "--packet-threads"))
             {
-                fault = $"'{arguments[i]}' is not an option with a value; there are --port and --extension.";
+                fault = $"'{arguments[i]}' is not an option with a value; there are --port, --extension and --packet-threads.";
                 return false;
             }
 
-            if (arguments[i] == "--extension")
+            if (arguments[i] == "--packet-threads")
+            {
+                if (!int.TryParse(arguments[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count is < 1 or > Threads.PacketThreads.CountMax)
+                {
+                    fault = $"'{arguments[i + 1]}' is not a number of packet threads; there can be 1 to {Threads.PacketThreads.CountMax}.";
+                    return false;
+                }
+
+                threads = count;
+            }
+            else if (arguments[i] == "--extension")
             {
                 extensions.Add(Path.GetFullPath(arguments[i + 1]));
             }
@@ -68,7 +81,7 @@ internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<Po
             return false;
         }
 
-        parsed = new LabArguments(on, ports, extensions);
+        parsed = new LabArguments(on, ports, extensions, threads);
         return true;
     }
 

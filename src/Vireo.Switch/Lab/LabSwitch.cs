@@ -52,7 +52,7 @@ internal static class LabSwitch
     {
         Directory.CreateDirectory(paths.State);
         Directory.CreateDirectory(paths.Run);
-        var plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), NullLogger.Instance);
+        var plane = await SwitchPlane.StartAsync(paths, TimeProvider.System, new Random(), NullLogger.Instance, asked.PacketThreads);
         ExceptionHandling.SetUnhandledExceptionHandler(plane.IsOfExtension);
         try
         {

@@ -51,6 +51,7 @@ internal sealed partial class Forwarder
         }
 
         batch.Clear();
+        Depart();
     }
 
     private void LookUpAny(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)
@@ -100,7 +101,7 @@ internal sealed partial class Forwarder
                 continue;
             }
 
-            Learn(source, home.Addresses, sender, home.LearningVlan(batch[index].VlanId), now);
+            Learn(source, home.Stations(Index), sender, home.LearningVlan(batch[index].VlanId), now);
             var destinations = new Destinations(_slots, source.Slot);
             if (!isCutOff)
             {
@@ -151,7 +152,7 @@ internal sealed partial class Forwarder
 
         if (destinations.IsFlood)
         {
-            Flood(index, batch[index].VlanId, source, home);
+            Flood(batch, index, source, home);
             return;
         }
 
@@ -160,8 +161,7 @@ internal sealed partial class Forwarder
         {
             if (home.At(slot) is { } receiver)
             {
-                Send(index, receiver);
-                receiver.IsPendingShared |= destinations.Count > 1;
+                Send(batch, index, receiver, destinations.Count > 1);
                 sent++;
             }
         }

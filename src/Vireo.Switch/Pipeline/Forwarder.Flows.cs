@@ -7,7 +7,8 @@ namespace Vireo.Switch.Pipeline;
 
 /// <summary>
 /// The short way of frames whose conversation went the long way this second: what all stages and the lookup said then holds, so they are not
-/// asked again. It is taken by whole batches only, so that no frame overtakes another one.
+/// asked again. It is taken by whole batches only, so that no frame overtakes another one. Where the receiver is at another thread, this is the sender's half
+/// of it, which says nothing of the receiver's policy.
 /// </summary>
 /// <remarks>
 /// Whatever an answer depends on is compared each time: both ports' policies, the table of stations, the switch. What changes with time (ageing,
@@ -24,6 +25,7 @@ internal sealed partial class Forwarder
     public void Forget(PortState port)
     {
         _flows.Forget(port);
+        _halves?.Forget(port);
         Tracer?.Forget(port);
     }
 
@@ -76,7 +78,7 @@ internal sealed partial class Forwarder
     private bool TryFindAll(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch, Span<ushort> runs)
     {
         var now = Now;
-        var version = home.Addresses.Version;
+        var version = home.Stations(Index).Version;
         var last = default(Vector256<ulong>);
         var live = batch.Live;
         for (var i = 0; i < live.Length; i++)
@@ -109,7 +111,8 @@ internal sealed partial class Forwarder
 
     private static bool Holds(in FlowEntry entry, PortState source, PortPolicy policy, SwitchState home, uint now, uint version) =>
         entry.Source == source && entry.SourcePolicy == policy && entry.Second == now && entry.Version == version
-        && entry.Receiver is { } receiver && receiver.Switch == home && receiver.Policy == entry.ReceiverPolicy;
+        && entry.Receiver is { } receiver && receiver.Switch == home
+        && (entry.ReceiverPolicy is null || receiver.Policy == entry.ReceiverPolicy);
 
     /// <summary>Sends frames of one conversation, which is known.</summary>
     /// <returns>Their bytes.</returns>
@@ -123,7 +126,7 @@ internal sealed partial class Forwarder
             frame.VlanId = entry.VlanId;
             frame.Priority = entry.Priority;
             frame.SoleReceiver = true;
-            Send(index, entry.Receiver!);
+            Send(batch, index, entry.Receiver!, isShared: false);
         }
 
         entry.Count(run.Length, bytes);
@@ -140,7 +143,7 @@ internal sealed partial class Forwarder
         }
 
         var now = Now;
-        var version = home.Addresses.Version;
+        var version = home.Stations(Index).Version;
         var last = default(Vector256<ulong>);
         foreach (var index in batch.Live)
         {

@@ -7,8 +7,10 @@ namespace Vireo.Switch.Pipeline;
 internal sealed partial class Forwarder
 {
     private readonly FrameBatch _scheduled = new();
-    private readonly QueuePool _queues = new();
     private PortState? _sender;
+
+    /// <summary>Lends queues to the schedulers of this thread's ports.</summary>
+    public QueuePool Queues { get; } = new();
 
     /// <summary>What becomes of frames that the receiver has no room for.</summary>
     private enum Refusals
@@ -102,7 +104,7 @@ internal sealed partial class Forwarder
     private EgressScheduler CreateScheduler(PortState receiver)
     {
         // Happens once for a receiver.
-        var scheduler = new EgressScheduler(_queues, clock);
+        var scheduler = new EgressScheduler(Queues, clock);
         scheduler.SetLink(receiver.BackEnd.LinkBitsPerSecond);
         return scheduler;
     }

@@ -1,6 +1,7 @@
 using Vireo.Control.Switching;
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Threads;
 using Vireo.Switch.Tracing;
 
 namespace Vireo.Switch.Pipeline;
@@ -52,6 +53,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
         }
 
         batch.Clear();
+        Depart();
     }
 
     /// <summary>Lets the stages of <paramref name="port"/> that hold or inject frames act.</summary>
@@ -81,6 +83,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
             next = Math.Min(next, stage.NextTick);
         }
 
+        Depart();
         return next;
     }
 
@@ -208,7 +211,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
     private void LookUp(PortState source, PortPolicy policy, SwitchState home, FrameBatch batch)
     {
         var now = Now;
-        var table = home.Addresses;
+        var table = home.Stations(Index);
 
         // Frames come in runs to the same station; what was found for the last one holds until the table changes.
         ulong lastKey = 0;
@@ -248,7 +251,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
                     }
 
                     frame.SoleReceiver = true;
-                    Send(index, last);
+                    Send(batch, index, last, isShared: false);
                     continue;
                 }
             }
@@ -264,7 +267,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 continue;
             }
 
-            Flood(index, frame.VlanId, source, home);
+            Flood(batch, index, source, home);
         }
     }
 
@@ -293,8 +296,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
             {
                 if (_copies.IsFull)
                 {
-                    HandOver(watcher, _copies);
-                    _copies.Clear();
+                    GiveCopies(watcher);
                 }
 
                 ref var frame = ref batch[index];
@@ -305,38 +307,68 @@ internal sealed partial class Forwarder(TimeProvider clock)
                 copy.Priority = policy.IsTagged ? frame.Priority : (byte)0;
             }
 
-            HandOver(watcher, _copies);
-            _copies.Clear();
+            GiveCopies(watcher);
         }
     }
 
-    private static void Learn(PortState source, MacTable table, MacAddress sender, ushort vlan, uint now)
+    private void GiveCopies(PortState watcher)
+    {
+        if (IsElsewhere(watcher))
+        {
+            foreach (var index in _copies.Live)
+            {
+                Cross(_copies, index, watcher, CrossingKind.Copy);
+            }
+        }
+        else
+        {
+            HandOver(watcher, _copies);
+        }
+
+        _copies.Clear();
+    }
+
+    private void Learn(PortState source, MacTable table, MacAddress sender, ushort vlan, uint now)
     {
         // A port mostly sends in one name, which the table hears of once a second.
         var key = MacTable.KeyOf(sender, vlan);
         if (key != source.LearnedKey || table.Version != source.LearnedVersion || now != source.LearnedAt)
         {
-            table.Learn(sender, vlan, source.Slot, now);
+            if (table.Learn(sender, vlan, source.Slot, now) && _departures is not null && !TellStation(source, sender, vlan, now))
+            {
+                // There was no room; the next frame tells it again.
+                table.Unhear(sender, vlan);
+                return;
+            }
+
             source.LearnedKey = key;
             source.LearnedVersion = table.Version;
             source.LearnedAt = now;
         }
     }
 
-    private void Flood(ushort index, ushort vlan, PortState source, SwitchState home)
+    private void Flood(FrameBatch batch, ushort index, PortState source, SwitchState home)
     {
+        var vlan = batch[index].VlanId;
         foreach (var port in home.Ports)
         {
             if (port != source && port.BackEnd.IsConnected && port.Policy.Vlans.Contains(vlan))
             {
-                Send(index, port);
-                port.IsPendingShared = true;
+                Send(batch, index, port, isShared: true);
             }
         }
     }
 
-    private void Send(ushort index, PortState receiver)
+    private bool IsElsewhere(PortState port) => _departures is not null && port.Carrier is { } carrier && carrier != this;
+
+    private void Send(FrameBatch batch, ushort index, PortState receiver, bool isShared)
     {
+        if (IsElsewhere(receiver))
+        {
+            Cross(batch, index, receiver, isShared ? CrossingKind.Shared : CrossingKind.Sole);
+            return;
+        }
+
         if (receiver.PendingCount == 0)
         {
             if (_receiverCount == _receivers.Length)
@@ -349,6 +381,7 @@ internal sealed partial class Forwarder(TimeProvider clock)
             receiver.IsPendingShared = false;
         }
 
+        receiver.IsPendingShared |= isShared;
         receiver.Pending[receiver.PendingCount++] = index;
     }
 
@@ -393,6 +426,17 @@ internal sealed partial class Forwarder(TimeProvider clock)
     /// <param name="rememberFrom">Where the frames came from, if they passed all of its stages just now and go nowhere else.</param>
     private void RunEgress(PortState receiver, PortPolicy policy, FrameBatch batch, int firstStage, PortState? rememberFrom = null)
     {
+        RunStagesOut(receiver, policy, batch, firstStage);
+        if (rememberFrom is not null)
+        {
+            Remember(rememberFrom, receiver, policy, batch);
+        }
+
+        Leave(receiver, policy, batch);
+    }
+
+    private void RunStagesOut(PortState receiver, PortPolicy policy, FrameBatch batch, int firstStage)
+    {
         var stages = policy.Stages;
         for (var stage = firstStage; stage >= 0 && !batch.Live.IsEmpty; stage--)
         {
@@ -404,12 +448,10 @@ internal sealed partial class Forwarder(TimeProvider clock)
         {
             Timer?.Note(receiver);
         }
+    }
 
-        if (rememberFrom is not null)
-        {
-            Remember(rememberFrom, receiver, policy, batch);
-        }
-
+    private void Leave(PortState receiver, PortPolicy policy, FrameBatch batch)
+    {
         if (policy.Mirroring == PortMirroring.Source && receiver.Switch is { } home)
         {
             Mirror(receiver, policy, home, batch);

@@ -5,7 +5,7 @@ namespace Vireo.Switch.Pipeline;
 
 /// <summary>
 /// Which port a station was last seen behind, per VLAN. The capacity is fixed; an entry unseen for the ageing time counts as gone.
-/// Owned by one thread.
+/// Owned by one thread; where there are several, each has a table.
 /// </summary>
 /// <remarks>
 /// An open hash table in which an entry lies within <see cref="Window"/> places of its hash. Where a window is full, a port that
@@ -64,8 +64,12 @@ internal sealed class MacTable
         return now - _seen[index] <= _ageingSeconds ? _ports[index] : -1;
     }
 
+    /// <summary>An empty table like this one.</summary>
+    public MacTable Another() => new(_keys.Length - Window, _ageingSeconds, _hashKey);
+
     /// <summary>Notes that <paramref name="address"/> sent a frame through <paramref name="port"/>.</summary>
-    public void Learn(MacAddress address, ushort vlan, ushort port, uint now)
+    /// <returns>Whether that is news: a station that is new or elsewhere, or was not heard of in this second yet.</returns>
+    public bool Learn(MacAddress address, ushort vlan, ushort port, uint now)
     {
         var key = KeyOf(address, vlan);
         var first = IndexOf(key);
@@ -75,6 +79,7 @@ internal sealed class MacTable
         {
             if (_keys[index] == key)
             {
+                var isNews = _ports[index] != port || now != _seen[index];
                 if (_ports[index] != port || now - _seen[index] > _ageingSeconds)
                 {
                     Version++;
@@ -82,7 +87,7 @@ internal sealed class MacTable
 
                 _ports[index] = port;
                 _seen[index] = now;
-                return;
+                return isNews;
             }
 
             // Best is a free place, then one whose station is gone, then the oldest of this port.
@@ -100,13 +105,26 @@ internal sealed class MacTable
         if (victim < 0)
         {
             NotLearned++;
-            return;
+            return false;
         }
 
         Version++;
         _keys[victim] = key;
         _ports[victim] = port;
         _seen[victim] = now;
+        return true;
+    }
+
+    /// <summary>What was learned of <paramref name="address"/> is to be news again the next time.</summary>
+    public void Unhear(MacAddress address, ushort vlan)
+    {
+        var key = KeyOf(address, vlan);
+        var first = IndexOf(key);
+        var found = _keys.AsSpan(first, Window).IndexOf(key);
+        if (found >= 0)
+        {
+            _seen[first + found]--;
+        }
     }
 
     /// <summary>Forgets every station behind <paramref name="port"/>.</summary>

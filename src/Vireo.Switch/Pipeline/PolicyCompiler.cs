@@ -73,6 +73,7 @@ internal sealed class PolicyCompiler(StageCatalog catalog, TimeProvider? clock =
         {
             Mirroring = asked.Mirroring,
             StormLimit = asked.StormLimit,
+            QueueWeight = asked.QueueWeight,
             MinimumBandwidth = asked.MinimumBandwidthWeight > 0 ? asked.MinimumBandwidthWeight : asked.MinimumBandwidthAbsolute,
             MarkAboveBytes = asked.EcnThreshold ?? EcnThreshold,
             PrimaryVlan = settings.VlanMode == PortVlanMode.Private ? (ushort)asked.PrimaryVlanId : (ushort)0,

@@ -67,6 +67,11 @@ internal static class PolicyRules
             faults.Add($"The minimum bandwidth weight {policy.MinimumBandwidthWeight} is not possible; use 1 to {weightMax}, or 0 for none.");
         }
 
+        if (policy.QueueWeight is < 0 or > weightMax)
+        {
+            faults.Add($"The queue weight {policy.QueueWeight} is not possible; use 1 to {weightMax}, or 0 to keep the port at the first packet thread.");
+        }
+
         if (policy.MinimumBandwidthAbsolute is < 0 or > BandwidthMax)
         {
             faults.Add(string.Create(

@@ -49,6 +49,9 @@ internal sealed partial class PortPolicy
     /// <summary>Minimum bandwidth as the switch's mode has it, a weight or bits a second; zero is none.</summary>
     public long MinimumBandwidth { get; init; }
 
+    /// <summary>Zero keeps the port at the first packet thread.</summary>
+    public int QueueWeight { get; init; } = 100;
+
     /// <summary>See <see cref="Stages.HoldQueue.TryAdd"/>.</summary>
     public int MarkAboveBytes { get; init; }
 

@@ -6,11 +6,12 @@ namespace Vireo.Switch.Pipeline;
 
 /// <summary>
 /// A port as it lives: its policy in force, its counters, its back end. Everything but <see cref="Policy"/> is written by the packet
-/// thread only; others read the counters as they stand.
+/// thread that it is at only; others read the counters as they stand.
 /// </summary>
 internal sealed partial class PortState
 {
     private PortPolicy _policy;
+    private long _refusedCrossings;
 
     /// <summary>A port that belongs to no switch yet.</summary>
     public PortState(Guid id, PortPolicy policy, PortBackEnd backEnd)
@@ -27,6 +28,9 @@ internal sealed partial class PortState
     /// <summary>What stands behind the port.</summary>
     public PortBackEnd BackEnd { get; }
 
+    /// <summary>A frame for the port found no room on the way here. From the thread of its sender.</summary>
+    public void CountRefusedCrossing() => Interlocked.Increment(ref _refusedCrossings);
+
     /// <summary>The policy in force. One write replaces it, from any thread.</summary>
     public PortPolicy Policy
     {
@@ -38,6 +42,9 @@ internal sealed partial class PortState
             Volatile.Write(ref _policy, value.With(_extensions));
         }
     }
+
+    /// <summary>Pipeline of the packet thread that the port is at; null until it is started. Changes only while all threads stand still.</summary>
+    public Forwarder? Carrier { get; set; }
 
     /// <summary>The switch, or null while the port is being moved or removed.</summary>
     public SwitchState? Switch { get; set; }
@@ -83,6 +90,12 @@ internal sealed partial class PortState
 
     /// <summary>Bytes of those.</summary>
     public long BytesIn { get; set; }
+
+    /// <summary>Time that its thread has spent on it, in ticks of <see cref="System.Diagnostics.Stopwatch"/>; counted where there are several threads.</summary>
+    public long BusyTicks { get; set; }
+
+    /// <summary>Frames for the port that found no room on the way from another thread.</summary>
+    public long RefusedCrossings => Interlocked.Read(ref _refusedCrossings);
 
     /// <summary>Frames handed to the port.</summary>
     public long FramesOut { get; set; }

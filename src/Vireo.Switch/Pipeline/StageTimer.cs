@@ -41,8 +41,9 @@ internal sealed class StageTimer : IReactorHandler, IDisposable
         }
     }
 
-    /// <summary>The port is gone.</summary>
-    public void Forget(PortState port) => _ports.Remove(port);
+    /// <summary>The port is gone, or at another thread.</summary>
+    /// <returns>Whether a stage of it might hold something.</returns>
+    public bool Forget(PortState port) => _ports.Remove(port);
 
     /// <inheritdoc/>
     public void OnEvents(PollEvents events)

@@ -4,8 +4,15 @@ using Vireo.Switch.Inspection;
 
 namespace Vireo.Switch.Pipeline;
 
-/// <summary>A switch as it lives: its ports and where stations are. Belongs to the packet thread.</summary>
-internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owners = null)
+/// <summary>
+/// A switch as it lives: its ports and where stations are. Packet threads read it; it changes while all of them stand still, but for the stations, of which each
+/// thread has a copy, and <see cref="Owners"/>, which looks after itself.
+/// </summary>
+/// <param name="id">Key of the switch.</param>
+/// <param name="addresses">Stations, as the first packet thread knows them.</param>
+/// <param name="owners">Who has which network address.</param>
+/// <param name="threads">How many packet threads there are.</param>
+internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owners = null, int threads = 1)
 {
     /// <summary>More than one machine can have adapters: 1,024 machines of twelve.</summary>
     private const int PortsMax = 16_384;
@@ -18,14 +25,15 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
 
     private MinimumBandwidthMode _bandwidthMode;
     private long _defaultFlow;
+    private readonly MacTable[] _stations = [addresses, .. Enumerable.Range(1, threads - 1).Select(_ => addresses.Another())];
     private ushort[]? _primaryOf;
     private PortState?[] _bySlot = new PortState?[16];
 
     /// <summary>Key of the switch.</summary>
     public Guid Id { get; } = id;
 
-    /// <summary>Where stations are.</summary>
-    public MacTable Addresses { get; } = addresses;
+    /// <summary>Where stations are, as the first packet thread knows it.</summary>
+    public MacTable Addresses => _stations[0];
 
     /// <summary>Who has which network address.</summary>
     public AddressBook Owners { get; } = owners ?? new AddressBook(1024, 0x9E37_79B9);
@@ -44,6 +52,29 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
 
     /// <summary>Part of all ports without a minimum of their own together, see <see cref="PortState.Share"/>.</summary>
     public double DefaultShare { get; private set; } = 1;
+
+    /// <summary>Where stations are, as the packet thread of that number knows it.</summary>
+    public MacTable Stations(int thread) => _stations[thread];
+
+    /// <summary>Whatever was found so far of where frames go may be found otherwise from now on.</summary>
+    public void Invalidate()
+    {
+        foreach (var table in _stations)
+        {
+            table.Invalidate();
+        }
+    }
+
+    /// <summary>Forgets the stations and the network addresses behind a place.</summary>
+    public void Forget(ushort slot)
+    {
+        foreach (var table in _stations)
+        {
+            table.Forget(slot);
+        }
+
+        Owners.Forget(slot);
+    }
 
     /// <summary>The port at <paramref name="slot"/>, or null.</summary>
     public PortState? At(int slot) => _bySlot[slot];
@@ -72,8 +103,7 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     {
         Invariant.Check(port.Switch == this);
         _bySlot[port.Slot] = null;
-        Addresses.Forget(port.Slot);
-        Owners.Forget(port.Slot);
+        Forget(port.Slot);
         port.Scheduler?.Clear();
         port.Scheduler = null;
         port.Switch = null;
@@ -100,7 +130,7 @@ internal sealed class SwitchState(Guid id, MacTable addresses, AddressBook? owne
     /// <summary>A port has another policy: finds again what the switch needs to know of all of them.</summary>
     public void PoliciesChanged()
     {
-        Addresses.Invalidate();
+        Invalidate();
         Watchers = [.. Ports.Where(port => port.Policy.Mirroring == PortMirroring.Destination)];
         UpdateShares();
         if (Array.TrueForAll(Ports, port => port.Policy.PrimaryVlan == 0))

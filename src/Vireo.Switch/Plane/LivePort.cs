@@ -1,10 +1,10 @@
 using Vireo.Control.Switching;
-using Vireo.Platform.Events;
 using Vireo.Platform.Net;
 using Vireo.Platform.Sockets;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Threads;
 using Vireo.Vhost;
 
 namespace Vireo.Switch.Plane;
@@ -23,22 +23,22 @@ internal sealed class LivePort(PortSpecification specification)
 
     /// <summary>Makes what stands behind the port and starts it, connected to nothing.</summary>
     /// <exception cref="IOException">The kernel refused.</exception>
-    public async Task OpenAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy, Action<VhostUserEvent> observer)
+    public async Task OpenAsync(PacketThreads threads, PortPolicy policy, Action<VhostUserEvent> observer)
     {
         State = Specification.Kind switch
         {
-            PortKind.Tap => await OpenTapAsync(reactor, forwarder, policy),
-            PortKind.Packet => await OpenPacketAsync(reactor, forwarder, policy),
-            PortKind.Datagram => await OpenDatagramAsync(reactor, forwarder, policy),
-            _ => await OpenGuestAsync(reactor, forwarder, policy, observer),
+            PortKind.Tap => await OpenTapAsync(threads, policy),
+            PortKind.Packet => await OpenPacketAsync(threads, policy),
+            PortKind.Datagram => await OpenDatagramAsync(threads, policy),
+            _ => await OpenGuestAsync(threads, policy, observer),
         };
         Fault = null;
     }
 
     /// <summary>Stops the port, which belongs to no switch any more.</summary>
-    /// <param name="reactor">Its thread.</param>
+    /// <param name="threads">The packet threads.</param>
     /// <param name="forever">Also removes what would outlive the plane.</param>
-    public async Task CloseAsync(Reactor reactor, bool forever)
+    public async Task CloseAsync(PacketThreads threads, bool forever)
     {
         if (State is not { } state)
         {
@@ -56,7 +56,7 @@ internal sealed class LivePort(PortSpecification specification)
                 break;
         }
 
-        await reactor.InvokeAsync(state.BackEnd.Stop);
+        await threads.StopAsync(state.BackEnd.Stop);
     }
 
     /// <summary>Gives the interface of a tap the address that was asked for.</summary>
@@ -72,9 +72,9 @@ internal sealed class LivePort(PortSpecification specification)
         }
     }
 
-    private async Task<PortState> OpenGuestAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy, Action<VhostUserEvent> observer)
+    private async Task<PortState> OpenGuestAsync(PacketThreads threads, PortPolicy policy, Action<VhostUserEvent> observer)
     {
-        var end = new VhostUserPort(Specification.QueuePairs);
+        var end = new VhostUserPort(Specification.QueuePairs, threads.NewSeat());
         var state = new PortState(Specification.Id, policy, end);
         var options = new VhostUserBackendOptions
         {
@@ -83,38 +83,38 @@ internal sealed class LivePort(PortSpecification specification)
             RequireSealedMemory = !Specification.AllowUnsealedMemory,
             Observer = observer,
         };
-        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        await threads.StopAsync(() => end.Start(state, threads.First.Forwarder));
         if (Specification.SocketConnects)
         {
-            end.KeepConnecting(reactor, Specification.SocketPath!, options);
+            end.KeepConnecting(Specification.SocketPath!, options);
         }
         else
         {
-            await end.ListenAsync(reactor, Specification.SocketPath!, options);
+            await end.ListenAsync(Specification.SocketPath!, options);
         }
 
         return state;
     }
 
-    private async Task<PortState> OpenDatagramAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    private async Task<PortState> OpenDatagramAsync(PacketThreads threads, PortPolicy policy)
     {
-        var end = new DatagramPort(reactor, UnixDatagramSocket.Bind(Specification.SocketPath!, Specification.PeerSocketPath!, Specification.SocketGroup));
+        var end = new DatagramPort(threads.NewSeat(), UnixDatagramSocket.Bind(Specification.SocketPath!, Specification.PeerSocketPath!, Specification.SocketGroup));
         var state = new PortState(Specification.Id, policy, end);
-        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        await threads.StopAsync(() => end.Start(state, threads.First.Forwarder));
         return state;
     }
 
-    private async Task<PortState> OpenPacketAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    private async Task<PortState> OpenPacketAsync(PacketThreads threads, PortPolicy policy)
     {
         var name = Specification.InterfaceName!;
         NetworkInterfaces.SetUp(name, up: true);
-        var end = new UplinkPort(reactor, PacketSocket.Open(name), NetworkInterfaces.SpeedOf(name));
+        var end = new UplinkPort(threads.NewSeat(), PacketSocket.Open(name), NetworkInterfaces.SpeedOf(name));
         var state = new PortState(Specification.Id, policy, end);
-        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        await threads.StopAsync(() => end.Start(state, threads.First.Forwarder));
         return state;
     }
 
-    private async Task<PortState> OpenTapAsync(Reactor reactor, Forwarder forwarder, PortPolicy policy)
+    private async Task<PortState> OpenTapAsync(PacketThreads threads, PortPolicy policy)
     {
         var name = Specification.InterfaceName!;
         var isNew = NetworkInterfaces.Find(name) is null;
@@ -135,9 +135,9 @@ internal sealed class LivePort(PortSpecification specification)
             throw;
         }
 
-        var end = new TapPort(reactor, tap);
+        var end = new TapPort(threads.NewSeat(), tap);
         var state = new PortState(Specification.Id, policy, end);
-        await reactor.InvokeAsync(() => end.Start(state, forwarder));
+        await threads.StopAsync(() => end.Start(state, threads.First.Forwarder));
         return state;
     }
 }

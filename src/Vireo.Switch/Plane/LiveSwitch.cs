@@ -1,10 +1,10 @@
 using Vireo.Control.Switching;
-using Vireo.Platform.Events;
 using Vireo.Platform.Net;
 using Vireo.Switch.Extensions;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
+using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Plane;
 
@@ -38,12 +38,11 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
     public string? Fault { get; set; }
 
     /// <summary>Exchanges the uplink. When the new one cannot be opened the old one stays.</summary>
-    /// <param name="reactor">The packet thread.</param>
-    /// <param name="forwarder">Its pipeline.</param>
+    /// <param name="threads">The packet threads.</param>
     /// <param name="compiler">Makes its policy.</param>
     /// <param name="interfaceName">The interface, or null for none.</param>
     /// <exception cref="IOException">The interface cannot be opened.</exception>
-    public async Task SetUplinkAsync(Reactor reactor, Forwarder forwarder, PolicyCompiler compiler, string? interfaceName)
+    public async Task SetUplinkAsync(PacketThreads threads, PolicyCompiler compiler, string? interfaceName)
     {
         // An interface that vanished and came back has another number; the old socket sees nothing of it.
         var index = interfaceName is null ? 0 : NetworkInterfaces.Find(interfaceName)?.Index ?? 0;
@@ -56,7 +55,7 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         if (interfaceName is not null)
         {
             NetworkInterfaces.SetUp(interfaceName, up: true);
-            next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(reactor, PacketSocket.Open(interfaceName), NetworkInterfaces.SpeedOf(interfaceName)));
+            next = new PortState(Specification.Id, compiler.CompileUplink(), new UplinkPort(threads.NewSeat(), PacketSocket.Open(interfaceName), NetworkInterfaces.SpeedOf(interfaceName)));
         }
 
         if (next is not null)
@@ -65,20 +64,19 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         }
 
         var previous = Uplink;
-        await reactor.InvokeAsync(() =>
+        await threads.StopAsync(() =>
         {
             if (previous is not null)
             {
                 State.Remove(previous);
                 previous.BackEnd.Stop();
-                forwarder.Forget(previous);
             }
 
             if (next is not null)
             {
                 State.Add(next);
                 Chain.Seated(next);
-                next.BackEnd.Start(next, forwarder);
+                next.BackEnd.Start(next, threads.First.Forwarder);
             }
         });
         Uplink = next;
@@ -86,6 +84,7 @@ internal sealed class LiveSwitch(SwitchSpecification specification, SwitchState 
         _uplinkIndex = index;
         if (previous is not null)
         {
+            await threads.ForgetAsync(previous);
             await Chain.LeaveAsync(previous);
         }
 

@@ -259,16 +259,16 @@ internal sealed partial class SwitchPlane
             await target.Chain.JoinAsync(state, facts);
         }
 
-        await _reactor.InvokeAsync(() =>
+        await _threads.StopAsync(() =>
         {
             state.Switch?.Remove(state);
-            _forwarder.Forget(state);
             if (target is not null)
             {
                 target.State.Add(state);
                 target.Chain.Seated(state);
             }
         });
+        await _threads.ForgetAsync(state);
         if (source is not null && source != target)
         {
             await source.Chain.LeaveAsync(state);

@@ -84,18 +84,18 @@ internal sealed partial class SwitchPlane
                 throw Refusals.Invalid($"'{asked.NextHop}' is not an Ethernet address.", asked.NextHop);
             }
 
-            var known = await _reactor.InvokeAsync(() => home.Owners.StationOf(AclAddress.Parse(asked.ReceiverAddress).Value, home.LearningVlan((ushort)vlan), _forwarder.Now));
+            var known = await _threads.First.Reactor.InvokeAsync(() => home.Owners.StationOf(AclAddress.Parse(asked.ReceiverAddress).Value, home.LearningVlan((ushort)vlan), _threads.First.Forwarder.Now));
             next = known ?? throw Refusals.NotFound(
                 $"The switch does not know who has the address {asked.ReceiverAddress}; say which Ethernet address is the next hop.", asked.ReceiverAddress);
         }
 
         _ = MacAddress.TryParse(live.Specification.MacAddress, out var source);
         var frame = probe.ToFrame(next, source, asked.VlanId, asked.PayloadBytes);
-        return await _reactor.InvokeAsync(() =>
+        await _threads.StopAsync(() =>
         {
-            _forwarder.Ingress.Add(frame);
-            _forwarder.Forward(state);
-            return true;
+            state.Carrier!.Ingress.Add(frame);
+            state.Carrier.Forward(state);
         });
+        return true;
     });
 }

@@ -82,7 +82,7 @@ internal sealed partial class SwitchPlane
         await _gate.WaitAsync();
         try
         {
-            return new SwitchHealth(Environment.ProcessId, _switches.Count, _ports.Count, _reactor.Sleeps);
+            return new SwitchHealth(Environment.ProcessId, _switches.Count, _ports.Count, _threads.All.Sum(thread => thread.Reactor.Sleeps), _threads.All.Count);
         }
         finally
         {
@@ -125,7 +125,7 @@ internal sealed partial class SwitchPlane
         var names = DropReason.Names;
         for (var id = 0; id < names.Count; id++)
         {
-            var count = Volatile.Read(ref state.Dropped[id]);
+            var count = Volatile.Read(ref state.Dropped[id]) + (id == DropReason.QueueFull.Id ? state.RefusedCrossings : 0);
             if (count > 0)
             {
                 dropped[names[id]] = count;
@@ -145,11 +145,12 @@ internal sealed partial class SwitchPlane
             : null),
         live.State?.Policy.Stages.OfType<AclStage>().FirstOrDefault()?.Counters.Select(rule => new PortAclStatistics(
             rule.Key, rule.Value.Frames, rule.Value.Bytes, rule.Value.Generation, rule.Value.BytesBefore)).ToArray(),
-        live.State?.Generation ?? Guid.Empty);
+        live.State?.Generation ?? Guid.Empty,
+        live.State?.Carrier?.Index ?? 0);
 
     private async Task<SwitchStatus> DescribeAsync(LiveSwitch live)
     {
-        var learned = await _reactor.InvokeAsync(() => live.State.Addresses.Count(_forwarder.Now));
+        var learned = await _threads.First.Reactor.InvokeAsync(() => live.State.Addresses.Count(_threads.First.Forwarder.Now));
         return new SwitchStatus(
             live.Specification,
             [.. _ports.Values.Where(port => port.Specification.SwitchId == live.Specification.Id).Select(Describe)],

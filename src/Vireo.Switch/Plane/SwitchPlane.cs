@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Vireo.Control;
 using Vireo.Control.Switching;
-using Vireo.Platform.Events;
 using Vireo.Platform.Files;
 using Vireo.Platform.Net;
 using Vireo.Platform.Testing;
@@ -10,6 +9,7 @@ using Vireo.Switch.Inspection;
 using Vireo.Switch.Nat;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Stages;
+using Vireo.Switch.Threads;
 using Vireo.Switch.Tracing;
 using Vireo.Vhost;
 
@@ -32,20 +32,18 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     private readonly ILogger _log;
     private readonly NatServices _nat;
     private readonly PolicyCompiler _compiler;
-    private readonly Forwarder _forwarder;
-    private readonly Reactor _reactor;
+    private readonly PacketThreads _threads;
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Dictionary<Guid, LiveSwitch> _switches = [];
     private readonly Dictionary<Guid, LivePort> _ports = [];
     private readonly MeterBook _meters;
     private readonly PeriodicTimer _meterTimer;
-    private StageTimer? _timer;
     private Task _meterKeeper = Task.CompletedTask;
     private readonly TraceEventFeed _traceEvents;
     private volatile IReadOnlyDictionary<Guid, string> _names = new Dictionary<Guid, string>();
     private bool _isStored = true;
 
-    private SwitchPlane(HostPaths paths, TimeProvider clock, Random random, ILogger log)
+    private SwitchPlane(HostPaths paths, PacketThreads threads, TimeProvider clock, Random random, ILogger log)
     {
         _paths = paths;
         _clock = clock;
@@ -53,12 +51,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         _log = log;
         _nat = new NatServices(Path.Combine(paths.State, "nat"), Path.Combine(paths.Run, "n"), clock, log);
         _compiler = new PolicyCompiler(new StageCatalog(clock), clock, random);
-        _forwarder = new Forwarder(clock);
+        _threads = threads;
         _meters = new MeterBook(paths.SwitchMeters);
         _meterTimer = new PeriodicTimer(s_metersStoredEvery, clock);
-        _reactor = new Reactor("switch-packets");
-        _extensions = new ExtensionRoom(paths, _reactor, _forwarder, clock, new ExtensionLimits(), WatchExtensionsAsync);
-        Traces = new TraceSessions(_reactor, _forwarder, clock, NameOf);
+        _levelTimer = new PeriodicTimer(s_levelledIdle, clock);
+        _extensions = new ExtensionRoom(paths, threads, threads.First.Forwarder, clock, new ExtensionLimits(), WatchExtensionsAsync);
+        Traces = new TraceSessions(threads, clock, NameOf);
         _traceEvents = new TraceEventFeed(Traces, NameOf, log);
     }
 
@@ -67,12 +65,17 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
     /// <summary>Starts the plane and makes everything that it had again. What cannot be made now is reported with its fault, and kept.</summary>
     /// <exception cref="InvalidDataException">The state file cannot be read.</exception>
-    public static async Task<SwitchPlane> StartAsync(HostPaths paths, TimeProvider clock, Random random, ILogger log)
+    /// <param name="paths">Where the host keeps its things.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="random">For keys of tables.</param>
+    /// <param name="log">What is worth knowing.</param>
+    /// <param name="packetThreads">Packet threads, 1 to <see cref="PacketThreads.CountMax"/>; null is what suits the machine.</param>
+    public static async Task<SwitchPlane> StartAsync(HostPaths paths, TimeProvider clock, Random random, ILogger log, int? packetThreads = null)
     {
         AtomicFile.Sweep(paths.SwitchState);
         var state = PlaneState.Load(paths.SwitchState);
-        var plane = new SwitchPlane(paths, clock, random, log);
-        await plane._reactor.InvokeAsync(() => plane._timer = new StageTimer(plane._reactor, plane._forwarder, clock));
+        var threads = await PacketThreads.StartAsync(packetThreads ?? PacketThreads.DefaultCount(Environment.ProcessorCount), clock);
+        var plane = new SwitchPlane(paths, threads, clock, random, log);
         await plane.LoadExtensionsAsync(state);
         state = PlaneState.Load(paths.SwitchState);
         foreach (var record in state.Switches)
@@ -92,6 +95,11 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
         plane.PublishNames();
         plane._meterKeeper = plane.KeepMetersAsync();
+        if (threads.All.Count > 1)
+        {
+            plane._levelKeeper = plane.KeepLevelAsync();
+        }
+
         return plane;
     }
 
@@ -157,7 +165,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             live.Specification = live.Specification with { Nat = false };
             await UpdateNatAsync(live);
             _nat.Forget(id);
-            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
+            await live.SetUplinkAsync(_threads, _compiler, null);
             await live.Chain.StopAsync();
             _switches.Remove(id);
             CrashPoint.Hit("switch.removed");
@@ -241,7 +249,9 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _meterTimer.Dispose();
+        _levelTimer.Dispose();
         await _meterKeeper;
+        await _levelKeeper;
         await _traceEvents.DisposeAsync();
         await Traces.EndAllAsync();
         await _gate.WaitAsync();
@@ -261,7 +271,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
         foreach (var live in _switches.Values)
         {
-            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, null);
+            await live.SetUplinkAsync(_threads, _compiler, null);
         }
 
         foreach (var live in _switches.Values)
@@ -271,8 +281,8 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
 
         _extensions.Dispose();
         _extensions.End();
-        await _reactor.InvokeAsync(() => _timer?.Dispose());
-        _reactor.Dispose();
+        await _threads.StopTimersAsync();
+        _threads.Dispose();
         _gate.Dispose();
     }
 
@@ -355,13 +365,13 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         on, ports.Where(port => port.SwitchId == on.Id), on.ExternalInterface is { } uplink ? NetworkInterfaces.SpeedOf(uplink) : 0);
 
     private Task SetBandwidthAsync(LiveSwitch live, SwitchSpecification asked) =>
-        _reactor.InvokeAsync(() => live.State.SetBandwidth(asked.BandwidthMode, asked.DefaultFlowMinimumBandwidth));
+        _threads.StopAsync(() => live.State.SetBandwidth(asked.BandwidthMode, asked.DefaultFlowMinimumBandwidth));
 
     private LiveSwitch CreateSwitch(SwitchSpecification asked)
     {
         var state = new SwitchState(
             asked.Id, new MacTable(AddressesPerSwitch, AgeingSeconds, (ulong)_random.NextInt64()),
-            new AddressBook(AddressesPerSwitch, (ulong)_random.NextInt64()));
+            new AddressBook(AddressesPerSwitch, (ulong)_random.NextInt64()), _threads.All.Count);
         return new LiveSwitch(asked, state, new ExtensionChain(state, asked.Name, _extensions));
     }
 
@@ -383,7 +393,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     {
         try
         {
-            await live.SetUplinkAsync(_reactor, _forwarder, _compiler, asked.ExternalInterface);
+            await live.SetUplinkAsync(_threads, _compiler, asked.ExternalInterface);
         }
         catch (IOException exception)
         {
@@ -424,7 +434,7 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         try
         {
             var policy = asked.Kind == PortKind.Packet ? _compiler.CompileUplink() : _compiler.Compile(PortSettings.Of(asked), null, _meters.Of(asked.Id));
-            await live.OpenAsync(_reactor, _forwarder, policy, Observe);
+            await live.OpenAsync(_threads, policy, Observe);
             FollowMeters(asked.Id, policy);
         }
         catch (IOException exception)
@@ -457,14 +467,13 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
             var vlans = state.Policy.Vlans;
             state.Policy = asked.Kind == PortKind.Packet ? _compiler.CompileUplink() : _compiler.Compile(PortSettings.Of(asked), state.Policy);
             FollowMeters(asked.Id, state.Policy);
-            await _reactor.InvokeAsync(() =>
+            await _threads.StopAsync(() =>
             {
                 state.Switch?.PoliciesChanged();
                 if (!vlans.Equals(state.Policy.Vlans))
                 {
                     // Stations learned in the old VLAN would attract frames that the port refuses.
-                    state.Switch?.Addresses.Forget(state.Slot);
-                    state.Switch?.Owners.Forget(state.Slot);
+                    state.Switch?.Forget(state.Slot);
                 }
             });
         }
@@ -490,14 +499,10 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
         if (live.State is { } state)
         {
             await ConnectAsync(live, null);
-            await _reactor.InvokeAsync(() =>
-            {
-                _timer?.Forget(state);
-                _forwarder.Forget(state);
-            });
+            await _threads.ForgetAsync(state);
         }
 
-        await live.CloseAsync(_reactor, forever);
+        await live.CloseAsync(_threads, forever);
     }
 
     private async Task RestoreAsync(SwitchRecord record)

@@ -10,20 +10,18 @@ namespace Vireo.Switch.Ports;
 /// emulation takes over no work, so checksums are complete and segments cut in both directions. The cable counts as plugged in while the port exists;
 /// frames for a guest that is not there are dropped as not connected. Nothing has to be connected again after either end was killed.
 /// </summary>
-internal sealed class DatagramPort(Reactor reactor, UnixDatagramSocket socket) : PortBackEnd, IReactorHandler
+internal sealed class DatagramPort(ReactorSeat seat, UnixDatagramSocket socket) : PortBackEnd(seat), IReactorHandler
 {
     private PortState? _port;
-    private Forwarder? _forwarder;
     private Registration _registration;
 
     /// <inheritdoc/>
     public override bool IsConnected => Volatile.Read(ref _port) is not null;
 
     /// <inheritdoc/>
-    public override void Start(PortState port, Forwarder forwarder)
+    protected override void OnStart(PortState port)
     {
-        _forwarder = forwarder;
-        _registration = reactor.Register(socket.Descriptor, PollEvents.Readable, this);
+        _registration = Seat!.Register(socket.Descriptor, PollEvents.Readable, this);
         Volatile.Write(ref _port, port);
     }
 
@@ -31,14 +29,15 @@ internal sealed class DatagramPort(Reactor reactor, UnixDatagramSocket socket) :
     public override void Stop()
     {
         Volatile.Write(ref _port, null);
-        reactor.Unregister(_registration);
+        Seat!.Unregister(_registration);
         socket.Dispose();
     }
 
     /// <inheritdoc/>
     public void OnEvents(PollEvents events)
     {
-        var batch = _forwarder!.Ingress;
+        var began = BeginTurn();
+        var batch = Forwarder!.Ingress;
         while (!batch.IsFull)
         {
             var room = batch.Reserve();
@@ -64,8 +63,10 @@ internal sealed class DatagramPort(Reactor reactor, UnixDatagramSocket socket) :
 
         if (!batch.Live.IsEmpty)
         {
-            _forwarder.Forward(_port!);
+            Forwarder.Forward(_port!);
         }
+
+        EndTurn(_port, began);
     }
 
     /// <inheritdoc/>

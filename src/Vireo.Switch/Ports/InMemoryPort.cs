@@ -8,7 +8,6 @@ internal sealed class InMemoryPort(int ringFrames = 256, int frameBytesMax = 204
 {
     private readonly FrameRing _out = new(ringFrames, frameBytesMax);
     private PortState? _port;
-    private Forwarder? _forwarder;
 
     /// <inheritdoc/>
     public override bool IsConnected => _port is not null;
@@ -26,11 +25,7 @@ internal sealed class InMemoryPort(int ringFrames = 256, int frameBytesMax = 204
     public override long LinkBitsPerSecond => Speed;
 
     /// <inheritdoc/>
-    public override void Start(PortState port, Forwarder forwarder)
-    {
-        _port = port;
-        _forwarder = forwarder;
-    }
+    protected override void OnStart(PortState port) => _port = port;
 
     /// <inheritdoc/>
     public override void Stop() => _port = null;
@@ -38,13 +33,13 @@ internal sealed class InMemoryPort(int ringFrames = 256, int frameBytesMax = 204
     /// <summary>Sends one frame into the switch and brings it to its end.</summary>
     public void Inject(ReadOnlySpan<byte> frame, FrameOffload offload = default)
     {
-        var index = _forwarder!.Ingress.Add(frame);
-        _forwarder.Ingress[index].Offload = offload;
-        _forwarder.Forward(_port!);
+        var index = Forwarder!.Ingress.Add(frame);
+        Forwarder.Ingress[index].Offload = offload;
+        Forwarder.Forward(_port!);
     }
 
     /// <summary>Sends whatever the caller has put into the forwarder's batch.</summary>
-    public void InjectBatch() => _forwarder!.Forward(_port!);
+    public void InjectBatch() => Forwarder!.Forward(_port!);
 
     /// <summary>Takes the oldest frame that left here, or null.</summary>
     public byte[]? TryTake()

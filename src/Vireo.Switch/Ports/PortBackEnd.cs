@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Vireo.Platform.Events;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
 
@@ -23,10 +25,17 @@ internal readonly record struct PortCapabilities(bool Checksum, bool Tcp4, bool 
 
 /// <summary>
 /// What stands behind a port: a guest, a tap, an uplink, a test. Frames that arrive are put into the forwarder's batch; frames that
-/// leave are copied out of a batch before <see cref="Transmit"/> returns. All members are for the packet thread.
+/// leave are copied out of a batch before <see cref="Transmit"/> returns. All members are for the packet thread that the port is at.
 /// </summary>
-internal abstract class PortBackEnd
+/// <param name="seat">What it has at that thread, or null if it has nothing there.</param>
+internal abstract class PortBackEnd(ReactorSeat? seat = null)
 {
+    /// <summary>What it has at the packet thread, or null.</summary>
+    public ReactorSeat? Seat => seat;
+
+    /// <summary>Pipeline of the packet thread that the port is at; set by <see cref="Start"/>.</summary>
+    protected Forwarder? Forwarder { get; private set; }
+
     /// <summary>What the receiver takes over.</summary>
     public virtual PortCapabilities Capabilities => default;
 
@@ -40,7 +49,19 @@ internal abstract class PortBackEnd
     public virtual long LinkBitsPerSecond => 0;
 
     /// <summary>Starts to receive.</summary>
-    public abstract void Start(PortState port, Forwarder forwarder);
+    public void Start(PortState port, Forwarder forwarder)
+    {
+        Forwarder = forwarder;
+        port.Carrier = forwarder;
+        OnStart(port);
+    }
+
+    /// <summary>Goes on at another packet thread. Both threads stand still.</summary>
+    public void MoveTo(Reactor reactor, Forwarder forwarder)
+    {
+        seat?.MoveTo(reactor);
+        Forwarder = forwarder;
+    }
 
     /// <summary>Stops receiving and closes everything.</summary>
     public abstract void Stop();
@@ -50,6 +71,22 @@ internal abstract class PortBackEnd
     /// first one that there was no room for (<see cref="DropReason.QueueFull"/>) all.
     /// </summary>
     public abstract void Transmit(FrameBatch batch);
+
+    /// <summary>Starts to receive at <see cref="Forwarder"/>.</summary>
+    protected abstract void OnStart(PortState port);
+
+    /// <summary>A piece of work for the port begins, if anybody wants to know how long that takes.</summary>
+    /// <returns>For <see cref="EndTurn"/>.</returns>
+    protected long BeginTurn() => Forwarder is { CountsTime: true } ? Stopwatch.GetTimestamp() : 0;
+
+    /// <summary>It ends.</summary>
+    protected static void EndTurn(PortState? port, long began)
+    {
+        if (began != 0 && port is not null)
+        {
+            port.BusyTicks += Stopwatch.GetTimestamp() - began;
+        }
+    }
 
     /// <summary>Drops the live frames of <paramref name="batch"/> from the one at <paramref name="position"/> on for want of room.</summary>
     protected static void RefuseFrom(FrameBatch batch, int position)

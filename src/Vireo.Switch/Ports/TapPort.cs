@@ -11,10 +11,9 @@ namespace Vireo.Switch.Ports;
 /// An adapter of the management operating system. Checksums and segmentation are left to its kernel in both directions. The frames
 /// that it sends wait in the kernel's queue until the packet thread takes them.
 /// </summary>
-internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IReactorHandler
+internal sealed class TapPort(ReactorSeat seat, TapDevice tap) : PortBackEnd(seat), IReactorHandler
 {
     private PortState? _port;
-    private Forwarder? _forwarder;
     private Registration _registration;
     private volatile bool _isLost;
 
@@ -31,10 +30,9 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
     public bool RemovesInterface { get; set; }
 
     /// <inheritdoc/>
-    public override void Start(PortState port, Forwarder forwarder)
+    protected override void OnStart(PortState port)
     {
-        _forwarder = forwarder;
-        _registration = reactor.Register(tap.Descriptor, PollEvents.Readable, this);
+        _registration = Seat!.Register(tap.Descriptor, PollEvents.Readable, this);
         Volatile.Write(ref _port, port);
     }
 
@@ -44,7 +42,7 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
         Volatile.Write(ref _port, null);
         if (!_isLost)
         {
-            reactor.Unregister(_registration);
+            Seat!.Unregister(_registration);
             if (RemovesInterface)
             {
                 tap.Remove();
@@ -57,7 +55,8 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
     /// <inheritdoc/>
     public void OnEvents(PollEvents events)
     {
-        var batch = _forwarder!.Ingress;
+        var began = BeginTurn();
+        var batch = Forwarder!.Ingress;
         Span<byte> header = stackalloc byte[TapDevice.HeaderBytes];
         while (!batch.IsFull)
         {
@@ -69,7 +68,7 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
                 {
                     // Somebody deleted the interface. The descriptor would report that again and again.
                     _isLost = true;
-                    reactor.Unregister(_registration);
+                    Seat!.Unregister(_registration);
                 }
 
                 break;
@@ -85,8 +84,10 @@ internal sealed class TapPort(Reactor reactor, TapDevice tap) : PortBackEnd, IRe
 
         if (!batch.Live.IsEmpty)
         {
-            _forwarder.Forward(_port!);
+            Forwarder.Forward(_port!);
         }
+
+        EndTurn(_port, began);
     }
 
     /// <inheritdoc/>

@@ -11,12 +11,11 @@ namespace Vireo.Switch.Ports;
 /// A network interface of the management operating system as the way out. It keeps working for the management operating system; what
 /// that sends through it is not seen here.
 /// </summary>
-internal sealed class UplinkPort(Reactor reactor, PacketSocket socket, long linkBitsPerSecond) : PortBackEnd, IReactorHandler
+internal sealed class UplinkPort(ReactorSeat seat, PacketSocket socket, long linkBitsPerSecond) : PortBackEnd(seat), IReactorHandler
 {
     private const int NetworkDown = 100;
 
     private PortState? _port;
-    private Forwarder? _forwarder;
     private Registration _registration;
     private volatile bool _isDown;
 
@@ -30,10 +29,9 @@ internal sealed class UplinkPort(Reactor reactor, PacketSocket socket, long link
     public override PortCapabilities Capabilities => new(Checksum: true, Tcp4: true, Tcp6: true, Udp: false);
 
     /// <inheritdoc/>
-    public override void Start(PortState port, Forwarder forwarder)
+    protected override void OnStart(PortState port)
     {
-        _forwarder = forwarder;
-        _registration = reactor.Register(socket.Descriptor, PollEvents.Readable, this);
+        _registration = Seat!.Register(socket.Descriptor, PollEvents.Readable, this);
         Volatile.Write(ref _port, port);
     }
 
@@ -41,14 +39,15 @@ internal sealed class UplinkPort(Reactor reactor, PacketSocket socket, long link
     public override void Stop()
     {
         Volatile.Write(ref _port, null);
-        reactor.Unregister(_registration);
+        Seat!.Unregister(_registration);
         socket.Dispose();
     }
 
     /// <inheritdoc/>
     public void OnEvents(PollEvents events)
     {
-        var batch = _forwarder!.Ingress;
+        var began = BeginTurn();
+        var batch = Forwarder!.Ingress;
         Span<byte> header = stackalloc byte[PacketSocket.HeaderBytes];
         while (!batch.IsFull)
         {
@@ -82,8 +81,10 @@ internal sealed class UplinkPort(Reactor reactor, PacketSocket socket, long link
 
         if (!batch.Live.IsEmpty)
         {
-            _forwarder.Forward(_port!);
+            Forwarder.Forward(_port!);
         }
+
+        EndTurn(_port, began);
     }
 
     /// <inheritdoc/>

@@ -21,7 +21,7 @@ internal sealed unsafe partial class VhostUserPort
     /// <returns>How many buffers were taken.</returns>
     private int TakeRuns(VirtQueue queue, PortState port)
     {
-        var batch = _forwarder!.Ingress;
+        var batch = Forwarder!.Ingress;
         var runs = _runsFromGuest.AsSpan();
         var count = queue.TakeRuns(runs, writable: false);
         if (count == 0)
@@ -34,7 +34,7 @@ internal sealed unsafe partial class VhostUserPort
             if (batch.IsFull)
             {
                 // Long frames fill a batch sooner.
-                _forwarder.Forward(port);
+                Forwarder.Forward(port);
             }
 
             TakeRun(runs[i], batch, port);
@@ -42,7 +42,7 @@ internal sealed unsafe partial class VhostUserPort
 
         if (!batch.Live.IsEmpty)
         {
-            _forwarder.Forward(port);
+            Forwarder.Forward(port);
         }
 
         queue.PushRuns(runs[..count]);

@@ -15,7 +15,7 @@ namespace Vireo.Switch.Ports;
 /// from it. The headers of a frame are copied out of guest memory before anything looks at them, so a guest that changes them later changes
 /// nothing; what is behind them is copied once, to the receiver.
 /// </summary>
-internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhostUserDevice
+internal sealed partial class VhostUserPort(int queuePairs, ReactorSeat? seat = null) : PortBackEnd(seat), IVhostUserDevice
 {
     // virtio 1.2 5.1.3 Feature bits
     private const ulong DeviceChecksum = 1UL << 0;
@@ -44,7 +44,6 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     private Task _connecting = Task.CompletedTask;
     private VhostUserBackend? _backEnd;
     private PortState? _port;
-    private Forwarder? _forwarder;
     private ulong _negotiated;
     private int _headerBytes = NetworkHeader.LengthBytes;
     private bool _isReady;
@@ -68,11 +67,11 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
 
     /// <summary>Makes the socket and waits for the guest on it.</summary>
     /// <exception cref="IOException">The socket cannot be made.</exception>
-    public async Task ListenAsync(Reactor reactor, string path, VhostUserBackendOptions options) =>
-        _backEnd = await VhostUserBackend.ListenAsync(reactor, this, path, options);
+    public async Task ListenAsync(string path, VhostUserBackendOptions options) =>
+        _backEnd = await VhostUserBackend.ListenAsync(Seat!, this, path, options);
 
     /// <summary>Connects to whoever listens at <paramref name="path"/>, and again when that one is gone, until the port is closed.</summary>
-    public void KeepConnecting(Reactor reactor, string path, VhostUserBackendOptions options) => _connecting = ConnectAsync(reactor, path, options);
+    public void KeepConnecting(string path, VhostUserBackendOptions options) => _connecting = ConnectAsync(path, options);
 
     /// <summary>Closes the socket and the connection.</summary>
     public async Task CloseAsync()
@@ -85,14 +84,14 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
         }
     }
 
-    private async Task ConnectAsync(Reactor reactor, string path, VhostUserBackendOptions options)
+    private async Task ConnectAsync(string path, VhostUserBackendOptions options)
     {
         var pause = TimeSpan.FromMilliseconds(100);
         while (!_closing.Task.IsCompleted)
         {
             try
             {
-                var backEnd = await VhostUserBackend.ConnectAsync(reactor, this, path, options);
+                var backEnd = await VhostUserBackend.ConnectAsync(Seat!, this, path, options);
                 await Task.WhenAny(backEnd.Completion, _closing.Task);
                 await backEnd.DisposeAsync();
             }
@@ -106,11 +105,7 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     }
 
     /// <inheritdoc/>
-    public override void Start(PortState port, Forwarder forwarder)
-    {
-        _port = port;
-        _forwarder = forwarder;
-    }
+    protected override void OnStart(PortState port) => _port = port;
 
     /// <inheritdoc/>
     public override void Stop() => _port = null;
@@ -152,6 +147,7 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
         }
 
         var worked = false;
+        var began = BeginTurn();
         for (var turn = 0; turn < BatchesPerTurn; turn++)
         {
             var taken = TakeRuns(queue, port);
@@ -165,6 +161,11 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
             {
                 break;
             }
+        }
+
+        if (worked)
+        {
+            EndTurn(port, began);
         }
 
         return worked;
@@ -279,8 +280,8 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
         BinaryPrimitives.WriteUInt64BigEndian(frame[14..], 0x0001_0800_0604_0003);
         address.CopyTo(frame[22..]);
         address.CopyTo(frame[32..]);
-        _forwarder!.Ingress.Add(frame);
-        _forwarder.Forward(port);
+        Forwarder!.Ingress.Add(frame);
+        Forwarder.Forward(port);
     }
 
     /// <inheritdoc/>
@@ -291,7 +292,7 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
     {
         // Happens once for a packet thread.
         var chains = s_chains ??= [.. Enumerable.Range(0, FrameBatch.FramesMax).Select(_ => new DescriptorChain())];
-        var batch = _forwarder!.Ingress;
+        var batch = Forwarder!.Ingress;
         Span<byte> header = (stackalloc byte[NetworkHeader.LengthBytes])[.._headerBytes];
         var taken = 0;
         while (!batch.IsFull && taken < chains.Length && queue.TryPop(chains[taken]))
@@ -301,7 +302,7 @@ internal sealed partial class VhostUserPort(int queuePairs) : PortBackEnd, IVhos
 
         if (!batch.Live.IsEmpty)
         {
-            _forwarder.Forward(port);
+            Forwarder.Forward(port);
         }
 
         foreach (var chain in chains.AsSpan(0, taken))

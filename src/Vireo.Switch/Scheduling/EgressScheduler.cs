@@ -25,6 +25,7 @@ internal sealed class EgressScheduler(QueuePool pool, TimeProvider clock)
     private readonly long _retryTicks = clock.TimestampFrequency / 10_000;
     private readonly SenderQueue[] _taken = new SenderQueue[FrameBatch.FramesMax];
     private readonly int[] _takenLength = new int[FrameBatch.FramesMax];
+    private QueuePool _pool = pool;
     private SenderQueue?[] _senders = new SenderQueue?[16];
     private SenderQueue[] _waiting = new SenderQueue[16];
     private int _waitingCount;
@@ -165,7 +166,7 @@ internal sealed class EgressScheduler(QueuePool pool, TimeProvider clock)
             var sender = _taken[position];
             if (!sender.IsWaiting && sender.Frames is { } empty)
             {
-                pool.Return(empty);
+                _pool.Return(empty);
                 sender.Frames = null;
             }
         }
@@ -177,12 +178,19 @@ internal sealed class EgressScheduler(QueuePool pool, TimeProvider clock)
         }
     }
 
+    /// <summary>The receiver is at another packet thread, whose <paramref name="other"/> lends the queues from now on, and gets back those that are lent.</summary>
+    public void MoveTo(QueuePool other)
+    {
+        _pool.GiveAway(_waitingCount, other);
+        _pool = other;
+    }
+
     /// <summary>Forgets what waits; the receiver is gone.</summary>
     public void Clear()
     {
         for (var place = 0; place < _waitingCount; place++)
         {
-            pool.Return(_waiting[place].Frames!);
+            _pool.Return(_waiting[place].Frames!);
             _waiting[place].Frames = null;
             _waiting[place].IsWaiting = false;
         }
@@ -218,7 +226,7 @@ internal sealed class EgressScheduler(QueuePool pool, TimeProvider clock)
     private void Wait(FrameBatch batch, int index, PortState? sender, SwitchState home, int markAbove)
     {
         var queue = QueueOf(sender, home);
-        queue.Frames ??= pool.Lend();
+        queue.Frames ??= _pool.Lend();
         if (queue.Frames is null || !queue.Frames.TryAdd(batch, index, markAbove))
         {
             batch.Drop(index, DropReason.QueueFull);

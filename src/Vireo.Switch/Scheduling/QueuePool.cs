@@ -24,13 +24,20 @@ internal sealed class QueuePool(int queuesMax = 512)
             return queue;
         }
 
-        if (_made == queuesMax)
+        if (_made >= queuesMax)
         {
             return null;
         }
 
         _made++;
         return new HoldQueue(QueueBytes, QueueFrames);
+    }
+
+    /// <summary>Queues that are lent will be given back to <paramref name="other"/>.</summary>
+    public void GiveAway(int count, QueuePool other)
+    {
+        _made -= count;
+        other._made += count;
     }
 
     /// <summary>Takes a queue back.</summary>

@@ -3,11 +3,15 @@ using Vireo.Switch.Sdk;
 
 namespace Vireo.Switch.Tracing;
 
-/// <summary>A frame that is being followed. Made on the packet thread, which forgets it when the frame has come to its end.</summary>
+/// <summary>
+/// A frame that is being followed. Made on the packet thread where it entered, and told of when it has come to its end everywhere: at a receiver it may wait
+/// for its share, and be at another packet thread. Whoever adds to it holds its lock for that moment.
+/// </summary>
 internal sealed class FrameTrace
 {
     private readonly List<TraceStep> _steps = [];
     private readonly List<Guid> _receivers = [];
+    private int _open = 1;
 
     /// <summary>When it entered.</summary>
     public required DateTimeOffset Time { get; init; }
@@ -39,10 +43,7 @@ internal sealed class FrameTrace
     /// <summary>Tells it from all others while it waits.</summary>
     public int Number { get; init; }
 
-    /// <summary>At how many receivers it waits for its share.</summary>
-    public int Waiting { get; set; }
-
-    /// <summary>Sessions that want it, known while it waits.</summary>
+    /// <summary>Sessions that want it.</summary>
     public TraceSession[] Wanted { get; set; } = [];
 
     /// <summary>What was said last, if something was.</summary>
@@ -51,11 +52,39 @@ internal sealed class FrameTrace
     /// <summary>Ports that it was offered to, or that got it.</summary>
     public IReadOnlyList<Guid> Receivers => _receivers;
 
+    /// <summary>It goes on at one more place.</summary>
+    public void Open() => Interlocked.Increment(ref _open);
+
+    /// <summary>It has come to its end at one place.</summary>
+    /// <returns>Whether that was the last.</returns>
+    public bool Close() => Interlocked.Decrement(ref _open) == 0;
+
     /// <summary>A stage has seen it.</summary>
-    public void Add(TraceStep step) => _steps.Add(step);
+    public void Add(TraceStep step)
+    {
+        lock (_steps)
+        {
+            _steps.Add(step);
+        }
+    }
 
     /// <summary>A port got it.</summary>
-    public void Delivered(Guid port) => _receivers.Add(port);
+    public void Delivered(Guid port)
+    {
+        lock (_steps)
+        {
+            _receivers.Add(port);
+        }
+    }
+
+    /// <summary>It went to a port with these bytes.</summary>
+    public void Left(Guid port, byte[] bytes, string? refusal)
+    {
+        lock (_steps)
+        {
+            Outgoing.Add((port, bytes, refusal));
+        }
+    }
 
     /// <summary>Whether it touched one of the ports.</summary>
     public bool Touches(HashSet<Guid> ports) => ports.Contains(Port) || _steps.Exists(step => ports.Contains(step.Port));

@@ -69,6 +69,7 @@ internal sealed class FrameTracer
                 Sessions = wanted,
                 Number = Interlocked.Increment(ref s_lastNumber),
             };
+            trace.Wanted = WhoWants(trace);
             frame.Follower = trace.Number;
             _current[_count++] = trace;
             frame.Trace = (byte)_count;
@@ -124,7 +125,7 @@ internal sealed class FrameTracer
 
             if (trace.Bytes.Length > 0)
             {
-                trace.Outgoing.Add((receiver.Id, Copy(batch, index, trace.Bytes.Length == trace.Length ? int.MaxValue : trace.Bytes.Length), refusal));
+                trace.Left(receiver.Id, Copy(batch, index, trace.Bytes.Length == trace.Length ? int.MaxValue : trace.Bytes.Length), refusal);
             }
         }
     }
@@ -153,8 +154,7 @@ internal sealed class FrameTracer
                 var trace = _current[frame.Trace - 1];
                 if (_waiting.TryAdd((trace.Number, receiver.Id), trace))
                 {
-                    trace.Waiting++;
-                    trace.Wanted = WhoWants(trace);
+                    trace.Open();
                 }
             }
         }
@@ -201,16 +201,51 @@ internal sealed class FrameTracer
         }
     }
 
+    /// <summary>A frame goes over to another packet thread, where its trace is joined.</summary>
+    public FrameTrace Leave(int place)
+    {
+        var trace = _current[place - 1];
+        trace.Open();
+        return trace;
+    }
+
+    /// <summary>A frame that was to go to another packet thread found no room on the way.</summary>
+    public void Refused(FrameTrace? trace, PortState receiver)
+    {
+        if (trace is not null)
+        {
+            trace.Add(new TraceStep(receiver.Id, CaptureDirection.Out, "Port", 0, DropReason.QueueFull.Name));
+            Close(trace);
+        }
+    }
+
+    /// <summary>Frames come from another packet thread.</summary>
+    public void Gather() => _count = 0;
+
+    /// <summary>One of them is followed.</summary>
+    public void Join(FrameTrace trace, ref Frame frame)
+    {
+        frame.Follower = trace.Number;
+        _current[_count++] = trace;
+        frame.Trace = (byte)_count;
+    }
+
+    /// <summary>A port goes to another packet thread, with what waits to leave through it.</summary>
+    public void GiveWaiting(PortState port, FrameTracer other)
+    {
+        foreach (var (key, trace) in _waiting.Where(pair => pair.Key.Receiver == port.Id).ToList())
+        {
+            _waiting.Remove(key);
+            other._waiting.Add(key, trace);
+        }
+    }
+
     /// <summary>The batch has come to its end: tells what happened.</summary>
     public void End()
     {
         for (var i = 0; i < _count; i++)
         {
-            if (_current[i].Waiting == 0)
-            {
-                Tell(_current[i], WhoWants(_current[i]));
-            }
-
+            Close(_current[i]);
             _current[i] = null!;
         }
 
@@ -225,21 +260,21 @@ internal sealed class FrameTracer
             trace.Add(new TraceStep(receiver, CaptureDirection.Out, "Port", 0, verdict.Name));
         }
 
-        if (--trace.Waiting == 0)
+        Close(trace);
+    }
+
+    private static void Close(FrameTrace trace)
+    {
+        if (trace.Close())
         {
-            Tell(trace, trace.Wanted);
+            foreach (var session in trace.Wanted)
+            {
+                session.Offer(trace);
+            }
         }
     }
 
     private TraceSession[] WhoWants(FrameTrace trace) => [.. Sessions.Where((_, place) => (trace.Sessions & (1UL << place)) != 0)];
-
-    private static void Tell(FrameTrace trace, TraceSession[] sessions)
-    {
-        foreach (var session in sessions)
-        {
-            session.Offer(trace);
-        }
-    }
 
     private void Note(FrameBatch batch, PortState at, StageDirection direction, string name, double nanoseconds, IExplainingStage? explainer)
     {

@@ -4,7 +4,7 @@ using Vireo.Control.Switching;
 namespace Vireo.Switch.Tracing;
 
 /// <summary>
-/// Somebody who wants to know. The packet thread puts frames into a queue of a fixed length and never waits: what finds no room is counted as
+/// Somebody who wants to know. Packet threads put frames into a queue of a fixed length and never wait: what finds no room is counted as
 /// lost. One reader takes them out.
 /// </summary>
 internal sealed class TraceSession
@@ -12,7 +12,7 @@ internal sealed class TraceSession
     private const int QueueFrames = 4096;
     private const int CaptureBytesDefault = 65_535;
     private readonly Channel<FrameTrace> _queue = Channel.CreateBounded<FrameTrace>(
-        new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true, FullMode = BoundedChannelFullMode.Wait });
+        new BoundedChannelOptions(QueueFrames) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
 
     private readonly HashSet<Guid>? _ports;
     private long _frames;
@@ -64,11 +64,11 @@ internal sealed class TraceSession
 
         if (_queue.Writer.TryWrite(trace))
         {
-            _frames++;
+            Interlocked.Increment(ref _frames);
         }
         else
         {
-            _lost++;
+            Interlocked.Increment(ref _lost);
         }
     }
 

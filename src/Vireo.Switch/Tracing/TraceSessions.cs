@@ -1,16 +1,14 @@
 using Vireo.Control.Switching;
-using Vireo.Platform.Events;
-using Vireo.Switch.Pipeline;
 using Vireo.Switch.Plane;
+using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Tracing;
 
 /// <summary>The sessions of a plane. Starts to trace with the first and stops with the last. For the control side.</summary>
-/// <param name="reactor">The packet thread.</param>
-/// <param name="forwarder">Its pipeline.</param>
+/// <param name="threads">The packet threads.</param>
 /// <param name="clock">For the time of frames.</param>
 /// <param name="nameOf">What people call a port.</param>
-internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimeProvider clock, Func<Guid, string> nameOf)
+internal sealed class TraceSessions(PacketThreads threads, TimeProvider clock, Func<Guid, string> nameOf)
 {
     private const int SessionsMax = 64;
     private const int FilesMax = 1000;
@@ -168,7 +166,13 @@ internal sealed class TraceSessions(Reactor reactor, Forwarder forwarder, TimePr
             sessions = [.. _live.Values.Select(one => one.Session)];
         }
 
-        return reactor.InvokeAsync(() => forwarder.Tracer = sessions.Length == 0 ? null : new FrameTracer(clock, forwarder.Tracer) { Sessions = sessions });
+        return threads.StopAsync(() =>
+        {
+            foreach (var thread in threads.All)
+            {
+                thread.Forwarder.Tracer = sessions.Length == 0 ? null : new FrameTracer(clock, thread.Forwarder.Tracer) { Sessions = sessions };
+            }
+        });
     }
 
     private sealed record Live(TraceSession Session, CaptureFiles? Files, Task Writing);

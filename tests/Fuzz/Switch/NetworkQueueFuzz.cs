@@ -30,7 +30,7 @@ public sealed class NetworkQueueFuzz
         List<VhostUserPort> ends = [];
         for (var i = 0; i < 2; i++)
         {
-            var end = new VhostUserPort(1);
+            var end = new VhostUserPort(1, new ReactorSeat(reactor));
             var port = new PortState(Guid.NewGuid(), policy, end);
             ends.Add(end);
             await reactor.InvokeAsync(() =>
@@ -38,7 +38,7 @@ public sealed class NetworkQueueFuzz
                 home.Add(port);
                 end.Start(port, forwarder);
             });
-            await end.ListenAsync(reactor, folder[$"g{i}"], new VhostUserBackendOptions());
+            await end.ListenAsync(folder[$"g{i}"], new VhostUserBackendOptions());
         }
 
         var quiet = new InMemoryPort(4096, FrameBatch.FrameBytesMax);

@@ -4,6 +4,7 @@ using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Stages;
 using Vireo.Switch.Tests.Support;
+using Vireo.Switch.Threads;
 using Vireo.Testing;
 using Xunit.Abstractions;
 using static Vireo.Switch.Tests.Support.Frames;
@@ -82,6 +83,80 @@ public sealed class FlowTests(ITestOutputHelper output)
         for (var guest = 0; guest < Guests; guest++)
         {
             Assert.Equal(longWay.Counters(guest), shortcut.Counters(guest));
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [Requirement("IO-3")]
+    public async Task Several_packet_threads_do_just_what_one_does_while_ports_move(int seed)
+    {
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var clock = new ManualClock();
+        using var threads = await PacketThreads.StartAsync(3, clock);
+
+        // While all stand still the test does their work, one step after the other.
+        await threads.StopAsync(() => Compare(random, new Pair(), new Pair(threads, clock)));
+        await threads.StopTimersAsync();
+
+        void Compare(Random random, Pair alone, Pair spread)
+        {
+            for (var guest = 0; guest < Guests; guest++)
+            {
+                var asked = Choose(random, guest);
+                alone.Add(asked, []);
+                spread.Add(asked, []);
+            }
+
+            var often = Enumerable.Range(0, 48).Select(_ => random.Next(Guests)).Select(from => (From: from, Frame: Make(random, from, strange: false))).ToArray();
+            for (var step = 0; step < Steps; step++)
+            {
+                switch (random.Next(200))
+                {
+                    case 0:
+                        var changed = random.Next(Guests);
+                        var asked = Choose(random, changed);
+                        alone.Change(changed, asked, []);
+                        spread.Change(changed, asked, []);
+                        break;
+                    case < 10:
+                        var strange = random.Next(Guests);
+                        byte[][] frames = [Make(random, strange, strange: true)];
+                        alone.Send(strange, frames);
+                        spread.Send(strange, frames);
+                        break;
+                    case < 12:
+                        var time = TimeSpan.FromMilliseconds(random.Next(3000));
+                        alone.Switch.Clock.Advance(time);
+                        spread.Switch.Clock.Advance(time);
+                        break;
+                    case < 20:
+                        spread.Move(random.Next(Guests), random.Next(3));
+                        break;
+                    default:
+                        var chosen = often[random.Next(often.Length)];
+                        var run = Enumerable.Repeat(chosen.Frame, random.Next(1, 4)).Concat(often.Where(one => one.From == chosen.From && random.Next(40) == 0).Select(one => one.Frame)).ToArray();
+                        alone.Send(chosen.From, run);
+                        spread.Send(chosen.From, run);
+                        break;
+                }
+
+                for (var guest = 0; guest < Guests; guest++)
+                {
+                    // Who watches gets copies from several threads; those of one batch have no order among them.
+                    Assert.Equal(alone.Take(guest).Order(StringComparer.Ordinal), spread.Take(guest).Order(StringComparer.Ordinal));
+                }
+            }
+
+            var known = threads.All.Sum(thread => thread.Forwarder.FramesKnown);
+            output.WriteLine($"{spread.Taken} frames arrived, {known} went the short way, {alone.Switch.Forwarder.FramesKnown} with one thread");
+            Assert.True(known > 200, $"only {known} frames went the short way");
+            for (var guest = 0; guest < Guests; guest++)
+            {
+                Assert.Equal(alone.Counters(guest), spread.Counters(guest));
+            }
         }
     }
 
@@ -199,11 +274,11 @@ public sealed class FlowTests(ITestOutputHelper output)
         return strange && random.Next(4) == 0 ? Tagged(frame, random.Next(6, 10) | (random.Next(2) << 13)) : frame;
     }
 
-    private sealed class Pair
+    private sealed class Pair(PacketThreads? threads = null, ManualClock? clock = null)
     {
         private readonly List<(InMemoryPort End, PortState Port)> _ports = [];
 
-        public TestSwitch Switch { get; } = new();
+        public TestSwitch Switch { get; } = new(threads: threads, clock: clock);
 
         public int Taken { get; private set; }
 
@@ -216,14 +291,17 @@ public sealed class FlowTests(ITestOutputHelper output)
             Switch.Switch.PoliciesChanged();
         }
 
+        public void Move(int guest, int thread) => PacketThreads.Move(_ports[guest].Port, threads!.All[thread]);
+
         public void Send(int guest, byte[][] frames)
         {
             foreach (var frame in frames)
             {
-                Switch.Forwarder.Ingress.Add(frame);
+                _ports[guest].Port.Carrier!.Ingress.Add(frame);
             }
 
             _ports[guest].End.InjectBatch();
+            threads?.EmptyRings();
         }
 
         public List<string> Take(int guest)

@@ -3,6 +3,7 @@ using Vireo.Platform.Events;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Tests.Support;
+using Vireo.Switch.Threads;
 using Vireo.Switch.Tracing;
 using Vireo.Testing;
 using static Vireo.Switch.Tests.Support.Frames;
@@ -118,7 +119,7 @@ public sealed class TraceTests
         using var reactor = new Reactor("test-packets");
         var (a, from) = _switch.AddGuest(1, new PortPolicySpecification { SpoofGuard = true });
         _switch.AddPort();
-        var traces = new TraceSessions(reactor, _switch.Forwarder, TimeProvider.System, id => id == from.Id ? "guest" : "other");
+        var traces = new TraceSessions(PacketThreads.Of(reactor, _switch.Forwarder), TimeProvider.System, id => id == from.Id ? "guest" : "other");
         Assert.Null(SwitchEventSource.Log.ConstructionException);
         await using var feed = new TraceEventFeed(traces, id => id == from.Id ? "guest" : "other", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         using var listener = new Listener("tcp or ether 0x88B5");

@@ -18,7 +18,7 @@ public sealed class LabSwitchTests
         host.Run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
         remote.Ip("address", "add", "10.66.0.1/24", "dev", "cable1");
         using var lab = host.Start(
-            "env", $"TMPDIR={folder.Path}", Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "lab", "--port", "tap:labtap0", "--port", "packet:cable0", "--port",
+            "env", $"TMPDIR={folder.Path}", Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "lab", "--packet-threads", "2", "--port", "tap:labtap0", "--port", "packet:cable0", "--port",
             $"vhost-user:{folder["guest.sock"]}", "--port", $"vhost-user:{folder["nobody.sock"]},client");
         try
         {
@@ -54,6 +54,7 @@ public sealed class LabSwitchTests
     [InlineData("--port vhost-user:/tmp/x,queues=two")]
     [InlineData("--extension /tmp/x")]
     [InlineData("--speed 10")]
+    [InlineData("--port tap:a --packet-threads 0")]
     public void What_cannot_be_read_is_refused_in_a_sentence(string line)
     {
         Assert.False(LabArguments.TryParse(line.Split(' '), out _, out var fault));

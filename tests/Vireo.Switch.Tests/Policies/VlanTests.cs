@@ -137,7 +137,7 @@ public sealed class VlanTests
         Says(PortVlanMode.Private, new() { PrivateVlanMode = PrivateVlanMode.Isolated, PrimaryVlanId = 2, SecondaryVlanIds = [2] }, "its own secondary");
         Says(PortVlanMode.Private, new() { PrivateVlanMode = PrivateVlanMode.Community, PrimaryVlanId = 2, SecondaryVlanIds = [4, 5] }, "one secondary");
         Says(PortVlanMode.Private, new() { PrimaryVlanId = 0 }, "isolated, community or promiscuous", "primary VLAN 0", "one secondary");
-        Says(PortVlanMode.Untagged, new() { StormLimit = -1, MaximumBandwidth = -1, AllowedAddresses = ["10.0.0.0/8"] }, "storm limit", "maximum bandwidth", "one station");
+        Says(PortVlanMode.Untagged, new() { StormLimit = -1, QueueWeight = 101, MaximumBandwidth = -1, AllowedAddresses = ["10.0.0.0/8"] }, "storm limit", "queue weight", "maximum bandwidth", "one station");
     }
 
     private (InMemoryPort End, PortState Port) Private(int station, PrivateVlanMode mode, params int[] secondaries) => _switch.AddGuest(

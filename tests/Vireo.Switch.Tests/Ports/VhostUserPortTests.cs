@@ -302,7 +302,7 @@ public sealed class VhostUserPortTests : IAsyncLifetime
 
     private async Task<(string Socket, PortState Port)> AddPortAsync(int queuePairs = 1)
     {
-        var end = new VhostUserPort(queuePairs);
+        var end = new VhostUserPort(queuePairs, new ReactorSeat(_reactor));
         _ends.Add(end);
         var port = new PortState(Guid.NewGuid(), _switch.Compiler.Compile(new PortSettings(PortVlanMode.Untagged, 0, []), null), end);
         var socket = _folder[$"p{_ends.Count}"];
@@ -311,7 +311,7 @@ public sealed class VhostUserPortTests : IAsyncLifetime
             end.Start(port, _switch.Forwarder);
             _switch.Switch.Add(port);
         });
-        await end.ListenAsync(_reactor, socket, new VhostUserBackendOptions());
+        await end.ListenAsync(socket, new VhostUserBackendOptions());
         return (socket, port);
     }
 }

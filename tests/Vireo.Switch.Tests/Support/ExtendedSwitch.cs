@@ -6,6 +6,7 @@ using Vireo.Switch.Extensions;
 using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
+using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Tests.Support;
 
@@ -16,7 +17,7 @@ internal sealed class ExtendedSwitch : IAsyncDisposable
 
     public ExtendedSwitch(Reactor? reactor = null, ExtensionLimits? limits = null)
     {
-        Room = new ExtensionRoom(new HostPaths(Path.Combine(_folders.Root, "state"), _folders.Root), reactor, Network.Forwarder, Network.Clock, limits ?? new ExtensionLimits(), () => Task.CompletedTask);
+        Room = new ExtensionRoom(new HostPaths(Path.Combine(_folders.Root, "state"), _folders.Root), reactor is null ? null : PacketThreads.Of(reactor, Network.Forwarder), Network.Forwarder, Network.Clock, limits ?? new ExtensionLimits(), () => Task.CompletedTask);
         Directory.CreateDirectory(Path.Combine(_folders.Root, "state"));
         Chain = new ExtensionChain(Network.Switch, "test", Room);
     }

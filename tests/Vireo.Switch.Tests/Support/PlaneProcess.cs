@@ -45,7 +45,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
     /// <param name="crashAt">Where it loses its power, for example <c>switch.applied:2</c>.</param>
     public async Task StartAsync(string? crashAt = null)
     {
-        _process = _network.Start("env", $"VIREO_CRASH_AT={crashAt}", Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "--root", _root.Path);
+        _process = _network.Start("env", $"VIREO_CRASH_AT={crashAt}", "VIREO_PACKET_THREADS=2", Path.Combine(AppContext.BaseDirectory, "vireo-switch"), "--root", _root.Path);
         _process.OutputDataReceived += (_, line) => Append(line.Data);
         _process.ErrorDataReceived += (_, line) => Append(line.Data);
         _process.BeginOutputReadLine();

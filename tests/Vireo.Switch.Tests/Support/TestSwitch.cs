@@ -3,21 +3,23 @@ using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Stages;
+using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Tests.Support;
 
-/// <summary>A switch in memory.</summary>
+/// <summary>A switch in memory, whose frames move on the thread of the test unless packet threads are given.</summary>
 internal sealed class TestSwitch
 {
-    public TestSwitch(int capacity = 1024, ulong hashKey = 0x1234_5678_9ABC_DEF1)
+    public TestSwitch(int capacity = 1024, ulong hashKey = 0x1234_5678_9ABC_DEF1, PacketThreads? threads = null, ManualClock? clock = null)
     {
+        Clock = clock ?? new ManualClock();
         Catalog = new StageCatalog(Clock);
         Compiler = new PolicyCompiler(Catalog, Clock);
-        Forwarder = new Forwarder(Clock);
-        Switch = new SwitchState(Guid.NewGuid(), new MacTable(capacity, 300, hashKey));
+        Forwarder = threads?.First.Forwarder ?? new Forwarder(Clock);
+        Switch = new SwitchState(Guid.NewGuid(), new MacTable(capacity, 300, hashKey), threads: threads?.All.Count ?? 1);
     }
 
-    public ManualClock Clock { get; } = new();
+    public ManualClock Clock { get; }
 
     public StageCatalog Catalog { get; }
 
