@@ -44,7 +44,7 @@ internal sealed class SwitchBenchmark : IBenchmark
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Comparison>> RunAsync(IReadOnlyList<string> arguments)
     {
-        ISwitchPart[] parts = [new FlowsPart(), new CostPart(), new SharesPart(), new PortsPart()];
+        ISwitchPart[] parts = [new FlowsPart(), new CostPart(), new SharesPart(), new PortsPart(), new ThreadsPart()];
         List<Comparison> rows = [];
         if (arguments is ["--only", var only])
         {

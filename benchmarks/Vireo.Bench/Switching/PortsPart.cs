@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -61,19 +62,22 @@ internal sealed class PortsPart : ISwitchPart
             Start(() => Send(guests[0], to: 1, from: 0, stop.Token, () => counts.Sent++)),
             Start(() => Receive(guests[1], stop.Token, () => counts.Received++)),
             Start(() => Send(guests[2], to: 3, from: 2, stop.Token, () => { })),
-            Start(() => Receive(guests[3], stop.Token, () => Volatile.Write(ref counts.LastSeen, Stopwatch.GetTimestamp()))),
+            Start(() => Receive(guests[3], stop.Token, () => Volatile.Write(ref counts.LastSeen, Stopwatch.GetTimestamp()), sent => Volatile.Write(ref counts.LastSent, sent))),
         };
         guests[1].Send(SwitchBenchmark.Frame(64, to: 0, from: 1));
         guests[3].Send(SwitchBenchmark.Frame(64, to: 2, from: 3));
         await Task.Delay(500);
-        List<double> inForce = [], answered = [];
+        List<double> inForce = [], seen = [], answered = [];
+        var paused = GC.GetTotalPauseDuration();
+        var collections = (GC.CollectionCount(0), GC.CollectionCount(2));
         for (var change = 0; change < Changes; change++)
         {
             var asked = Stopwatch.GetTimestamp();
             await plane.PutPortAsync(ports[2] with { Policy = new PortPolicySpecification { Acls = [new(PortAclAction.Deny, PortAclDirection.Both, null, "ANY")] } });
             answered.Add(Stopwatch.GetElapsedTime(asked).TotalMilliseconds);
             await Task.Delay(30);
-            inForce.Add(Math.Max(0, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSeen)).TotalMilliseconds));
+            inForce.Add(Math.Max(0, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSent)).TotalMilliseconds));
+            seen.Add(Math.Max(0, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSeen)).TotalMilliseconds));
             await plane.PutPortAsync(ports[2]);
             await Task.Delay(30);
             if (Volatile.Read(ref counts.LastSeen) < asked)
@@ -88,10 +92,12 @@ internal sealed class PortsPart : ISwitchPart
             thread.Join();
         }
 
-        var dropped = (await plane.GetPortAsync(ports[1].Id)).Statistics.Dropped.Values.Sum() + (await plane.GetPortAsync(ports[0].Id)).Statistics.Dropped.Values.Sum();
+        var reasons = (await plane.GetPortAsync(ports[1].Id)).Statistics.Dropped.Concat((await plane.GetPortAsync(ports[0].Id)).Statistics.Dropped).ToList();
+        var dropped = string.Join(", ", [$"{reasons.Sum(pair => pair.Value)}", .. reasons.Select(pair => $"{pair.Value} {pair.Key}")]);
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Changes * 2} changes: {counts.Sent} frames of others sent, {counts.Received} received, {dropped} dropped by the switch; in force after {inForce.Max():0.00} ms at worst, answered after {Tool.Median(answered):0.00} ms"));
+            $"{Changes * 2} changes: {counts.Sent} frames of others sent, {counts.Received} received, {dropped} dropped by the switch; the last frame that passed was sent {inForce.Max():0.00} ms at worst after the change was asked for and read after {seen.Max():0.00} ms, answered after {Tool.Median(answered):0.00} ms; "
+            + $"{GC.CollectionCount(0) - collections.Item1} collections, {GC.CollectionCount(2) - collections.Item2} of all memory, paused {(GC.GetTotalPauseDuration() - paused).TotalMilliseconds:0} ms"));
         foreach (var guest in guests)
         {
             guest.Dispose();
@@ -101,6 +107,7 @@ internal sealed class PortsPart : ISwitchPart
         [
             new Comparison($"{Ports} ports, a change in force, median", "ms", Tool.Median(inForce), "wanted", 5, LessIsBetter: true),
             new Comparison($"{Ports} ports, a change in force, worst", "ms", inForce.Max(), "wanted", 5, LessIsBetter: true),
+            new Comparison($"{Ports} ports, a change seen by the receiver, worst", "ms", seen.Max(), "wanted", 5, LessIsBetter: true),
             new Comparison($"{Ports} ports, a change stored", "ms", Tool.Median(answered), "wanted", 5, LessIsBetter: true),
         ];
     }
@@ -124,6 +131,7 @@ internal sealed class PortsPart : ISwitchPart
         var frame = SwitchBenchmark.Frame(64, to, from);
         while (!stop.IsCancellationRequested)
         {
+            BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(frame.Length - sizeof(long)), Stopwatch.GetTimestamp());
             if (socket.Send(frame) == 0)
             {
                 onSent();
@@ -136,15 +144,17 @@ internal sealed class PortsPart : ISwitchPart
         Thread.Sleep(100); // Allowed: as above.
     }
 
-    private static void Receive(UnixDatagramSocket socket, CancellationToken stop, Action onFrame)
+    private static void Receive(UnixDatagramSocket socket, CancellationToken stop, Action onFrame, Action<long>? onSent = null)
     {
         var room = new byte[2048];
         var quiet = 0;
         while (!stop.IsCancellationRequested || quiet < 100)
         {
-            if (socket.Receive(room, out _) >= 0)
+            var length = socket.Receive(room, out _);
+            if (length >= 0)
             {
                 onFrame();
+                onSent?.Invoke(BinaryPrimitives.ReadInt64LittleEndian(room.AsSpan(length - sizeof(long))));
                 quiet = 0;
                 continue;
             }
@@ -159,5 +169,6 @@ internal sealed class PortsPart : ISwitchPart
         public long Sent;
         public long Received;
         public long LastSeen;
+        public long LastSent;
     }
 }
