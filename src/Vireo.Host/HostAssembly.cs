@@ -220,6 +220,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             background.RunAsync("Sharing memory between machines", _machines.BalanceMemoryAsync, stopping),
             background.RunAsync("Following the extensions of switches", _extensionEvents.FollowAsync, stopping),
             background.RunAsync("Listening for other hosts", _peers.FollowAsync, stopping),
+            background.RunAsync("Looking after the trust between hosts", _peers.Keeper.RunAsync, stopping),
         ];
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await Task.WhenAll(work);

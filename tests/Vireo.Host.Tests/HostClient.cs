@@ -69,6 +69,14 @@ internal sealed class HostClient(string root) : IDisposable
         return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellation);
     }
 
+    /// <summary>The answer to a request with a JSON body: whether it was done, and the answer or the refusal.</summary>
+    public async Task<(bool IsDone, JsonNode Answer)> PostAsync(string path, object body)
+    {
+        using var response = await _http.PostAsJsonAsync(path, body);
+        var text = await response.Content.ReadAsStringAsync();
+        return (response.IsSuccessStatusCode, JsonNode.Parse(text) ?? throw new Xunit.Sdk.XunitException($"{path} answered {text}"));
+    }
+
     public async Task<JsonNode> GetAsync(string path) => JsonNode.Parse(await _http.GetStringAsync(path))!;
 
     public void Dispose() => _http.Dispose();

@@ -28,6 +28,7 @@ internal static class TrustVerb
             ["invite", .. var words] => await InviteAsync(context, host, words),
             ["join", .. var words] => await JoinAsync(context, host, words),
             ["remove", var name] => await RemoveAsync(context, host, name),
+            ["renew"] => await RenewAsync(context, host),
             ["leave"] => await LeaveAsync(context, host),
             ["use", var authority, var certificate, var key] => await UseAsync(context, host, authority, certificate, key),
             _ => throw new CliException("InvalidParameter", $"'vireo trust {string.Join(' ', context.Arguments)}' is nothing that it takes; 'vireo trust --help' shows what is."),
@@ -41,6 +42,7 @@ internal static class TrustVerb
                                                     make an invitation for one host, good for 15 minutes
         vireo trust join [INVITATION]               join the host that made it; asked for when left out
         vireo trust remove NAME                     trust a host no longer
+        vireo trust renew                           get a new certificate now; it is renewed by itself in time
         vireo trust leave                           forget the authority and all hosts
         vireo trust use AUTHORITY CERTIFICATE KEY   use certificates (PEM files) of an authority that exists
 
@@ -157,6 +159,12 @@ internal static class TrustVerb
     {
         var peer = await PostAsync(context, host, "remove", new JsonObject { ["name"] = name });
         Tell(context, peer, $"The host '{NameOf(peer)}' is trusted no longer.");
+        return ExitStatus.Ok;
+    }
+
+    private static async Task<int> RenewAsync(VerbContext context, HostClient host)
+    {
+        Tell(context, await PostAsync(context, host, "renew", []), "This host has a new certificate.");
         return ExitStatus.Ok;
     }
 

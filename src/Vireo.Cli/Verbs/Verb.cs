@@ -25,7 +25,7 @@ internal sealed record Verb(string Name, string Help, Func<VerbContext, Task<int
         new("status", "Show how Vireo is", StatusVerb.RunAsync),
         new("console", "Attach to a machine's serial console; Ctrl-] leaves; or show its screen", ConsoleVerb.RunAsync) { Usage = "NAME [--com2 | --screen [--port NUMBER]]" },
         new("import", "Import a virtual machine, page by page: vireo import PATH", ImportVerb.RunAsync) { Usage = "PATH", ExplainsItself = true },
-        new("trust", "Let hosts trust each other: vireo trust invite, vireo trust join", TrustVerb.RunAsync) { Usage = "[invite | join | remove | leave | use]", ExplainsItself = true },
+        new("trust", "Let hosts trust each other: vireo trust invite, vireo trust join", TrustVerb.RunAsync) { Usage = "[invite | join | remove | renew | leave | use]", ExplainsItself = true },
         new("events", "Show what happened, and with --follow what happens", EventsVerb.RunAsync) { Usage = "[--follow]" },
         new("jobs", "List long work and how far it is", JobsVerb.RunAsync),
         new("doctor", "Check what this machine offers to virtual machines", DoctorVerb.RunAsync),

@@ -63,7 +63,7 @@ internal sealed record CertificateBody(string Authority, string Certificate, str
 internal sealed partial class TrustJson : JsonSerializerContext;
 
 /// <summary>
-/// Trust between hosts, for administrators: <c>GET /api/trust</c>, and <c>POST</c> to <c>/api/trust/invite</c>, <c>join</c>, <c>remove</c>, <c>leave</c> and <c>use</c>. A refusal is
+/// Trust between hosts, for administrators: <c>GET /api/trust</c>, and <c>POST</c> to <c>/api/trust/invite</c>, <c>join</c>, <c>remove</c>, <c>leave</c>, <c>use</c> and <c>renew</c>. A refusal is
 /// JSON with <c>errorId</c>, <c>category</c> and <c>message</c>, as the peers' protocol has it.
 /// </summary>
 internal static class TrustEndpoints
@@ -84,6 +84,11 @@ internal static class TrustEndpoints
         Post(routes, "/api/trust/leave", null, async (_, cancellation) =>
         {
             await peers.Service.LeaveAsync(cancellation);
+            return State(peers);
+        });
+        Post(routes, "/api/trust/renew", null, async (_, cancellation) =>
+        {
+            await peers.Keeper.RenewAsync(cancellation);
             return State(peers);
         });
         Post(routes, "/api/trust/use", TrustJson.Default.CertificateBody, async (body, cancellation) =>

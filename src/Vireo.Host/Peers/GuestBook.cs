@@ -20,6 +20,9 @@ namespace Vireo.Host.Peers;
 /// <param name="time">Clock.</param>
 internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<IReadOnlyList<string>> addresses, RefusalLog refusals, EventLog events, TimeProvider time)
 {
+    /// <summary>Called when somebody was let in.</summary>
+    public Action? Joined { get; set; }
+
     /// <summary>Lets a host in. The same host may come again with the same invitation and key, and gets the same answer: its first try may have been cut short.</summary>
     /// <exception cref="CommandException">It is not let in.</exception>
     public JoinAnswer Join(JoinRequest request, IPAddress? from)
@@ -49,6 +52,7 @@ internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<I
         if (isNew)
         {
             events.Write("PeerJoined", $"The host '{request.Name}' at {where} came with an invitation and is trusted.", null);
+            Joined?.Invoke();
         }
 
         return answer!;
@@ -66,7 +70,7 @@ internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<I
         {
             var known = file.Peers.First(candidate => candidate.Id == peer.Id && candidate.Removed is null);
             var key = ParseKey(request.Request);
-            var issued = Sign(file, key, known.Id, known.Name, null);
+            var issued = Sign(file, key, known.Id, known.Name, known.CertificatesSince);
             answer = new RenewAnswer(issued);
             return file with { Peers = [.. file.Peers.Select(other => ReferenceEquals(other, known) ? known with { KeyHash = PeerCertificates.HashOf(key), Issued = issued } : other)] };
         });
@@ -76,7 +80,7 @@ internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<I
 
     /// <summary>A certificate for a host, signed with the authority's key.</summary>
     /// <exception cref="CommandException">The key is not here.</exception>
-    public string Sign(TrustFile file, PublicKey key, Guid host, string name, DateTimeOffset? notBefore)
+    public string Sign(TrustFile file, PublicKey key, Guid host, string name, DateTimeOffset? since)
     {
         if (file.AuthorityKey is null || file.Authority is null)
         {
@@ -87,7 +91,7 @@ internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<I
 
         using var authority = PeerCertificates.Parse(file.Authority)[0];
         using var authorityKey = PeerCertificates.Key(file.AuthorityKey);
-        using var certificate = PeerCertificates.Issue(key, authority, authorityKey, host, name, notBefore, time.GetUtcNow(), PeerCertificates.HostLife);
+        using var certificate = PeerCertificates.Issue(key, authority, authorityKey, host, name, since, time.GetUtcNow(), PeerCertificates.HostLife);
         return certificate.ExportCertificatePem();
     }
 
@@ -107,44 +111,49 @@ internal sealed class GuestBook(TrustStore trust, IHostSettings settings, Func<I
             ? (PeerProtocol.CertificateName(request.HostId), ParseKey(asked))
             : (OwnCertificate(request), null);
         var keyHash = key is null ? null : PeerCertificates.HashOf(key);
-        var known = file.Peers.FirstOrDefault(candidate => candidate.Id == request.HostId || string.Equals(candidate.CertificateName, certificateName, StringComparison.OrdinalIgnoreCase));
+        bool IsSameName(PeerRecord peer) => string.Equals(peer.CertificateName, certificateName, StringComparison.OrdinalIgnoreCase);
+        var same = file.Peers.Where(candidate => candidate.Id == request.HostId || IsSameName(candidate)).ToList();
+        var known = same.FirstOrDefault(static candidate => candidate.Removed is null);
+        var isKnown = known is not null && known.Id == request.HostId && IsSameName(known) && (keyHash is null || known.KeyHash == keyHash);
         if (invitation.UsedBy is { } user)
         {
             isNew = false;
-            peer = user == request.HostId && known is { Removed: null } && known.KeyHash == keyHash
-                ? known
+            peer = user == request.HostId && isKnown
+                ? known!
                 : throw Refused("InvitationUsed", "The invitation was used already, and it is good for one host. 'vireo trust invite' makes another one.");
             return file;
         }
 
-        if (request.HostId == file.HostId)
+        if (request.HostId == file.HostId || string.Equals(certificateName, trust.Current.CertificateName, StringComparison.OrdinalIgnoreCase))
         {
-            throw Refused("InvalidParameter", "This is the same host: a host cannot join itself.");
+            throw Refused("InvalidParameter", "This is the same host, or has its certificate: a host cannot join itself.");
         }
 
-        if (known is { Removed: null } && known.KeyHash != keyHash)
+        if (known is not null && !isKnown)
         {
-            throw Refused("ResourceExists", $"A host with this identity is trusted already, as '{known.Name}', with another key. 'vireo trust remove {known.Name}' there makes room for it.");
+            throw Refused(
+                "ResourceExists",
+                $"A host with this identity or certificate is trusted already, as '{known.Name}', and this is another one or has lost its key. 'vireo trust remove {known.Name}' on '{settings.Facts.Name}' makes room for it.");
         }
 
-        if (known is null && file.Peers.Count >= PeerLimits.Peers)
+        if (same.Count == 0 && file.Peers.Count >= PeerLimits.Peers)
         {
             throw Refused("QuotaExceeded", $"The host '{settings.Facts.Name}' knows {PeerLimits.Peers} hosts, which is as many as it can.");
         }
 
         // Certificates of before a removal stay refused: the new one begins when it is given, and no earlier one counts.
-        DateTimeOffset? since = known?.Removed is null ? known?.CertificatesSince : Seconds(time.GetUtcNow());
+        DateTimeOffset? since = key is null ? null : known is null && same.Count > 0 ? Seconds(time.GetUtcNow()) : known?.CertificatesSince;
         peer = new PeerRecord(request.HostId, request.Name, certificateName, Addresses(request, where), time.GetUtcNow())
         {
-            KeyHash = keyHash,
-            CertificatesSince = key is null ? null : since,
-            Issued = key is null ? null : Sign(file, key, request.HostId, request.Name, known?.Removed is null ? null : since),
+            KeyHash = keyHash ?? known?.KeyHash,
+            CertificatesSince = since,
+            Issued = key is null ? known?.Issued : Sign(file, key, request.HostId, request.Name, since),
         };
         isNew = true;
         var joined = peer;
         return file with
         {
-            Peers = [.. file.Peers.Where(other => !ReferenceEquals(other, known)), joined],
+            Peers = [.. file.Peers.Except(same), joined],
             Invitations = [.. file.Invitations.Select(other => other.Id == invitation.Id ? other with { UsedBy = request.HostId } : other)],
         };
     }

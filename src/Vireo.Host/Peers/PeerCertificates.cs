@@ -68,11 +68,11 @@ internal static class PeerCertificates
     /// <param name="authorityKey">With what.</param>
     /// <param name="host">Identity of the host.</param>
     /// <param name="name">Its name; for people and for other programs, which may look for it.</param>
-    /// <param name="notBefore">From when it is valid; a little earlier than now when null.</param>
+    /// <param name="since">It is valid from a little earlier than now, but not from before this.</param>
     /// <param name="now">Now.</param>
     /// <param name="life">Until when.</param>
     public static X509Certificate2 Issue(
-        PublicKey publicKey, X509Certificate2 authority, ECDsa authorityKey, Guid host, string name, DateTimeOffset? notBefore, DateTimeOffset now, TimeSpan life)
+        PublicKey publicKey, X509Certificate2 authority, ECDsa authorityKey, Guid host, string name, DateTimeOffset? since, DateTimeOffset now, TimeSpan life)
     {
         var request = new CertificateRequest(Subject(name), publicKey, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
@@ -84,7 +84,7 @@ internal static class PeerCertificates
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(authority, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(PeerProtocol.CertificateName(host));
-        if (IsHostName(name))
+        if (IsHostName(name) && name != PeerProtocol.CertificateName(host))
         {
             names.AddDnsName(name);
         }
@@ -93,7 +93,7 @@ internal static class PeerCertificates
         var end = now + life;
         var last = new DateTimeOffset(authority.NotAfter.ToUniversalTime(), TimeSpan.Zero);
         return request.Create(
-            authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authorityKey), notBefore ?? now - s_backdating, end < last ? end : last, Serial());
+            authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authorityKey), since > now - s_backdating ? since.Value : now - s_backdating, end < last ? end : last, Serial());
     }
 
     /// <summary>Asks for a certificate: proves that the key is the caller's, and says nothing else, because the authority would not believe it.</summary>

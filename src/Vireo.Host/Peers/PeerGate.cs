@@ -41,6 +41,9 @@ internal sealed partial class PeerGate(TrustStore trust, IHostSettings settings,
     /// <summary>The same.</summary>
     public const string RenewPath = "/peer/renew";
 
+    /// <summary>The same.</summary>
+    public const string RefreshPath = "/peer/refresh";
+
     private readonly ConcurrentDictionary<HttpContext, X509Certificate2> _active = new();
 
     /// <summary>Whether somebody without a certificate may come.</summary>
@@ -147,7 +150,7 @@ internal sealed partial class PeerGate(TrustStore trust, IHostSettings settings,
         }
 
         RequireVersion(context.Request.Headers[PeerProtocol.VersionHeader]);
-        return settings.Current.VirtualMachineMigrationEnabled || path is MembersPath or RenewPath ? certificate : throw new CommandException(
+        return settings.Current.VirtualMachineMigrationEnabled || path is MembersPath or RenewPath or RefreshPath ? certificate : throw new CommandException(
             "MigrationNotEnabled", ErrorCategory.NotEnabled, $"Live migration is not enabled on the host '{settings.Facts.Name}'; 'Enable-VMMigration' there does that.", settings.Facts.Name);
     }
 

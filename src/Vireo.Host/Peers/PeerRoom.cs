@@ -23,9 +23,12 @@ internal sealed class PeerRoom : IAsyncDisposable
         Trust = new TrustStore(stateFolder);
         var refusals = new RefusalLog(events, time);
         var guests = new GuestBook(Trust, settings, () => Addresses(settings), refusals, events, time);
-        Endpoint = new PeerEndpoint(Trust, settings, refusals, time, loggers, [new TrustRoutes(Trust, guests), .. routes], versions);
+        Endpoint = new PeerEndpoint(Trust, settings, refusals, time, loggers, [new TrustRoutes(Trust, guests, () => Keeper!), .. routes], versions);
         Connector = new PeerConnector(Trust, settings, time, versions);
         Service = new TrustService(Trust, settings, Endpoint, events, time);
+        Keeper = new TrustKeeper(Trust, settings, Connector, guests, events, time);
+        guests.Joined = Keeper.TellOthers;
+        Service.Removed = Keeper.TellOthers;
         Trust.Changed = Endpoint.AbortDistrusted;
     }
 
@@ -41,11 +44,18 @@ internal sealed class PeerRoom : IAsyncDisposable
     /// <summary>What administrators do.</summary>
     public TrustService Service { get; }
 
+    /// <summary>Renews certificates, and follows the authority.</summary>
+    public TrustKeeper Keeper { get; }
+
     /// <summary>Keeps listening where it should be listened, until the host ends.</summary>
     public Task FollowAsync(CancellationToken stopping) => Endpoint.FollowAsync(trouble => _events.Write("PeersNotHeard", trouble, null), stopping);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => Endpoint.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Keeper.DisposeAsync();
+        await Endpoint.DisposeAsync();
+    }
 
     private List<string> Addresses(IHostSettings settings) =>
         [.. Endpoint.Addresses.Take(PeerLimits.Addresses).Select(address => new System.Net.IPEndPoint(address, settings.Current.PeerPort).ToString())];

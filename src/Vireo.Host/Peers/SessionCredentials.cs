@@ -47,7 +47,7 @@ internal sealed class SessionCredentials : IDisposable
         using var authorityKey = PeerCertificates.NewKey();
         using var authority = PeerCertificates.NewAuthority(authorityKey, $"Vireo session of {host:D}", now, s_life);
         var key = PeerCertificates.NewKey();
-        var certificate = PeerCertificates.Issue(new PublicKey(key), authority, authorityKey, host, "", null, now, s_life);
+        var certificate = PeerCertificates.Issue(new PublicKey(key), authority, authorityKey, host, PeerProtocol.CertificateName(host), null, now, s_life);
         return new SessionCredentials(host, key, authority, certificate);
     }
 

@@ -64,6 +64,9 @@ internal sealed record PeerRecord(Guid Id, string Name, string CertificateName, 
 /// <param name="Expires">Until when it is good.</param>
 internal sealed record InvitationRecord(Guid Id, string SecretHash, DateTimeOffset Expires)
 {
+    /// <summary>How long it is known after its end, to say that it ended.</summary>
+    public static readonly TimeSpan Remembered = TimeSpan.FromDays(1);
+
     /// <summary>Who came with it; nobody else may then.</summary>
     public Guid? UsedBy { get; set; }
 }

@@ -7,7 +7,7 @@ namespace Vireo.Host.Peers;
 /// Trust between hosts: <c>GET /peer/authority</c> and <c>POST /peer/join</c> for somebody with an invitation, <c>GET /peer/members</c> and <c>POST /peer/renew</c> for hosts that
 /// are trusted.
 /// </summary>
-internal sealed class TrustRoutes(TrustStore trust, GuestBook guests) : IPeerRoutes
+internal sealed class TrustRoutes(TrustStore trust, GuestBook guests, Func<TrustKeeper> keeper) : IPeerRoutes
 {
     /// <inheritdoc/>
     public void Map(IEndpointRouteBuilder routes)
@@ -23,6 +23,16 @@ internal sealed class TrustRoutes(TrustStore trust, GuestBook guests) : IPeerRou
         {
             var request = await PeerHttp.ReadAsync(context, PeerJson.Default.RenewRequest);
             await PeerHttp.WriteAsync(context, guests.Renew(context.Peer(), request), PeerJson.Default.RenewAnswer);
+        });
+        routes.MapPost(PeerGate.RefreshPath, context =>
+        {
+            // Only the one that is asked then may cause the question.
+            if (context.Peer().Id == trust.Current.File.AuthorityHost)
+            {
+                keeper().RefreshSoon();
+            }
+
+            return Task.CompletedTask;
         });
     }
 }

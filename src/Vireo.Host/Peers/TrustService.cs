@@ -33,6 +33,9 @@ internal sealed class TrustService
         _time = time;
     }
 
+    /// <summary>Called when a host was removed.</summary>
+    public Action? Removed { get; set; }
+
     /// <summary>Ends of the invitations that nobody has come with yet.</summary>
     public IReadOnlyList<DateTimeOffset> OpenInvitations =>
         [.. _trust.Current.File.Invitations.Where(invitation => invitation.UsedBy is null && invitation.Expires > _time.GetUtcNow()).Select(static invitation => invitation.Expires)];
@@ -62,7 +65,7 @@ internal sealed class TrustService
         var secret = RandomNumberGenerator.GetBytes(InvitationToken.SecretBytes);
         var expires = DateTimeOffset.FromUnixTimeSeconds((_time.GetUtcNow() + life).ToUnixTimeSeconds());
         var invitation = new InvitationRecord(id, Convert.ToHexStringLower(SHA256.HashData(secret)), expires);
-        var state = _trust.Change(file => WithAuthority(file) with { Invitations = [.. file.Invitations.Where(other => other.Expires > _time.GetUtcNow()), invitation] });
+        var state = _trust.Change(file => WithAuthority(file) with { Invitations = [.. file.Invitations.Where(other => other.Expires + InvitationRecord.Remembered > _time.GetUtcNow()), invitation] });
         CrashPoint.Hit("peers.invite.stored");
         var troubles = await _endpoint.ApplyAsync(cancellation);
         var places = (chosen is null ? _endpoint.Addresses : [chosen]).Select(place => new IPEndPoint(place, _settings.Current.PeerPort)).ToList();
@@ -131,6 +134,7 @@ internal sealed class TrustService
             return file with { Peers = [.. file.Peers.Select(peer => ReferenceEquals(peer, removed) ? peer with { Removed = _time.GetUtcNow(), Issued = null } : peer)] };
         });
         _events.Write("PeerRemoved", $"The host '{removed!.Name}' is trusted no longer.", null);
+        Removed?.Invoke();
         return removed;
     }
 

@@ -81,12 +81,15 @@ internal sealed class TrustState
         {
             var chain = PeerCertificates.Parse(file.Certificate);
             using var key = Key(file.Key);
-            Certificate = key switch
+            try
             {
-                ECDsa curve => chain[0].CopyWithPrivateKey(curve),
-                RSA rsa => chain[0].CopyWithPrivateKey(rsa),
-                _ => throw new CryptographicException("the key is of a kind that is not known"),
-            };
+                Certificate = key is ECDsa curve ? chain[0].CopyWithPrivateKey(curve) : chain[0].CopyWithPrivateKey((RSA)key);
+            }
+            catch (ArgumentException mismatch)
+            {
+                throw new CryptographicException("the key is not that of the certificate", mismatch);
+            }
+
             chain.RemoveAt(0);
             Context = SslStreamCertificateContext.Create(Certificate, chain, offline: true);
         }
