@@ -6,7 +6,7 @@ namespace Vireo.Disks.Files;
 /// Whether a reactor does a short write itself, on a file system that cannot say beforehand that it would wait (ext4, when it writes to the page
 /// cache). Such a write nearly always ends in microseconds, in less time than it takes to hand it to a worker of the kernel and back; now and then
 /// it waits for the disk, and everybody on the reactor with it. So it is done for a part of each turn only, and after one that waited there is a
-/// pause, which is longer each time.
+/// pause of many times as long: however often that happens, the reactor stands still for a small part of the time.
 /// </summary>
 /// <remarks>Used by several reactors at once, which may at worst do one more or less.</remarks>
 public sealed class ShortWait
@@ -20,13 +20,16 @@ public sealed class ShortWait
     /// <summary>So much of a turn at most.</summary>
     public static readonly long TurnTicks = Stopwatch.Frequency / 4000;
 
-    private static readonly long s_firstPauseTicks = Stopwatch.Frequency / 2;
-    private static readonly long s_longestPauseTicks = 64 * Stopwatch.Frequency;
+    /// <summary>The pause after a wait, in times of it.</summary>
+    public const int PauseFactor = 40;
+
+    /// <summary>No pause is longer.</summary>
+    public static readonly long LongestPauseTicks = 64 * Stopwatch.Frequency;
+
     private long _notBefore = long.MinValue;
-    private long _pauseTicks;
     private long _turnBegan;
     private int _turn;
-    private bool _wasSlow;
+    private long _slowTicks;
 
     /// <summary>Whether a write that comes now is done at once.</summary>
     /// <param name="turn">Another one in each turn of the reactor.</param>
@@ -50,15 +53,13 @@ public sealed class ShortWait
     public void Took(long begunAt, long now)
     {
         var took = now - begunAt;
-        var hasWaited = took > WaitTicks || (took > SlowTicks && _wasSlow);
-        _wasSlow = took > SlowTicks;
-        if (!hasWaited)
+        var slow = took > SlowTicks ? took : 0;
+        if (took > WaitTicks || (slow > 0 && _slowTicks > 0))
         {
-            return;
+            Volatile.Write(ref _notBefore, now + Math.Min((took + _slowTicks) * PauseFactor, LongestPauseTicks));
+            slow = 0;
         }
 
-        // Forgiven when the pause before has been over for long.
-        _pauseTicks = _pauseTicks == 0 || now - _notBefore > s_longestPauseTicks ? s_firstPauseTicks : Math.Min(_pauseTicks * 2, s_longestPauseTicks);
-        Volatile.Write(ref _notBefore, now + _pauseTicks);
+        _slowTicks = slow;
     }
 }

@@ -20,9 +20,9 @@ public sealed partial class MirrorLayer
     private const int FreePasses = 2;
 
     // A guest that writes shares processors and disk with the merge, and gets so many times the time that the merge takes.
-    private const int GuestsShare = 3;
+    private const int GuestsShare = 5;
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(1);
     private volatile MergeWindow? _window;
     private int _targetWrites;
     private volatile bool _isTargetNeeded;

@@ -19,26 +19,26 @@ public sealed class ShortWaitTests
     }
 
     [Fact]
-    public void AfterAWaitThereIsAPause_ThatDoubles_AndIsForgivenInTheEnd()
+    public void AfterAWaitThereIsAPause_ManyTimesAsLong_HoweverOftenItHappens()
     {
         var wait = new ShortWait();
         long now = 0;
         var turn = 0;
-        foreach (var pause in new[] { s_second / 2, s_second, 2 * s_second })
+        foreach (var (took, pause) in new[]
         {
-            WaitAndExpect(pause);
-        }
-
-        now += 65 * s_second;
-        WaitAndExpect(s_second / 2);
-
-        void WaitAndExpect(long pause)
+            (ShortWait.WaitTicks + 1, (ShortWait.WaitTicks + 1) * ShortWait.PauseFactor),
+            (s_second / 10, s_second / 10 * ShortWait.PauseFactor),
+            (ShortWait.WaitTicks + 1, (ShortWait.WaitTicks + 1) * ShortWait.PauseFactor),
+            (10 * s_second, ShortWait.LongestPauseTicks),
+        })
         {
             Assert.True(wait.MayTry(++turn, now));
-            wait.Took(now, now += ShortWait.WaitTicks + 1);
+            wait.Took(now, now += took);
             Assert.False(wait.MayTry(++turn, now + pause - 1));
             now += pause;
         }
+
+        Assert.True(wait.MayTry(++turn, now));
     }
 
     [Fact]
@@ -54,5 +54,7 @@ public sealed class ShortWaitTests
 
         wait.Took(now, now += ShortWait.SlowTicks + 1);
         Assert.False(wait.MayTry(9, now));
+        Assert.False(wait.MayTry(10, now + (2 * ShortWait.SlowTicks * ShortWait.PauseFactor)));
+        Assert.True(wait.MayTry(11, now + (2 * (ShortWait.SlowTicks + 1) * ShortWait.PauseFactor)));
     }
 }
