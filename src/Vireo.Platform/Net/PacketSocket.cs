@@ -88,59 +88,6 @@ public sealed unsafe partial class PacketSocket : IDisposable
         }
     }
 
-    /// <summary>Receives one frame.</summary>
-    /// <param name="header">Receives the virtio-net header; <see cref="HeaderBytes"/>.</param>
-    /// <param name="frame">Receives the frame with its tag, somewhere near the beginning; one that is too long is cut.</param>
-    /// <param name="start">Where in <paramref name="frame"/> the frame begins.</param>
-    /// <returns>Bytes of the frame, or the negative error number: -<see cref="SystemCall.Again"/> when there is none.</returns>
-    public int Receive(Span<byte> header, Span<byte> frame, out int start)
-    {
-        var control = stackalloc byte[ControlBytes];
-
-        // SAFETY: the spans are pinned for the call and passed with their own lengths, the control buffer lives on this stack frame.
-        fixed (byte* headerStart = header, frameStart = frame)
-        {
-            // Behind room for a tag: only the two addresses have to move when one is put in.
-            start = TagBytes;
-            var parts = stackalloc IoVector[2];
-            parts[0] = new IoVector(headerStart, (nuint)header.Length);
-            parts[1] = new IoVector(frameStart + TagBytes, (nuint)(frame.Length - TagBytes));
-            var message = new MessageHeader { Parts = parts, PartCount = 2, Control = control, ControlLength = ControlBytes };
-            var received = ReceiveMessage(Descriptor, &message, 0);
-            if (received < 0)
-            {
-                return -Marshal.GetLastPInvokeError();
-            }
-
-            var length = Math.Max(0, (int)received - header.Length);
-            if (length > AddressesBytes && FindTag(control, message.ControlLength) is { } tag)
-            {
-                start = 0;
-                length += TagBytes;
-                frame.Slice(TagBytes, AddressesBytes).CopyTo(frame);
-                BinaryPrimitives.WriteUInt32BigEndian(frame[AddressesBytes..], tag);
-                MoveChecksum(header);
-            }
-
-            return length;
-        }
-    }
-
-    /// <summary>Sends one frame, whose tag, if it has one, is in the bytes.</summary>
-    /// <returns>Zero, or the negative error number.</returns>
-    public int Send(ReadOnlySpan<byte> header, ReadOnlySpan<byte> frame)
-    {
-        // SAFETY: both spans are pinned for the call and passed with their own lengths.
-        fixed (byte* headerStart = header, frameStart = frame)
-        {
-            var parts = stackalloc IoVector[2];
-            parts[0] = new IoVector(headerStart, (nuint)header.Length);
-            parts[1] = new IoVector(frameStart, (nuint)frame.Length);
-            var message = new MessageHeader { Parts = parts, PartCount = 2 };
-            return SendMessage(Descriptor, &message, 0) >= 0 ? 0 : -Marshal.GetLastPInvokeError();
-        }
-    }
-
     /// <inheritdoc/>
     public void Dispose() => Descriptor.Dispose();
 
@@ -214,12 +161,6 @@ public sealed unsafe partial class PacketSocket : IDisposable
 
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
     private static partial int Bind(Descriptor socket, void* address, uint length);
-
-    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
-    private static partial nint ReceiveMessage(Descriptor socket, MessageHeader* message, int flags);
-
-    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
-    private static partial nint SendMessage(Descriptor socket, MessageHeader* message, int flags);
 
     /// <summary><c>struct msghdr</c> of 64-bit Linux.</summary>
     [StructLayout(LayoutKind.Sequential)]

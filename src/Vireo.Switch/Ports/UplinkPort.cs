@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Vireo.Platform;
 using Vireo.Platform.Events;
 using Vireo.Platform.Net;
@@ -11,7 +13,7 @@ namespace Vireo.Switch.Ports;
 /// A network interface of the management operating system as the way out. It keeps working for the management operating system; what
 /// that sends through it is not seen here.
 /// </summary>
-internal sealed class UplinkPort(ReactorSeat seat, PacketSocket socket, long linkBitsPerSecond) : PortBackEnd(seat), IReactorHandler
+internal sealed unsafe class UplinkPort(ReactorSeat seat, PacketSocket socket, long linkBitsPerSecond) : PortBackEnd(seat), IReactorHandler
 {
     private const int NetworkDown = 100;
 
@@ -47,36 +49,34 @@ internal sealed class UplinkPort(ReactorSeat seat, PacketSocket socket, long lin
     public void OnEvents(PollEvents events)
     {
         var began = BeginTurn();
-        var batch = Forwarder!.Ingress;
-        Span<byte> header = stackalloc byte[PacketSocket.HeaderBytes];
-        while (!batch.IsFull)
+        var count = socket.Receive(PacketSocket.FramesMax);
+        if (count < 0)
         {
-            var length = socket.Receive(header, batch.Reserve(), out var start);
-            if (length < 0)
+            if (count == -NetworkDown)
             {
-                if (length == -NetworkDown)
-                {
-                    // Told once per change; the first frame that arrives, or leaves, shows that it is up again.
-                    _isDown = true;
-                }
-
+                // Told once per change; the first frame that arrives, or leaves, shows that it is up again.
+                _isDown = true;
+            }
+            else if (count != -SystemCall.Again)
+            {
                 // A frame whose offloads the kernel cannot express is lost with EINVAL; the next one may be fine.
-                if (length == -SystemCall.Again || length == -NetworkDown)
-                {
-                    break;
-                }
-
                 _port!.Dropped[DropReason.Malformed.Id]++;
-                continue;
             }
 
-            _isDown = false;
-            var known = NetworkHeader.TryDecode(header, out var offload);
-            var index = batch.Commit(length, offload, start);
-            if (!known)
+            return;
+        }
+
+        _isDown = false;
+        var batch = Forwarder!.Ingress;
+        for (var i = 0; i < count; i++)
+        {
+            if (batch.IsFull)
             {
-                batch.Drop(index, DropReason.Malformed);
+                // Long frames fill a batch sooner.
+                Forwarder.Forward(_port!);
             }
+
+            Take(i, batch);
         }
 
         if (!batch.Live.IsEmpty)
@@ -92,13 +92,18 @@ internal sealed class UplinkPort(ReactorSeat seat, PacketSocket socket, long lin
     {
         Span<byte> header = stackalloc byte[PacketSocket.HeaderBytes];
         var live = batch.Live;
-        for (var position = 0; position < live.Length; position++)
+        foreach (var index in live)
         {
-            var index = live[position];
             NetworkHeader.Encode(batch[index].Offload, header);
-            var result = socket.Send(header, batch.Bytes(index));
-            if (result == 0)
+            socket.Add(header, batch.Head(index), RestOf(batch, index));
+        }
+
+        for (var position = 0; position < live.Length;)
+        {
+            var result = socket.Send(position);
+            if (result > 0)
             {
+                position += result;
                 continue;
             }
 
@@ -106,10 +111,41 @@ internal sealed class UplinkPort(ReactorSeat seat, PacketSocket socket, long lin
             if (reason == DropReason.QueueFull)
             {
                 RefuseFrom(batch, position);
-                return;
+                break;
             }
 
-            batch.Drop(index, reason);
+            batch.Drop(live[position++], reason);
         }
+
+        socket.ClearSending();
+    }
+
+    private void Take(int place, FrameBatch batch)
+    {
+        var frame = socket.ReceivedFrame(place);
+        if (frame.Length > FrameBatch.FrameBytesMax)
+        {
+            _port!.Dropped[DropReason.TooLong.Id]++;
+            return;
+        }
+
+        var known = NetworkHeader.TryDecode(socket.ReceivedHeader(place), out var offload);
+        var head = Math.Min(frame.Length, FrameBatch.HeadBytesMax);
+        var rest = frame[head..];
+
+        // SAFETY: what was received lies in pinned memory, where it stays until the next call, which comes when the batch has been brought to its end.
+        frame[..head].CopyTo(batch.Append(frame.Length, head, rest.IsEmpty ? 0 : (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(rest)), offload));
+        if (!known)
+        {
+            batch.Drop(batch.Live[^1], DropReason.Malformed);
+        }
+    }
+
+    private static ReadOnlySpan<byte> RestOf(FrameBatch batch, ushort index)
+    {
+        ref var frame = ref batch[index];
+
+        // SAFETY: the rest of a frame stays mapped until its batch is cleared, because its sender's buffer is given back only then.
+        return frame.Rest == 0 ? [] : new ReadOnlySpan<byte>((void*)frame.Rest, frame.Length - frame.HeadBytes);
     }
 }
