@@ -15,6 +15,9 @@ internal sealed class PortsPart : ISwitchPart
     private const int Ports = 1024;
     private const int Changes = 100;
 
+    /// <summary>No frame passed behind the question at all: less than this cannot be told from nothing.</summary>
+    private const double LeastMilliseconds = 0.001;
+
     /// <inheritdoc/>
     public string Name => "ports";
 
@@ -76,8 +79,8 @@ internal sealed class PortsPart : ISwitchPart
             await plane.PutPortAsync(ports[2] with { Policy = new PortPolicySpecification { Acls = [new(PortAclAction.Deny, PortAclDirection.Both, null, "ANY")] } });
             answered.Add(Stopwatch.GetElapsedTime(asked).TotalMilliseconds);
             await Task.Delay(30);
-            inForce.Add(Math.Max(0, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSent)).TotalMilliseconds));
-            seen.Add(Math.Max(0, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSeen)).TotalMilliseconds));
+            inForce.Add(Math.Max(LeastMilliseconds, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSent)).TotalMilliseconds));
+            seen.Add(Math.Max(LeastMilliseconds, Stopwatch.GetElapsedTime(asked, Volatile.Read(ref counts.LastSeen)).TotalMilliseconds));
             await plane.PutPortAsync(ports[2]);
             await Task.Delay(30);
             if (Volatile.Read(ref counts.LastSeen) < asked)

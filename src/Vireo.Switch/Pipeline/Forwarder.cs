@@ -381,7 +381,11 @@ internal sealed partial class Forwarder(TimeProvider clock)
             receiver.IsPendingShared = false;
         }
 
-        receiver.IsPendingShared |= isShared;
+        if (isShared)
+        {
+            receiver.IsPendingShared = true;
+        }
+
         receiver.Pending[receiver.PendingCount++] = index;
     }
 

@@ -10,19 +10,21 @@ using Vireo.Switch.Threads;
 
 namespace Vireo.Switch.Tests.Support;
 
-/// <summary>A switch in memory with extensions; frames move on the thread of the test unless a reactor is given.</summary>
+/// <summary>A switch in memory with extensions; frames move on the thread of the test unless a reactor or packet threads are given.</summary>
 internal sealed class ExtendedSwitch : IAsyncDisposable
 {
     private readonly ExtensionFolders _folders = new();
 
-    public ExtendedSwitch(Reactor? reactor = null, ExtensionLimits? limits = null)
+    public ExtendedSwitch(Reactor? reactor = null, ExtensionLimits? limits = null, PacketThreads? threads = null)
     {
-        Room = new ExtensionRoom(new HostPaths(Path.Combine(_folders.Root, "state"), _folders.Root), reactor is null ? null : PacketThreads.Of(reactor, Network.Forwarder), Network.Forwarder, Network.Clock, limits ?? new ExtensionLimits(), () => Task.CompletedTask);
+        Network = new TestSwitch(threads: threads);
+        threads ??= reactor is null ? null : PacketThreads.Of(reactor, Network.Forwarder);
+        Room = new ExtensionRoom(new HostPaths(Path.Combine(_folders.Root, "state"), _folders.Root), threads, Network.Forwarder, Network.Clock, limits ?? new ExtensionLimits(), () => Task.CompletedTask);
         Directory.CreateDirectory(Path.Combine(_folders.Root, "state"));
         Chain = new ExtensionChain(Network.Switch, "test", Room);
     }
 
-    public TestSwitch Network { get; } = new();
+    public TestSwitch Network { get; }
 
     public ExtensionRoom Room { get; }
 
