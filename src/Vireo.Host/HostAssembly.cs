@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.HyperV.PowerShell;
 using Vireo.Commands;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
@@ -189,6 +190,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         // What rooms offer to other hosts.
         IReadOnlyList<IPeerRoutes> peerRoutes = [];
         peers = new PeerRoom(paths.State, settings, events, time, application.Services.GetRequiredService<ILoggerFactory>(), peerRoutes);
+        peers.Endpoint.IsForGuests = name => switches.All.Any(one => one.Id == VMSwitch.DefaultSwitchId && one.ManagementAdapters.Any(adapter => adapter.InterfaceName == name));
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 

@@ -71,7 +71,7 @@ internal sealed record InvitationToken(
         }
         catch (FormatException damage)
         {
-            throw Broken("it has letters that none has", damage);
+            throw Broken("a part of it is missing, or is not of it", damage);
         }
 
         return ParseBytes(bytes);

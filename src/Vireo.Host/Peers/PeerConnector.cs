@@ -26,6 +26,7 @@ internal sealed class PeerConnector(TrustStore trust, IHostSettings settings, Ti
         }
 
         var (expected, places) = await FindAsync(state, computerName, cancellation);
+        var name = expected?.Name ?? computerName;
         CommandException? worst = null;
         var silent = new List<string>();
         foreach (var place in Order(places))
@@ -33,7 +34,7 @@ internal sealed class PeerConnector(TrustStore trust, IHostSettings settings, Ti
             try
             {
                 return await PeerConnection.OpenAsync(
-                    new PeerTarget(computerName, place, expected), state, settings.Facts, versions ?? PeerProtocol.Supported, time, cancellation);
+                    new PeerTarget(name, place, expected), state, settings.Facts, versions ?? PeerProtocol.Supported, time, cancellation);
             }
             catch (CommandException error) when (error.ErrorId == "PeerUnreachable")
             {
@@ -46,7 +47,7 @@ internal sealed class PeerConnector(TrustStore trust, IHostSettings settings, Ti
             }
         }
 
-        throw worst ?? PeerErrors.Unreachable(computerName, silent.Count > 0 ? string.Join("; ", silent) : "no address of it is known", null);
+        throw worst ?? PeerErrors.Unreachable(name, silent.Count > 0 ? string.Join("; ", silent) : places.Count > 0 ? "its addresses are those of this host itself" : "no address of it is known", null);
     }
 
     /// <summary>The trusted host of a name or identity; null when there is none.</summary>
@@ -107,11 +108,11 @@ internal sealed class PeerConnector(TrustStore trust, IHostSettings settings, Ti
         }
     }
 
-    /// <summary>Addresses in networks that were chosen for migration come first, in the order of these.</summary>
+    /// <summary>Addresses in networks that were chosen for migration come first, in the order of these; one that leads to this host leads to no other.</summary>
     private IEnumerable<IPEndPoint> Order(IReadOnlyList<IPEndPoint> places)
     {
         var networks = (settings.Current.MigrationNetworks ?? []).OrderBy(static network => network.Priority).Select(static network => IPNetwork.Parse(network.Subnet)).ToList();
-        return places.OrderBy(place => networks.FindIndex(network => network.Contains(place.Address)) is >= 0 and var at ? at : int.MaxValue);
+        return places.Where(place => place.Port != settings.Current.PeerPort || !LocalNetworks.IsOwn(place.Address)).OrderBy(place => networks.FindIndex(network => network.Contains(place.Address)) is >= 0 and var at ? at : int.MaxValue);
     }
 }
 

@@ -26,9 +26,10 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
     private readonly PeerListener _listener;
     private readonly PeerGate _gate;
     private readonly RefusalLog _refusals;
-    private readonly WebApplication _application;
+    private readonly IReadOnlyList<IPeerRoutes> _routes;
+    private readonly IReadOnlyList<int> _versions;
     private readonly SemaphoreSlim _applying = new(1, 1);
-    private bool _started;
+    private WebApplication? _application;
 
     /// <summary>Makes the endpoint; it does not listen yet.</summary>
     /// <param name="trust">Whom this host believes.</param>
@@ -45,21 +46,10 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
         _settings = settings;
         _time = time;
         _refusals = refusals;
+        _routes = routes;
+        _versions = versions ?? PeerProtocol.Supported;
         _listener = new PeerListener(time);
-        _gate = new PeerGate(trust, settings, versions ?? PeerProtocol.Supported, refusals, time, loggers.CreateLogger<PeerGate>());
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
-        builder.Logging.ClearProviders();
-        builder.Services.RemoveAll<IConnectionListenerFactory>();
-        builder.Services.AddSingleton<IConnectionListenerFactory>(_listener);
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(Configure);
-        _application = builder.Build();
-        _application.Use(next => context => _gate.InvokeAsync(context, next));
-        new HelloRoutes(trust, settings, versions ?? PeerProtocol.Supported).Map(_application);
-        foreach (var room in routes)
-        {
-            room.Map(_application);
-        }
+        _gate = new PeerGate(trust, settings, _versions, refusals, time, loggers.CreateLogger<PeerGate>());
     }
 
     /// <summary>Where it listens now.</summary>
@@ -70,7 +60,10 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
     /// </summary>
     public IReadOnlyList<IPAddress> Addresses => _settings.Current is { UseAnyNetworkForMigration: false, MigrationNetworks: [_, ..] networks }
         ? LocalNetworks.AddressesIn(networks)
-        : LocalNetworks.Addresses();
+        : LocalNetworks.Addresses(IsForGuests);
+
+    /// <summary>Interfaces, by name, whose network is behind address translation: other hosts are not told of addresses there.</summary>
+    public Func<string, bool> IsForGuests { get; set; } = static _ => false;
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<string>> ApplyAsync(CancellationToken cancellation)
@@ -79,13 +72,14 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
         try
         {
             var places = Places();
-            if (!_started && places.Count > 0)
+            if (_application is null && places.Count > 0)
             {
-                await _application.StartAsync(CancellationToken.None);
-                _started = true;
+                var application = Build();
+                await application.StartAsync(CancellationToken.None);
+                _application = application;
             }
 
-            return _started ? _listener.ListenAt(places) : [];
+            return _application is null ? [] : _listener.ListenAt(places);
         }
         finally
         {
@@ -116,14 +110,14 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_started)
+        if (_application is not null)
         {
             // Whoever is connected is not waited for: a host that ends has ended what it did.
             using var now = new CancellationTokenSource(TimeSpan.Zero);
             await _application.StopAsync(now.Token);
+            await _application.DisposeAsync();
         }
 
-        await _application.DisposeAsync();
         await _listener.DisposeAsync();
         _applying.Dispose();
     }
@@ -155,6 +149,28 @@ internal sealed class PeerEndpoint : IMigrationListener, IAsyncDisposable
         }
 
         return [];
+    }
+
+    /// <summary>The web server, made when it is first needed: most hosts have no others.</summary>
+    private WebApplication Build()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services.AddRoutingCore();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelCore();
+        builder.Services.RemoveAll<IConnectionListenerFactory>();
+        builder.Services.AddSingleton<IConnectionListenerFactory>(_listener);
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(Configure);
+        var application = builder.Build();
+        application.Use(next => context => _gate.InvokeAsync(context, next));
+        new HelloRoutes(_trust, _settings, _versions).Map(application);
+        foreach (var room in _routes)
+        {
+            room.Map(application);
+        }
+
+        return application;
     }
 
     private static IPEndPoint Everywhere(int port) => new(System.Net.Sockets.Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, port);

@@ -41,10 +41,12 @@ public sealed class VireoHost : IAsyncDisposable
     private readonly string _namespace;
 
     private readonly bool _sharedMemoryDisks;
+    private readonly string? _name;
 
-    private VireoHost(bool sharedMemoryDisks)
+    private VireoHost(bool sharedMemoryDisks, string? name)
     {
         _sharedMemoryDisks = sharedMemoryDisks;
+        _name = name;
         _namespace = Path.GetFileName(_folder.Path);
     }
 
@@ -59,14 +61,15 @@ public sealed class VireoHost : IAsyncDisposable
 
     /// <summary>Starts a host; returns when it answers.</summary>
     /// <param name="sharedMemoryDisks">Its hard disks on the SCSI bus share the guest's memory (vhost-user) also where the processor is emulated.</param>
-    public static async Task<VireoHost> StartAsync(bool sharedMemoryDisks = false)
+    /// <param name="name">Its name; that of the computer when null.</param>
+    public static async Task<VireoHost> StartAsync(bool sharedMemoryDisks = false, string? name = null)
     {
         if (!File.Exists(Path.Combine(s_programs, "vireo")))
         {
             throw new InvalidOperationException("The programs are not built: run './vireo build', or './test', which does it.");
         }
 
-        var host = new VireoHost(sharedMemoryDisks);
+        var host = new VireoHost(sharedMemoryDisks, name);
         try
         {
             Directory.CreateDirectory(host.Root);
@@ -89,8 +92,9 @@ public sealed class VireoHost : IAsyncDisposable
     /// <summary>Runs <c>vireo WORDS</c> to its end, whatever that is.</summary>
     public async Task<CommandOutput> RunAsync(params string[] words)
     {
-        // Only the network is the host's own: the control groups stay reachable, which they would not under 'ip netns exec'.
-        return await ExecuteAsync("nsenter", [$"--net=/run/netns/{_namespace}", Path.Combine(s_programs, "vireo"), "--root", Root, .. words]);
+        // Only the network and the name are the host's own: the control groups stay reachable, which they would not under 'ip netns exec'.
+        string[] named = _name is null ? [] : ["unshare", "--uts", "sh", "-c", "hostname \"$0\" && exec \"$@\"", _name];
+        return await ExecuteAsync("nsenter", [$"--net=/run/netns/{_namespace}", .. named, Path.Combine(s_programs, "vireo"), "--root", Root, .. words]);
     }
 
     /// <summary>Runs <c>vireo WORDS</c>, which must end well; returns what it printed.</summary>
