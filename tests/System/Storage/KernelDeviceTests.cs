@@ -63,7 +63,11 @@ public sealed class KernelDeviceTests(ITestOutputHelper output)
             await StartAsync(shell, plane);
         }
 
-        await Wait.UntilAsync("fio ends", async () => (await shell.RunAsync("[ -s /tmp/fio.end ]")).ExitCode == 0, s_patience);
+        await Wait.UntilAsync(
+            "fio ends",
+            async () => (await shell.RunAsync("[ -s /tmp/fio.end ]")).ExitCode == 0,
+            TimeSpan.FromMinutes(15),
+            () => shell.RunAsync("cat /tmp/fio.log /tmp/storage.log; dmesg | tail -n 20; cat /data/h/run/*.log; cat /proc/$(cat /tmp/storage.pid)/task/*/stack").Result.Output);
         Assert.Equal("0", await shell.CheckAsync("cat /tmp/fio.end; grep -q ^0 /tmp/fio.end || cat /tmp/fio.log"));
         Assert.Contains("is mounted at '/data/at'", (await shell.RunAsync($"{Vireo} Dismount-VHD /data/d.vhdx", s_patience)).Output, StringComparison.Ordinal);
         await shell.CheckAsync("umount /data/at");
