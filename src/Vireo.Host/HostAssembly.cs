@@ -20,6 +20,8 @@ using Vireo.Host.Machines;
 using Vireo.Host.Machines.Processors;
 using Vireo.Host.Metering;
 using Vireo.Host.Mobility;
+using Vireo.Host.Mobility.Arrivals;
+using Vireo.Host.Mobility.Departures;
 using Vireo.Host.Mounts;
 using Vireo.Host.Peers;
 using Vireo.Host.Planes;
@@ -53,14 +55,18 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly AutomaticActions _actions;
     private readonly ExtensionEventFollower _extensionEvents;
     private readonly MeteringService _metering;
+    private readonly ArrivalService _arrivals;
+    private readonly DepartureService _departures;
     private readonly PeerRoom _peers;
     private Task _starting = Task.CompletedTask;
 
     private HostAssembly(
         WebApplication application, HostPaths paths, MachineService machines, SwitchService switches, MountService mounts, EventLog events, Accounts accounts,
-        AutomaticActions actions, MeteringService metering, ExtensionEventFollower extensionEvents, PeerRoom peers)
+        AutomaticActions actions, MeteringService metering, ExtensionEventFollower extensionEvents, PeerRoom peers, ArrivalService arrivals, DepartureService departures)
     {
         _peers = peers;
+        _arrivals = arrivals;
+        _departures = departures;
         _extensionEvents = extensionEvents;
         _metering = metering;
         _mounts = mounts;
@@ -141,6 +147,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         PoolService? pools = null;
         builder.Services.AddSingleton<IResourcePools>(_ => pools!);
         PeerRoom? peers = null;
+        IMachineMoves? departing = null;
+        builder.Services.AddSingleton<IMachineMoves>(_ => departing!);
         builder.Services.AddSingleton<IMigrationListener>(_ => peers!.Endpoint);
 
         var application = builder.Build();
@@ -163,6 +171,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             Moves = moving,
             SwitchExists = id => switches?.Find(id) is not null,
             RequirePools = machine => PoolRules.RequireAllowed(machine, pools!),
+            MeterOf = machine => metering?.Find(machine.Id, machine.ResourceMeteringEnabled),
             ReadCounters = id => metering?.TakeAsync(id) ?? Task.CompletedTask,
         };
         machines = new MachineService(store, driver, storage, switching, settings, unitServices, planned);
@@ -172,6 +181,16 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         moves = new StorageMoveService(machines.Unit, new MoveQueue(() => (int)Math.Min(settings.Current.MaximumStorageMigrations, int.MaxValue)), events);
         imports = new ImportService(machines, planned, storage, settings, () => switches!, events, time);
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
+        var adapters = new AdapterMigration(switching);
+        var facts = new ImportFactsReader(storage, settings, machines, machines.UnreadableFile, planned, () => switches!);
+        var arrivals = new ArrivalService(
+            new ArrivalJournal(paths.State), settings, () => switches!, adapters, () => machines!, () => facts, () => metering!, () => peers!.Trust.Current.HostId, time);
+        await arrivals.RecoverAsync(reason => events.Write("MoveLeftover", reason, null), CancellationToken.None);
+
+        // Of moves of a host that ended: nobody uses them any more.
+        SessionCredentials.Delete(Path.Combine(paths.Run, "moves"));
+        var leaving = new DepartureJournal(paths.State);
+        leaving.Load(reason => events.Write("MoveLeftover", reason, null));
         await machines.LoadAsync(CancellationToken.None);
 
         pools = new PoolService(paths.State, machines);
@@ -188,14 +207,19 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         };
 
         // What rooms offer to other hosts.
-        IReadOnlyList<IPeerRoutes> peerRoutes = [];
+        IReadOnlyList<IPeerRoutes> peerRoutes = [arrivals];
         peers = new PeerRoom(paths.State, settings, events, time, application.Services.GetRequiredService<ILoggerFactory>(), peerRoutes);
         peers.Endpoint.IsForGuests = name => switches.All.Any(one => one.Id == VMSwitch.DefaultSwitchId && one.ManagementAdapters.Any(adapter => adapter.InterfaceName == name));
+        var departures = new DepartureService(
+            leaving, () => machines, peers.Connector, settings, adapters, id => switches.Find(id)?.Name,
+            new MoveQueue(() => (int)Math.Min(settings.Current.MaximumVirtualMachineMigrations, int.MaxValue)), () => peers.Trust.Current.HostId, events, time);
+        departures.Recover();
+        departing = departures;
         var actions = new AutomaticActions(machines, running, events, time);
         actions.Prepare();
 
         var host = new HostAssembly(application, paths, machines, switches, mounts, events, accounts, actions, metering,
-            new ExtensionEventFollower(new SwitchControlClient(paths.SwitchSocket), events, time), peers);
+            new ExtensionEventFollower(new SwitchControlClient(paths.SwitchSocket), events, time), peers, arrivals, departures);
         application.Use(next => context => access.InvokeAsync(context, next));
         CommandEndpoints.Map(application, new HostCommandRunner(
             new CommandRegistry(CommandTable.Descriptors), new QuestionDesk(), application.Services, jobs, access,
@@ -223,6 +247,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             background.RunAsync("Following the extensions of switches", _extensionEvents.FollowAsync, stopping),
             background.RunAsync("Listening for other hosts", _peers.FollowAsync, stopping),
             background.RunAsync("Looking after the trust between hosts", _peers.Keeper.RunAsync, stopping),
+            background.RunAsync("Giving up virtual machines that do not come", _arrivals.WatchAsync, stopping),
+            background.RunAsync("Settling moves to other hosts", _departures.FollowAsync, stopping),
         ];
         await _application.WaitForShutdownAsync(CancellationToken.None);
         await Task.WhenAll(work);

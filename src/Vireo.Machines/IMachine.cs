@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.Devices;
 using Vireo.Machines.GuestAgents;
+using Vireo.Machines.Running;
 using Vireo.Machines.States;
 using Vireo.Platform.Processes;
 
@@ -35,6 +36,9 @@ public sealed record MachineStart
 
     /// <summary>Saved state to go on from; null is a cold start.</summary>
     public string? SavedStatePath { get; init; }
+
+    /// <summary>Its guest runs elsewhere and comes here; null is a start of its own. Not together with a saved state.</summary>
+    public MachineArrival? Arrival { get; init; }
 
     /// <summary>
     /// Called when everything is set up and the guest is about to run for the first time; when it throws, the machine is ended and
@@ -98,6 +102,22 @@ public interface IMachine : IAsyncDisposable
     /// <param name="meanwhile">Called while the guest stands still, after its state is durable.</param>
     /// <param name="cancellationToken">Gives up; the guest goes on.</param>
     Task CheckpointAsync(string? statePath, Func<CancellationToken, Task> meanwhile, CancellationToken cancellationToken = default);
+
+    /// <summary>What a process on another host must know of this one's to take its place.</summary>
+    Task<SavedStateHeader> DescribeStateAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Running to off: the guest goes to another host. It runs here until the other host has everything; it goes on here when anything fails before that
+    /// host has taken it.
+    /// </summary>
+    /// <exception cref="HandOverUnknownException">It stands still, see <see cref="EndDepartureAsync"/>.</exception>
+    Task DepartAsync(MachineDeparture departure, CancellationToken cancellationToken = default);
+
+    /// <summary>The guest stands still because it is not known whether another host has taken it; nothing else can be done with it until that is said.</summary>
+    bool IsLeaving { get; }
+
+    /// <summary>Says what became of a guest that <see cref="IsLeaving"/>: it was taken, and its process is ended, or it was not, and goes on.</summary>
+    Task EndDepartureAsync(bool wasTaken, CancellationToken cancellationToken = default);
 
     /// <summary>The disks of drives of the running process are other files now: whoever serves them changed them under the guest.</summary>
     void MoveDrives(IReadOnlyDictionary<Guid, string> paths);

@@ -157,6 +157,8 @@ internal sealed partial class Machine : IMachine
         {
             if (_process is { } process)
             {
+                // A departure that this interrupts may have come too far meanwhile.
+                RequireNotLeaving();
                 process.TurnOffRequested = true;
                 await process.EndAsync(s_quitPatience).ConfigureAwait(false);
                 await _gone.WaitAsync(token).ConfigureAwait(false);
@@ -239,6 +241,11 @@ internal sealed partial class Machine : IMachine
     {
         var saved = start.SavedStatePath is { } path ? SavedState.Open(path) : default;
         using var file = saved.Stream;
+        if (saved.Header is null && start.Arrival is { } arriving)
+        {
+            saved.Header = arriving.State;
+        }
+
         if (saved.Header is { } header)
         {
             start = start with { Plan = start.Plan with { Memory = header.Memory ?? new() } };
@@ -254,9 +261,9 @@ internal sealed partial class Machine : IMachine
         // Of the process before, its control group goes last.
         await _gone.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
-        var commandLine = MachineCommandLine.Build(start.Configuration, start.Plan, saved.Header?.Slots, saved.Header?.MachineType, incoming: file is not null);
+        var commandLine = MachineCommandLine.Build(start.Configuration, start.Plan, saved.Header?.Slots, saved.Header?.MachineType, incoming: saved.Header is not null);
         _commandLine = commandLine.ToString();
-        var record = new MachineLauncher(_time).Launch(start, commandLine, file is null ? MachineIntent.Starting : MachineIntent.Restoring);
+        var record = new MachineLauncher(_time).Launch(start, commandLine, saved.Header is null ? MachineIntent.Starting : MachineIntent.Restoring);
         var handle = ProcessHandle.TryOpen(record.Process!)
             ?? throw new MachineException(MachineErrorKind.StartFailed, $"QEMU ended at once: {string.Join(" / ", LogTail.Read(start.Plan.LogPath, 3))}");
         var process = Attach(record, handle);
@@ -266,6 +273,10 @@ internal sealed partial class Machine : IMachine
             if (file is not null)
             {
                 await new StateTransfer(process, _time).RestoreAsync(file, cancellationToken).ConfigureAwait(false);
+            }
+            else if (start.Arrival is { } arrival)
+            {
+                await new MemoryTransfer(process, _time).ReceiveAsync(arrival, cancellationToken).ConfigureAwait(false);
             }
 
             CrashPoint.Hit("machine.ready");
@@ -280,7 +291,7 @@ internal sealed partial class Machine : IMachine
             {
                 process.Update(current => current with { Intent = MachineIntent.Running });
             }
-            catch (Exception exception) when (file is not null && exception is IOException or UnauthorizedAccessException)
+            catch (Exception exception) when (saved.Header is not null && exception is IOException or UnauthorizedAccessException)
             {
                 // A record that says 'restoring' of a machine without a saved state means the same.
             }
@@ -295,7 +306,7 @@ internal sealed partial class Machine : IMachine
             if (endedItself && exception is not OperationCanceledException)
             {
                 throw new MachineException(
-                    file is null ? MachineErrorKind.StartFailed : MachineErrorKind.SavedState,
+                    file is not null ? MachineErrorKind.SavedState : start.Arrival is not null ? MachineErrorKind.Transfer : MachineErrorKind.StartFailed,
                     $"The virtual machine '{start.Configuration.Name}' could not be started: {exit.Sentence}",
                     exception);
             }
@@ -305,6 +316,10 @@ internal sealed partial class Machine : IMachine
 
         CrashPoint.Hit("machine.committed");
         await LetRunAsync(process).ConfigureAwait(false);
+        if (start.Arrival is not null)
+        {
+            await AnnounceAsync(process).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Lets the guest run for the first time. When QEMU does not answer now, the intent is left and <see cref="FinishAsync"/> comes back to it.</summary>
@@ -405,6 +420,7 @@ internal sealed partial class Machine : IMachine
     private async Task OperateAsync(
         MachineOperation operation, Func<CancellationToken, Task> work, CancellationToken cancellationToken, Func<CancellationToken, Task>? afterwards = null)
     {
+        RequireNotLeaving();
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         CancellationTokenSource? interrupted = null;
         _condition.Change(states =>
@@ -497,6 +513,7 @@ internal sealed partial class Machine : IMachine
     /// <summary>A step at a device is not cancelled half-way; what can be cancelled is waiting for one's turn, and for the guest.</summary>
     private async Task ReconfigureAsync(Func<MachineProcess, Task> change, CancellationToken cancellationToken)
     {
+        RequireNotLeaving();
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {

@@ -112,7 +112,7 @@ internal sealed partial class Machine
         {
             lock (_finish)
             {
-                return !(_finishing = _process == process && process.Record.Intent != MachineIntent.None);
+                return !(_finishing = _process == process && process.Record.Intent is not (MachineIntent.None or MachineIntent.Leaving));
             }
         }
     }
@@ -180,6 +180,13 @@ internal sealed partial class Machine
                 _savedStateExists = process.Saved = true;
                 await process.EndAsync(s_quitPatience).ConfigureAwait(false);
                 await _gone.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            case MachineIntent.Departing:
+                await ComeBackAsync(process).ConfigureAwait(false);
+                break;
+            case MachineIntent.Leaving:
+                _condition.Change(states => states.ObserveAdopted(MachineState.Paused));
+                _condition.SetCritical(LeavingReason);
                 return;
             case MachineIntent.Saving or MachineIntent.Checkpoint:
                 _savedStateExists = false;

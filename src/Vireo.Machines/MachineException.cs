@@ -24,6 +24,9 @@ public enum MachineErrorKind
     /// <summary>QEMU's control connection is lost.</summary>
     ControlLost,
 
+    /// <summary>The memory of a guest could not be moved to another host.</summary>
+    Transfer,
+
     /// <summary>What was asked is not possible with this device or machine.</summary>
     NotSupported,
 }

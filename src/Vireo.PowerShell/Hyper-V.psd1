@@ -92,6 +92,7 @@
     'Measure-VMResourcePool'
     'Merge-VHD'
     'Mount-VHD'
+    'Move-VM'
     'Move-VMStorage'
     'New-VFD'
     'New-VHD'

@@ -9,7 +9,7 @@ public sealed class StateMachineTests
     {
         { MachineState.Off, "Start AdoptSavedState" },
         { MachineState.Starting, "TurnOff" },
-        { MachineState.Running, "Pause Save Checkpoint ShutDown TurnOff Reset" },
+        { MachineState.Running, "Pause Save Checkpoint ShutDown TurnOff Reset Depart" },
         { MachineState.Pausing, "TurnOff" },
         { MachineState.Paused, "Resume Save Checkpoint TurnOff Reset" },
         { MachineState.Resuming, "TurnOff" },

@@ -123,3 +123,40 @@ public interface IImports
     /// <summary>Forgets a plan; one that is gone is forgotten already.</summary>
     void Drop(Guid plan);
 }
+
+/// <summary>How a machine is to go to another host.</summary>
+public sealed record MoveRequest
+{
+    /// <summary>The other host, as a person calls it.</summary>
+    public required string DestinationHost { get; init; }
+
+    /// <summary>All files go along; into one folder that the other host chooses, unless <see cref="Places"/> says where.</summary>
+    public bool IncludesStorage { get; init; }
+
+    /// <summary>Where files go on the other host. What is not named lies on storage that both hosts have, and stays.</summary>
+    public StorageMoveRequest Places { get; init; } = new();
+
+    /// <summary>How memory travels.</summary>
+    public Vireo.Machines.TransferSettings Transfer { get; init; } = new();
+
+    /// <summary>Nothing moves: only whether it could is asked.</summary>
+    public bool IsQuestion { get; init; }
+}
+
+/// <summary>Moves machines to other hosts, whether they run or not.</summary>
+public interface IMachineMoves
+{
+    /// <summary>
+    /// Moves a machine. It is this host's until the other one has taken it, which is one step; what fails or is cancelled before leaves it here, running if
+    /// it ran.
+    /// </summary>
+    /// <param name="id">The machine.</param>
+    /// <param name="request">Where to.</param>
+    /// <param name="progress">Told what is being done.</param>
+    /// <param name="cancellation">Gives up, until the last pages of memory are sent.</param>
+    /// <returns>The name of the host that has it.</returns>
+    Task<string> MoveAsync(Guid id, MoveRequest request, Action<string, int> progress, CancellationToken cancellation);
+
+    /// <summary>Asks the other host what hinders a machine from coming.</summary>
+    Task<IReadOnlyList<Incompatibility>> CompareAsync(Guid id, MoveRequest request, CancellationToken cancellation);
+}

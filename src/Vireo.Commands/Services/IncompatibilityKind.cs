@@ -214,6 +214,18 @@ public enum IncompatibilityKind
 
     /// <summary>The machine was a role of a cluster.</summary>
     ClusterRoleDropped,
+
+    /// <summary>A file that is not to be moved is not on storage of both hosts.</summary>
+    StorageNotShared,
+
+    /// <summary>The guest runs on a processor of another maker.</summary>
+    ProcessorVendor,
+
+    /// <summary>The guest may use what the processor of this host does not have.</summary>
+    ProcessorFeatures,
+
+    /// <summary>The guest runs in another way than guests of this host do.</summary>
+    AcceleratorMismatch,
 }
 
 /// <summary>What holds for every incompatibility of a kind. Ids only grow: scripts match on them.</summary>
@@ -294,6 +306,10 @@ public sealed record IncompatibilityFacts(int MessageId, string Category, VMComp
         [IncompatibilityKind.ResourcePoolMissing] = new(50120, "host", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.HostMachineLimit] = new(50121, "host", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.ClusterRoleDropped] = new(50130, "cluster", VMCompatibilitySeverity.Warning),
+        [IncompatibilityKind.StorageNotShared] = new(50034, "storage", VMCompatibilitySeverity.Error),
+        [IncompatibilityKind.ProcessorVendor] = new(50084, "processor", VMCompatibilitySeverity.Error),
+        [IncompatibilityKind.ProcessorFeatures] = new(50085, "processor", VMCompatibilitySeverity.Error),
+        [IncompatibilityKind.AcceleratorMismatch] = new(50086, "processor", VMCompatibilitySeverity.Error),
     };
 
     /// <summary>The facts of a kind.</summary>

@@ -28,6 +28,27 @@ public static class CompatibilityMapper
         });
     }
 
+    /// <summary>Puts out the report of a move to another host.</summary>
+    public static void WriteMove(CommandContext context, VirtualMachineConfiguration machine, MoveRequest request, IReadOnlyList<Incompatibility> problems)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(machine);
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(problems);
+        context.WriteObject(new VMCompatibilityReport
+        {
+            ComputerName = context.Service<IHostSettings>().Facts.Name,
+            VM = ModelMapper.Machine(machine, context.Service<IMachines>().StatusOf(machine.Id), context),
+            OperationType = request.IncludesStorage ? VMCompatibilityOperationType.MoveVirtualMachineAndStorage : VMCompatibilityOperationType.MoveVirtualMachine,
+            Destination = request.DestinationHost,
+            Path = request.Places.DestinationPath ?? machine.Path,
+            SnapshotPath = request.Places.DestinationPath ?? machine.SnapshotFileLocation,
+            VhdDestinationPath = request.Places.DestinationPath ?? "",
+            VhdSourcePath = "",
+            Incompatibilities = [.. problems.Select(one => Incompatibility(one, machine, context))],
+        });
+    }
+
     /// <summary>The error of an import that something hinders.</summary>
     public static CommandException NotCompatible(string name, IReadOnlyList<Incompatibility> errors)
     {

@@ -22,9 +22,6 @@ namespace Vireo.Commands.Transfers;
 [Example("Move-VMStorage web1 -VirtualMachinePath /srv/web1 -SnapshotFilePath /srv/web1", "Moves the configuration and what checkpoints keep beside the disks.")]
 public sealed class MoveVMStorage : MachineCommand
 {
-    private const string Source = "SourceFilePath";
-    private const string Destination = "DestinationFilePath";
-
     /// <summary>Name of the virtual machine.</summary>
     [Parameter(ParameterSetName = "NameSingleDestination", Position = 0, Mandatory = true, ValueFromPipeline = true)]
     [Parameter(ParameterSetName = "NameMultipleDestinations", Position = 0, Mandatory = true, ValueFromPipeline = true)]
@@ -103,20 +100,7 @@ public sealed class MoveVMStorage : MachineCommand
 
     private StorageMoveRequest Request()
     {
-        var disks = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var table in Vhds ?? [])
-        {
-            if (table[Source] is not { } source || table[Destination] is not { } destination || table.Names.Count() != 2)
-            {
-                throw Errors.Invalid($"A table of -Vhds has {string.Join(", ", table.Names.DefaultIfEmpty("no entries"))}; it must have '{Source}' and '{Destination}'.", nameof(Vhds));
-            }
-
-            if (!disks.TryAdd(Path.GetFullPath(source), Path.GetFullPath(Directory.Exists(destination) ? Path.Combine(destination, Path.GetFileName(source)) : destination)))
-            {
-                throw Errors.Invalid($"-Vhds says twice where '{source}' goes; say it once.", nameof(Vhds));
-            }
-        }
-
+        var disks = DiskPlaces.Of(Vhds);
         if (DestinationStoragePath is null && VirtualMachinePath is null && SnapshotFilePath is null && SmartPagingFilePath is null && disks.Count == 0)
         {
             throw Errors.Invalid("Nothing is to be moved: name -DestinationStoragePath, or -Vhds or one of the folders.", nameof(DestinationStoragePath));
@@ -124,16 +108,13 @@ public sealed class MoveVMStorage : MachineCommand
 
         return new StorageMoveRequest
         {
-            DestinationPath = Full(DestinationStoragePath),
-            VirtualMachinePath = Full(VirtualMachinePath),
-            SnapshotFilePath = Full(SnapshotFilePath),
-            SmartPagingFilePath = Full(SmartPagingFilePath),
+            DestinationPath = DiskPlaces.Folder(DestinationStoragePath),
+            VirtualMachinePath = DiskPlaces.Folder(VirtualMachinePath),
+            SnapshotFilePath = DiskPlaces.Folder(SnapshotFilePath),
+            SmartPagingFilePath = DiskPlaces.Folder(SmartPagingFilePath),
             Disks = disks,
             RetainSources = RetainVhdCopiesOnSource,
             RemoveUnmanaged = RemoveSourceUnmanagedVhds,
         };
     }
-
-    // Without a slash at the end, as configurations write folders.
-    private static string? Full(string? path) => path is null ? null : Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 }

@@ -31,16 +31,39 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
         return connections;
     }
 
+    /// <summary>How hard disks on the SCSI bus are served: part of what a guest sees.</summary>
+    public DriveTransport Disks => disks;
+
+    /// <summary>Group that may connect to what guests use; null when that is ours.</summary>
+    public int? SocketGroup => socketGroup;
+
+    /// <summary>The same in another way: some disks of a machine that comes from another host are yet that host's.</summary>
+    /// <param name="machine">The machine.</param>
+    /// <param name="how">How a drive is to be open.</param>
+    /// <param name="opened">Told what was opened.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<IReadOnlyList<DriveConnection>> OpenDrivesAsync(
+        VirtualMachineConfiguration machine, Func<DriveConfiguration, DiskAttachment, DiskAttachment> how, Action<DriveConfiguration, DiskStatus> opened, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        var connections = new List<DriveConnection>();
+        foreach (var drive in WithFloppy(machine).Where(drive => drive.Path is not null))
+        {
+            var connection = Connection(machine, drive);
+            var disk = await storage.OpenDiskAsync(how(drive, Attachment(drive, connection)), cancellation);
+            opened(drive, disk);
+            connections.Add(connection with { LogicalSectorBytes = disk.LogicalSectorBytes, PhysicalSectorBytes = disk.PhysicalSectorBytes });
+        }
+
+        return connections;
+    }
+
     /// <summary>Opens one drive.</summary>
     public async Task<DriveConnection> OpenDriveAsync(VirtualMachineConfiguration machine, DriveConfiguration drive, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(machine);
         ArgumentNullException.ThrowIfNull(drive);
-        var synthetic = MachineValidator.IsPciDisk(machine, drive);
-        var transport = synthetic ? disks : DriveTransport.Nbd;
-        var connection = new DriveConnection(
-            drive.Id, transport, paths.DiskSocket(drive.Id), synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1, ReadOnly: drive.Kind == DriveKind.Dvd,
-            PlatformAccess: transport == DriveTransport.VhostUserBlock);
+        var connection = Connection(machine, drive);
         var disk = await OpenAsync(drive, connection, cancellation);
         return connection with { LogicalSectorBytes = disk.LogicalSectorBytes, PhysicalSectorBytes = disk.PhysicalSectorBytes };
     }
@@ -169,11 +192,21 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     private static IEnumerable<DriveConfiguration> WithFloppy(VirtualMachineConfiguration machine) =>
         FloppyDrive.Of(machine) is { } floppy ? machine.Drives.Append(floppy) : machine.Drives;
 
-    private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) => storage.OpenDiskAsync(
-        new DiskAttachment(
-            drive.Id, drive.Path!, connection.ReadOnly, connection.Transport == DriveTransport.VhostUserBlock ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd,
-            connection.SocketPath, connection.Queues, socketGroup),
-        cancellation);
+    private DriveConnection Connection(VirtualMachineConfiguration machine, DriveConfiguration drive)
+    {
+        var synthetic = MachineValidator.IsPciDisk(machine, drive);
+        var transport = synthetic ? disks : DriveTransport.Nbd;
+        return new DriveConnection(
+            drive.Id, transport, paths.DiskSocket(drive.Id), synthetic ? Math.Min(machine.Processor.Count, MaximumQueues) : 1, ReadOnly: drive.Kind == DriveKind.Dvd,
+            PlatformAccess: transport == DriveTransport.VhostUserBlock);
+    }
+
+    private DiskAttachment Attachment(DriveConfiguration drive, DriveConnection connection) => new(
+        drive.Id, drive.Path!, connection.ReadOnly, connection.Transport == DriveTransport.VhostUserBlock ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd,
+        connection.SocketPath, connection.Queues, socketGroup);
+
+    private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) =>
+        storage.OpenDiskAsync(Attachment(drive, connection), cancellation);
 
     /// <summary>Closes everything of a machine that has no process; what one plane refuses does not keep the other's open.</summary>
     public async Task CloseAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)

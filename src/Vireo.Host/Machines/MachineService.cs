@@ -213,6 +213,36 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     /// <summary>Registers a machine that is imported; what it takes is made by <paramref name="makeFiles"/>, which is all undone when that fails.</summary>
     internal Task RegisterAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles) => _store.ImportAsync(machine, makeFiles);
 
+    /// <summary>What the machines of the host share.</summary>
+    internal UnitServices Services => _services;
+
+    /// <summary>Makes machines.</summary>
+    internal IMachineDriver Driver => _driver;
+
+    /// <summary>Where machines are on disk.</summary>
+    internal MachineStore Store => _store;
+
+    /// <summary>Every machine's unit.</summary>
+    internal IEnumerable<MachineUnit> Units => _units.Values;
+
+    /// <summary>Begins to manage a machine that came here while its guest ran.</summary>
+    internal void Adopt(VirtualMachineConfiguration configuration, IMachine machine)
+    {
+        _units[configuration.Id] = new MachineUnit(configuration, machine, _services);
+        _services.Running.Set(configuration.Id, machine.Running is not null);
+        ShareProcessors();
+    }
+
+    /// <summary>Forgets a machine that is another host's now.</summary>
+    internal async Task ReleaseAsync(MachineUnit unit)
+    {
+        _store.Release(unit.Configuration.Id);
+        _units.TryRemove(unit.Configuration.Id, out _);
+        _services.Running.Set(unit.Configuration.Id, false);
+        await unit.DisposeAsync();
+        await Removed(unit.Configuration.Id);
+    }
+
     /// <summary>Begins to manage a machine that was imported. What cannot be tidied up now is an event, and tidied up by the next start of the host.</summary>
     /// <exception cref="CommandException">It is registered, and cannot be managed before the host is started again.</exception>
     internal async Task AdoptAsync(VirtualMachineConfiguration machine)

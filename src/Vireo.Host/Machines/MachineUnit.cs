@@ -7,11 +7,9 @@ using Vireo.Host.Mobility;
 using Vireo.Host.Store;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
-using Vireo.Machines.Devices;
 using Vireo.Machines.Running;
 using Vireo.Machines.States;
 using Vireo.Platform.Files;
-using Vireo.Platform.Memory;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Host.Machines;
@@ -110,6 +108,12 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         try
         {
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
+            if (_doubt is not null)
+            {
+                // Its disks may be another host's.
+                return;
+            }
+
             RecoverPaging();
             await _mover.SettleAsync(cancellation);
             if (!_cleaner.IsActive)
@@ -128,6 +132,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             }
             else
             {
+                await ComeBackAsync(running, cancellation);
                 await _keeper.FinishAsync(running, cancellation);
             }
 
@@ -195,17 +200,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
                 {
                     // Its checkpoints are not the process's business.
                     Configuration = Configuration with { Checkpoints = new() },
-                    Plan = new MachineRuntimePlan
-                    {
-                        Accelerator = _services.Accelerator,
-                        RunFolder = _services.Paths.MachineRun(Configuration.Id),
-                        Drives = drives,
-                        Adapters = adapters,
-                        Memory = MemoryLayouts.Plan(Configuration, NumaTopology.Read(), _services.MaySpanNodes()),
-                        Firmware = Configuration.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(Configuration), Configuration.SecureBootEnabled) : null,
-                        Tpm = Configuration.TpmEnabled ? new TpmFiles(MachineStore.TpmFile(Configuration)) : null,
-                        User = _services.User,
-                    },
+                    Plan = RuntimePlans.Of(Configuration, drives, adapters, _services),
                     SavedStatePath = Configuration.HasSavedState ? MachineStore.SavedStateFile(Configuration) : null,
                     BeforeRun = ForgetSavedStateAsync,
                 },
@@ -231,6 +226,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
     public async Task TurnOffAsync(CancellationToken cancellation)
     {
+        RequireKnown();
+
         // A saved machine has no process: turning it off throws its saved state away, as in the original.
         if (_machine.Status.State == MachineState.Saved)
         {
@@ -535,6 +532,11 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         }
         catch (Exception error) when (error is CommandException or OperationCanceledException or ObjectDisposedException)
         {
+            if (_removed)
+            {
+                return;
+            }
+
             // Whatever is still open is closed at the next start of the machine or of the host.
             _services.Events.Write("MachineCloseFailed", $"What '{Name}' left open could not be closed: {error.Message}", Configuration.Id);
         }
@@ -577,6 +579,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             {
                 throw Errors.MachineGone(Configuration.Id);
             }
+
+            RequireKnown();
 
             await TranslateAsync(operation, action);
         }

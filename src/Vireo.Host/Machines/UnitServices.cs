@@ -2,6 +2,7 @@ using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Memory;
+using Vireo.Host.Metering;
 using Vireo.Host.Mobility;
 using Vireo.Machines.Accelerators;
 using Vireo.Machines.Configuration;
@@ -43,6 +44,9 @@ internal sealed record UnitServices(
 
     /// <summary>Every machine of the host.</summary>
     public Func<IReadOnlyList<VirtualMachineConfiguration>> Machines { get; init; } = static () => [];
+
+    /// <summary>What was counted of a machine until it was read last; null when it is not metered.</summary>
+    public Func<VirtualMachineConfiguration, MeterFigures?> MeterOf { get; init; } = static _ => null;
 
     /// <summary>Reads the counters of a machine before they go with what has them; never fails.</summary>
     public Func<Guid, Task> ReadCounters { get; init; } = static _ => Task.CompletedTask;

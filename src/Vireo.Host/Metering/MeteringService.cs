@@ -122,6 +122,26 @@ internal sealed partial class MeteringService : IMetering, IAsyncDisposable
         await ExclusiveAsync(() => DropMeter(machine), cancellation);
     }
 
+    /// <summary>What was counted of a machine until it was read last; null when it is not metered.</summary>
+    public MeterFigures? Find(Guid machine, bool isMetered) => isMetered && _meters.TryGetValue(Subject(machine), out var meter) ? meter.Total : null;
+
+    /// <summary>Goes on from what another host counted of a machine that came from there.</summary>
+    public Task GoOnAsync(VirtualMachineConfiguration machine, MeterFigures figures, CancellationToken cancellation) => ExclusiveAsync(
+        async () =>
+        {
+            if (!_meters.ContainsKey(Subject(machine.Id)))
+            {
+                await BeginAsync(machine, cancellation);
+            }
+
+            // What holds now is this host's; what was counted is the machine's.
+            var meter = _meters[Subject(machine.Id)];
+            figures.Hold = meter.Total.Hold;
+            meter.Total = figures;
+            Keep([meter], []);
+        },
+        cancellation);
+
     /// <inheritdoc/>
     public async Task ResetAsync(Guid machine, CancellationToken cancellation)
     {

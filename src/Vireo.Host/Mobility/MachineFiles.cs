@@ -16,13 +16,15 @@ internal static class MachineFiles
         MachineStore.FirmwareFile(machine with { SecureBootEnabled = false }), MachineStore.FirmwareFile(machine with { SecureBootEnabled = true }), MachineStore.TpmFile(machine),
     ];
 
-    /// <summary>Its saved memory, and what its checkpoints keep beside their images.</summary>
-    public static IReadOnlyList<string> States(VirtualMachineConfiguration machine) =>
+    /// <summary>Its saved memory.</summary>
+    public static IReadOnlyList<string> Memory(VirtualMachineConfiguration machine) => [MachineStore.SavedStateFile(machine)];
+
+    /// <summary>What its checkpoints keep beside their images.</summary>
+    public static IReadOnlyList<string> Checkpoints(VirtualMachineConfiguration machine) =>
     [
-        MachineStore.SavedStateFile(machine),
         .. machine.Checkpoints.All.SelectMany(one => new[] { CheckpointFiles.State(machine, one.Id), CheckpointFiles.Firmware(machine, one.Id), CheckpointFiles.Tpm(machine, one.Id) }),
     ];
 
     /// <summary>All of them.</summary>
-    public static IEnumerable<string> All(VirtualMachineConfiguration machine) => [Configuration(machine), .. Devices(machine), .. States(machine)];
+    public static IEnumerable<string> All(VirtualMachineConfiguration machine) => [Configuration(machine), .. Devices(machine), .. Memory(machine), .. Checkpoints(machine)];
 }

@@ -24,11 +24,12 @@ internal sealed record StorageMovePlan(StorageMoveRecord Record, IReadOnlyList<C
     /// <param name="request">What is wanted.</param>
     /// <param name="isRunning">It has a process, which writes to the images of its drives.</param>
     /// <param name="id">Of the move.</param>
+    /// <param name="toOtherHost">What has a place goes there even where the path is the same: it is another host's.</param>
     /// <exception cref="Commands.Framework.CommandException">A disk that is named is none of the machine's, or cannot go where it is told to.</exception>
-    public static StorageMovePlan Of(VirtualMachineConfiguration machine, IReadOnlyList<ChainImage> images, StorageMoveRequest request, bool isRunning, Guid id)
+    public static StorageMovePlan Of(VirtualMachineConfiguration machine, IReadOnlyList<ChainImage> images, StorageMoveRequest request, bool isRunning, Guid id, bool toOtherHost = false)
     {
         var targets = request.DestinationPath is { } folder ? Together(images, folder) : Each(machine, images, request.Disks);
-        var moved = images.Where(image => targets.TryGetValue(image.Path, out var target) && target != image.Path).ToList();
+        var moved = images.Where(image => targets.TryGetValue(image.Path, out var target) && (toOtherHost || target != image.Path)).ToList();
         var record = new StorageMoveRecord(id, machine.Id)
         {
             Path = request.DestinationPath ?? request.VirtualMachinePath ?? machine.Path,
@@ -41,15 +42,19 @@ internal sealed record StorageMovePlan(StorageMoveRecord Record, IReadOnlyList<C
                 : [],
             SourceImages = request.RetainSources ? [] : [.. moved.Select(image => image.Path).Where(path => request.RemoveUnmanaged || IsManaged(machine, path)).Reverse()],
         };
-        var after = Placed(machine, record, isRunning);
-        var isPathNew = after.Path != machine.Path;
-        var old = MachineFiles.States(machine).Concat(isPathNew && !isRunning ? MachineFiles.Devices(machine) : []);
-        var files = old.Zip(MachineFiles.States(after).Concat(isPathNew && !isRunning ? MachineFiles.Devices(after) : [])).Where(pair => pair.First != pair.Second).ToList();
+
+        // The files that a process has open stay until it ends; on another host another process opens its own.
+        var staysOpen = isRunning && !toOtherHost;
+        var after = Placed(machine, record, staysOpen);
+        var isPathNew = toOtherHost ? (request.DestinationPath ?? request.VirtualMachinePath) is not null : after.Path != machine.Path;
+        var areSnapshotsNew = toOtherHost ? (request.DestinationPath ?? request.SnapshotFilePath) is not null : after.SnapshotFileLocation != machine.SnapshotFileLocation;
+        var files = (isPathNew ? Pairs(machine, after, MachineFiles.Memory) : []).Concat(areSnapshotsNew ? Pairs(machine, after, MachineFiles.Checkpoints) : [])
+            .Concat(isPathNew && !staysOpen ? Pairs(machine, after, MachineFiles.Devices) : []).ToList();
         return new(
             record with
             {
-                SourceFiles = [.. files.Select(pair => pair.First), .. isPathNew ? [MachineFiles.Configuration(machine), .. isRunning ? MachineFiles.Devices(machine) : []] : Array.Empty<string>()],
-                SourceFolders = Folders(machine, after),
+                SourceFiles = [.. files.Select(pair => pair.Source), .. isPathNew ? [MachineFiles.Configuration(machine), .. staysOpen ? MachineFiles.Devices(machine) : []] : Array.Empty<string>()],
+                SourceFolders = Folders(machine, isPathNew, areSnapshotsNew),
             },
             moved,
             files);
@@ -145,15 +150,18 @@ internal sealed record StorageMovePlan(StorageMoveRecord Record, IReadOnlyList<C
     private static bool IsManaged(VirtualMachineConfiguration machine, string path) =>
         MachinePaths.Disks(machine).Contains(path) || machine.Checkpoints.Disks.Any(disk => disk.Path == path || disk.ParentPath == path);
 
-    private static IReadOnlyList<string> Folders(VirtualMachineConfiguration before, VirtualMachineConfiguration after)
+    private static IEnumerable<(string Source, string Target)> Pairs(
+        VirtualMachineConfiguration before, VirtualMachineConfiguration after, Func<VirtualMachineConfiguration, IReadOnlyList<string>> files) => files(before).Zip(files(after));
+
+    private static IReadOnlyList<string> Folders(VirtualMachineConfiguration before, bool isPathNew, bool areSnapshotsNew)
     {
         var folders = new List<string>();
-        if (before.SnapshotFileLocation != after.SnapshotFileLocation)
+        if (areSnapshotsNew)
         {
             folders.Add(Path.GetDirectoryName(CheckpointFiles.State(before, Guid.Empty))!);
         }
 
-        if (before.Path != after.Path)
+        if (isPathNew)
         {
             folders.AddRange([Path.GetDirectoryName(MachineFiles.Configuration(before))!, Path.Combine(before.Path, ExportLayout.DiskFolder), before.Path]);
         }

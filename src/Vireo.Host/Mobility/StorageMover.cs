@@ -138,7 +138,7 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
 
             try
             {
-                if (await CollectAsync(settled, cancellation))
+                if (await new MoveLeftovers(services).CollectAsync(settled, Current, cancellation))
                 {
                     services.Moves.End(settled.Id);
                 }
@@ -190,14 +190,7 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         var info = await services.Storage.InspectImageAsync(image.Path, cancellation);
         var parent = image.ParentPath is { } path ? move.Record.Images.FirstOrDefault(one => one.Source == path)?.Target ?? path : null;
         await services.Storage.CreateImageAsync(
-            info.Format switch
-            {
-                ImageFormat.Vhdx => new(target, info.Format, info.Type, info.SizeBytes, info.BlockSizeBytes, parent is null ? info.LogicalSectorBytes : 0, info.PhysicalSectorBytes, parent),
-                ImageFormat.Vhd => new(target, info.Format, info.Type, info.SizeBytes, info.BlockSizeBytes, ParentPath: parent),
-
-                // Storage is taken where the source has data.
-                _ => new(target, info.Format, ImageType.Dynamic, info.SizeBytes),
-            },
+            ImageTwin.Of(info, target, parent),
 
             // Short, and not given up: then it is known that it was made.
             CancellationToken.None);
@@ -294,86 +287,6 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
 
         return Commit(record, switched.Count == record.Live.Count
             ? StorageMovePlan.Apply(Current, record, machine.Running is not null) : StorageMovePlan.ApplyPart(Current, record, switched));
-    }
-
-    // Deletes what the move made or replaced and nobody needs; false when some of it is to go later: a process has it open, or who needs it is not known.
-    private async Task<bool> CollectAsync(StorageMoveRecord record, CancellationToken cancellation)
-    {
-        // Before anything is deleted: as long as a copy is there, its number is nobody else's.
-        List<string> made = [.. record.MadeImages.Where(image => image.IsThere).Select(image => image.Path).Reverse()];
-        List<string> madeFiles = [.. record.MadeFiles.Where(file => file.IsThere).Select(file => file.Path), .. record.MadeConfiguration is { } configuration ? [configuration] : Array.Empty<string>()];
-        foreach (var partial in record.Partial)
-        {
-            AtomicFile.Sweep(partial);
-            AtomicFile.Delete(partial);
-        }
-
-        List<string> images = [.. made, .. record.IsCommitted ? record.SourceImages : []];
-        var isSure = true;
-        if (images.Exists(File.Exists))
-        {
-            (var needed, isSure) = await NeededImagesAsync(cancellation);
-            foreach (var image in images.Where(image => !needed.Contains(Path.GetFullPath(image)) && (isSure || made.Contains(image))))
-            {
-                AtomicFile.Sweep(image);
-                AtomicFile.Delete(image);
-                CrashPoint.Hit("host.move.deleted");
-            }
-        }
-
-        var files = MachineFiles.All(Current).ToHashSet(StringComparer.Ordinal);
-        foreach (var file in madeFiles.Concat(record.IsCommitted ? record.SourceFiles : []).Where(file => !files.Contains(file)))
-        {
-            AtomicFile.Sweep(file);
-            AtomicFile.Delete(file);
-        }
-
-        foreach (var folder in record.MadeFolders.Reverse().Concat(record.IsCommitted ? record.SourceFolders : []))
-        {
-            if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
-            {
-                Directory.Delete(folder);
-            }
-        }
-
-        return isSure && (!record.IsCommitted || Current.FirmwarePath is null || !record.SourceFiles.Any(file => files.Contains(file) && File.Exists(file)));
-    }
-
-    // Whatever an image of a machine stands on, and what the plane serves; not sure when the disk of another machine cannot be read.
-    private async Task<(HashSet<string> Needed, bool IsSure)> NeededImagesAsync(CancellationToken cancellation)
-    {
-        var isSure = true;
-        var needed = new HashSet<string>(StringComparer.Ordinal);
-        needed.UnionWith((await services.Storage.ListDisksAsync(cancellation)).Select(disk => disk.Attachment.Path).Where(Path.IsPathRooted).Select(Path.GetFullPath));
-        await AddAsync(MachinePaths.Disks(Current).Concat(Current.Checkpoints.Disks.Select(disk => disk.Path)), mustBeWhole: true);
-        foreach (var other in services.Machines().Where(other => other.Id != Current.Id))
-        {
-            await AddAsync(MachinePaths.Disks(other), mustBeWhole: false);
-        }
-
-        return (needed, isSure);
-
-        async Task AddAsync(IEnumerable<string> paths, bool mustBeWhole)
-        {
-            foreach (var path in paths.Where(Path.IsPathRooted).Select(Path.GetFullPath))
-            {
-                needed.Add(path);
-                if (!File.Exists(path))
-                {
-                    continue;
-                }
-
-                try
-                {
-                    needed.UnionWith((await ImageChains.CollectAsync(services.Storage, [path], cancellation)).Select(image => image.Path));
-                }
-                catch (ControlException unreadable) when (!mustBeWhole && unreadable is not PlaneUnreachableException)
-                {
-                    isSure = false;
-                    services.Events.Write("StorageMoveUnsure", $"Disks that '{Current.Name}' was moved away from stay for now: '{path}' of another virtual machine cannot be read, so it is not known what it stands on: {unreadable.Message}", Current.Id);
-                }
-            }
-        }
     }
 }
 

@@ -123,6 +123,21 @@ internal sealed class PeerConnection : IDisposable
         using var response = await SendAsync(message, limit ?? PeerLimits.Answer, cancellation);
     }
 
+    /// <summary>Sends what is too long for one object, for as long as it takes; the answer is an object.</summary>
+    public async Task<TAnswer> UploadAsync<TAnswer>(string path, HttpContent content, IReadOnlyList<(string Name, string Value)> headers, JsonTypeInfo<TAnswer> answer, CancellationToken cancellation)
+        where TAnswer : class
+    {
+        ArgumentNullException.ThrowIfNull(headers);
+        using var message = Message(HttpMethod.Post, path, content);
+        foreach (var (name, value) in headers)
+        {
+            message.Headers.Add(name, value);
+        }
+
+        using var response = await SendAsync(message, Timeout.InfiniteTimeSpan, cancellation);
+        return PeerHttp.Parse(await ReadAsync(response, PeerLimits.Answer, cancellation), answer);
+    }
+
     /// <summary>Has something removed.</summary>
     public async Task DeleteAsync(string path, CancellationToken cancellation, TimeSpan? limit = null)
     {
@@ -195,6 +210,11 @@ internal sealed class PeerConnection : IDisposable
         catch (HttpRequestException error)
         {
             throw Failure(error);
+        }
+        catch (Exception broken) when (broken is SocketException or IOException)
+        {
+            // The pool does not wrap what breaks between connecting and the first byte.
+            throw Failure(new HttpRequestException(broken.Message, broken));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {

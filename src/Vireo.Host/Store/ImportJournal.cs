@@ -9,7 +9,9 @@ namespace Vireo.Host.Store;
 /// <param name="Original">A copy of the configuration that was there before, which comes back; null when there was none.</param>
 /// <param name="Published">Files that have got their final names, or were about to; null is none.</param>
 /// <param name="Id">Of the import, by which its registration is told from an older one of the same machine.</param>
-internal sealed record ImportIntent(IReadOnlyList<string> Files, IReadOnlyList<string> Folders, string? Original, IReadOnlyList<PublishedFile>? Published = null, Guid? Id = null);
+/// <param name="IsShared">The configuration is another host's as long as the import does not count.</param>
+internal sealed record ImportIntent(
+    IReadOnlyList<string> Files, IReadOnlyList<string> Folders, string? Original, IReadOnlyList<PublishedFile>? Published = null, Guid? Id = null, bool IsShared = false);
 
 /// <summary>
 /// Writes down each file of an import before it is made. A copy takes hours, and all the while anybody may make a file of the name that the copy is to
@@ -23,13 +25,15 @@ internal sealed class ImportJournal
     private readonly List<PublishedFile> _published = [];
     private readonly List<string> _folders = [];
     private readonly string? _original;
+    private readonly bool _isShared;
 
     /// <summary>Of this import.</summary>
     public Guid Id { get; } = Guid.NewGuid();
 
     /// <summary>Begins one.</summary>
-    public ImportJournal(string intentFile, string configuration, string? original)
+    public ImportJournal(string intentFile, string configuration, string? original, bool isShared = false)
     {
+        _isShared = isShared;
         _intentFile = intentFile;
         _configuration = configuration;
         _original = original;
@@ -91,22 +95,27 @@ internal sealed class ImportJournal
             AtomicFile.Delete(file);
         }
 
-        AtomicFile.Sweep(configuration);
-        if (intent.Original is { } original)
+        if (!intent.IsShared)
         {
-            if (File.Exists(original))
-            {
-                AtomicFile.Copy(original, configuration);
-            }
-        }
-        else
-        {
-            AtomicFile.Delete(configuration);
+            RestoreConfiguration(configuration, intent);
         }
 
         foreach (var folder in intent.Folders.Reverse().Where(folder => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()))
         {
             Directory.Delete(folder);
+        }
+    }
+
+    private static void RestoreConfiguration(string configuration, ImportIntent intent)
+    {
+        AtomicFile.Sweep(configuration);
+        if (intent.Original is not { } original)
+        {
+            AtomicFile.Delete(configuration);
+        }
+        else if (File.Exists(original))
+        {
+            AtomicFile.Copy(original, configuration);
         }
     }
 
@@ -130,5 +139,5 @@ internal sealed class ImportJournal
     }
 
     private void Write() => JsonFile.Write(
-        _intentFile, new CreationIntent(_configuration, null, new ImportIntent([.. _files], [.. _folders], _original, [.. _published], Id)), StoreJson.Default.CreationIntent);
+        _intentFile, new CreationIntent(_configuration, null, new ImportIntent([.. _files], [.. _folders], _original, [.. _published], Id, _isShared)), StoreJson.Default.CreationIntent);
 }

@@ -153,9 +153,30 @@ public sealed class MachineStore(string stateFolder)
     /// </summary>
     internal async Task ImportAsync(VirtualMachineConfiguration machine, Func<ImportJournal, Task> makeFiles)
     {
+        var import = BeginImport(machine);
+        try
+        {
+            await makeFiles(import.Journal);
+            CrashPoint.Hit("host.import.files");
+            import.Commit(machine);
+        }
+        catch
+        {
+            import.GiveUp();
+            throw;
+        }
+
+        import.End();
+    }
+
+    /// <summary>Begins to make a machine of this host whose files come one after another; see <see cref="MachineImport"/>.</summary>
+    /// <param name="machine">The machine; its id and its folder stay.</param>
+    /// <param name="isShared">Its configuration is there already and another host's, which goes on with it unless this one registers the machine.</param>
+    internal MachineImport BeginImport(VirtualMachineConfiguration machine, bool isShared = false)
+    {
         var configuration = ConfigurationFile(machine);
         var intent = Path.Combine(_intents, $"{machine.Id:D}.json");
-        var original = File.Exists(configuration) ? Path.ChangeExtension(intent, OriginalExtension) : null;
+        var original = !isShared && File.Exists(configuration) ? Path.ChangeExtension(intent, OriginalExtension) : null;
         if (original is not null)
         {
             AtomicFile.Copy(configuration, original);
@@ -163,30 +184,46 @@ public sealed class MachineStore(string stateFolder)
 
         try
         {
-            var journal = new ImportJournal(intent, configuration, original);
+            var journal = new ImportJournal(intent, configuration, original, isShared);
             CrashPoint.Hit("host.import.intended");
-            await makeFiles(journal);
-            CrashPoint.Hit("host.import.files");
-            JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
-            CrashPoint.Hit("host.import.configured");
-            journal.Sync();
-            JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration, journal.Id), StoreJson.Default.MachineRegistration);
+            return new MachineImport(this, journal, machine.Id);
         }
         catch
         {
-            if (File.Exists(intent))
-            {
-                Undo(intent);
-            }
-
-            DeleteOriginals();
+            GiveUpImport(machine.Id);
             throw;
         }
+    }
 
+    /// <summary>Takes back what an import has made that does not count.</summary>
+    internal void GiveUpImport(Guid id)
+    {
+        var intent = Path.Combine(_intents, $"{id:D}.json");
+        if (File.Exists(intent))
+        {
+            Undo(intent);
+        }
+
+        DeleteOriginals();
+    }
+
+    /// <summary>Writes the configuration and the registration: the moment in which an import counts.</summary>
+    internal void CommitImport(VirtualMachineConfiguration machine, ImportJournal journal)
+    {
+        var configuration = ConfigurationFile(machine);
+        JsonFile.Write(configuration, machine, StoreJson.Default.VirtualMachineConfiguration);
+        CrashPoint.Hit("host.import.configured");
+        journal.Sync();
+        JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(configuration, journal.Id), StoreJson.Default.MachineRegistration);
+    }
+
+    /// <summary>Forgets the notes of an import that counts.</summary>
+    internal void EndImport(Guid id)
+    {
         CrashPoint.Hit("host.import.registered");
         try
         {
-            AtomicFile.Delete(intent);
+            AtomicFile.Delete(Path.Combine(_intents, $"{id:D}.json"));
             DeleteOriginals();
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
@@ -194,6 +231,23 @@ public sealed class MachineStore(string stateFolder)
             // The machine is registered: what stays here is deleted by the next start, which sees that.
         }
     }
+
+    /// <summary>Whether the machine was registered by the import of that id.</summary>
+    internal bool IsRegisteredBy(Guid id, Guid import)
+    {
+        try
+        {
+            return Registration(id)?.Import == import;
+        }
+        catch (StateFileException)
+        {
+            // Written whole or not at all: one that is damaged is none of this import.
+            return false;
+        }
+    }
+
+    /// <summary>Forgets a machine that is another host's now; its files are the caller's.</summary>
+    internal void Release(Guid id) => AtomicFile.Delete(RegistrationFile(id));
 
     // Configurations as they were before an import; without their intents nobody asks for them any more.
     private void DeleteOriginals()
@@ -265,7 +319,7 @@ public sealed class MachineStore(string stateFolder)
         if (intent.Import is { } import)
         {
             // The registration may be an older one: of a machine that could not be read, and was to be replaced.
-            if (!isRegistered || (import.Id is { } id && !IsOf(id)))
+            if (!isRegistered || (import.Id is { } id && !IsRegisteredBy(Guid.Parse(Path.GetFileNameWithoutExtension(intentFile)), id)))
             {
                 ImportJournal.Undo(intent.ConfigurationFile, import);
             }
@@ -287,19 +341,6 @@ public sealed class MachineStore(string stateFolder)
         }
 
         AtomicFile.Delete(intentFile);
-
-        bool IsOf(Guid import)
-        {
-            try
-            {
-                return Registration(Guid.Parse(Path.GetFileNameWithoutExtension(intentFile)))?.Import == import;
-            }
-            catch (StateFileException)
-            {
-                // Written whole or not at all: one that is damaged is none of this import.
-                return false;
-            }
-        }
     }
 
     private static void RemoveIfEmpty(string folder)

@@ -3,6 +3,8 @@ using Vireo.Commands.Services;
 using Vireo.Host.Groups;
 using Vireo.Host.Machines;
 using Vireo.Host.Mobility;
+using Vireo.Host.Mobility.Arrivals;
+using Vireo.Host.Mobility.Departures;
 using Vireo.Host.Mounts;
 using Vireo.Host.Peers;
 using Vireo.Host.Pools;
@@ -22,6 +24,8 @@ namespace Vireo.Host.Store;
 [JsonSerializable(typeof(MountRecord))]
 [JsonSerializable(typeof(ExportRecord))]
 [JsonSerializable(typeof(StorageMoveRecord))]
+[JsonSerializable(typeof(ArrivalRecord))]
+[JsonSerializable(typeof(DepartureRecord))]
 [JsonSerializable(typeof(PlannedImport))]
 [JsonSerializable(typeof(GroupFile))]
 [JsonSerializable(typeof(PoolFile))]

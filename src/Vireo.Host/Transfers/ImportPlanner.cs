@@ -61,7 +61,7 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
         return (new PlannedImport
         {
             Request = request,
-            Machine = Connected(Placed(machine, request, folder, sourceSnapshots)),
+            Machine = AdapterSwitches.Connect(Placed(machine, request, folder, sourceSnapshots), switches()),
             FinalId = finalId,
             SourceId = sourceId,
             SourceFolder = folder,
@@ -116,25 +116,5 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
 
         var target = request.VirtualMachinePath ?? Path.Combine(settings.Current.VirtualMachinePath, DiskPaths.SafeName(machine.Name));
         return MachinePaths.Place(machine, target, request.SnapshotFilePath ?? target, request.SmartPagingFilePath ?? target);
-    }
-
-    // A switch of the same id, or of the same name when only one has it.
-    private VirtualMachineConfiguration Connected(VirtualMachineConfiguration machine)
-    {
-        var present = switches();
-        return Adapters(machine) with
-        {
-            Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = Adapters(one.Machine) })] },
-        };
-
-        VirtualMachineConfiguration Adapters(VirtualMachineConfiguration one) => one with
-        {
-            NetworkAdapters =
-            [
-                .. one.NetworkAdapters.Select(adapter => adapter.SwitchId is not { } id || present.Any(found => found.Id == id) ? adapter
-                    : present.Where(found => string.Equals(found.Name, adapter.SwitchName, StringComparison.OrdinalIgnoreCase)).ToList() is [var named] ? adapter with { SwitchId = named.Id }
-                    : adapter),
-            ],
-        };
     }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Security.Cryptography;
 using Vireo.Machines.Devices;
 using Vireo.Platform.Files;
 using Vireo.Platform.Processes;
@@ -23,7 +24,7 @@ internal sealed class MachineLauncher(TimeProvider time)
         {
             PrepareFolder(plan);
             PrepareFirmware(configuration.Generation, plan);
-            var group = ControlGroup.Create($"vm-{configuration.Id:N}");
+            var group = ControlGroup.Create(GroupName(configuration.Id, plan.RunFolder));
             LimitProcessors(group, configuration.Processor);
             tpm = configuration.TpmEnabled && plan.Tpm is { } files ? TpmProcess.Start(files, plan, [.. group.ProcessFiles]) : null;
             ComPortLinks.Offer(configuration, plan);
@@ -68,6 +69,10 @@ internal sealed class MachineLauncher(TimeProvider time)
             throw new MachineException(MachineErrorKind.StartFailed, $"The virtual machine '{configuration.Name}' could not be started: {exception.Message}", exception);
         }
     }
+
+    // A machine that moves between two hosts of one computer has a process of each for a moment.
+    private static string GroupName(Guid machine, string runFolder) =>
+        $"vm-{machine:N}-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(Path.GetFullPath(runFolder))).AsSpan(0, 4))}";
 
     private static void PrepareFolder(MachineRuntimePlan plan)
     {

@@ -27,6 +27,7 @@ internal sealed class MachineProcess : IAsyncDisposable
     private Task _pumping = Task.CompletedTask;
     private QmpClient? _qmp;
     private volatile string? _shutdownReason;
+    private TaskCompletionSource _transferChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Holds the process of <paramref name="record"/>.</summary>
     /// <param name="record">Its record.</param>
@@ -55,6 +56,9 @@ internal sealed class MachineProcess : IAsyncDisposable
 
     /// <summary>Its state is complete in a file.</summary>
     public bool Saved { get; set; }
+
+    /// <summary>Completes when QEMU next tells that a transfer of its memory has come to another stage.</summary>
+    public Task TransferChanged => Volatile.Read(ref _transferChanged).Task;
 
     /// <summary>Version of its QEMU.</summary>
     public string QemuVersion { get; private set; } = "";
@@ -240,6 +244,10 @@ internal sealed class MachineProcess : IAsyncDisposable
             if (happening.Name == "SHUTDOWN")
             {
                 _shutdownReason = happening.Text("reason") ?? _shutdownReason;
+            }
+            else if (happening.Name == "MIGRATION")
+            {
+                Interlocked.Exchange(ref _transferChanged, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
             }
 
             _onEvent(happening);

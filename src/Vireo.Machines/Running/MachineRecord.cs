@@ -27,6 +27,12 @@ public enum MachineIntent
 
     /// <summary>Its guest stands still for a checkpoint, and goes on.</summary>
     Checkpoint,
+
+    /// <summary>Its memory is being sent to another host; its guest goes on here.</summary>
+    Departing,
+
+    /// <summary>Its guest stands still while it is handed to another host: whether it goes on here is for that host to say.</summary>
+    Leaving,
 }
 
 /// <summary>

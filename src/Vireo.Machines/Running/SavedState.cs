@@ -17,6 +17,9 @@ public sealed record SavedStateHeader(
 /// <summary>What others may know of a saved state.</summary>
 public static class SavedStates
 {
+    /// <summary>What is out of bounds in what another host says of a state; null when nothing is.</summary>
+    public static string? Problem(SavedStateHeader? header) => header is null ? "There is none." : SavedStateSanity.Problem(header);
+
     /// <summary>Memory in bytes that the guest needs to go on; null when the file does not say, or cannot be read: its start tells why.</summary>
     public static long? FindMemory(string path)
     {

@@ -21,9 +21,7 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             File.Delete(partial);
-            var header = new SavedStateHeader(
-                process.Record.Configuration.Id, process.QemuVersion, await GetMachineTypeAsync(cancellationToken).ConfigureAwait(false), process.Record.Slots,
-                process.Record.Plan.Memory, (await new MemoryControl(process).GetAsync(cancellationToken).ConfigureAwait(false)).AssignedBytes);
+            var header = await new MemoryTransfer(process, time).DescribeAsync(cancellationToken).ConfigureAwait(false);
             using (var file = SavedState.Create(partial, header))
             {
                 await WriteStreamAsync(file, cancellationToken).ConfigureAwait(false);
@@ -100,14 +98,5 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
                     break;
             }
         }
-    }
-
-    /// <summary>The exact machine type: "pc" may mean another one after an upgrade of QEMU.</summary>
-    private async Task<string> GetMachineTypeAsync(CancellationToken cancellationToken)
-    {
-        const string Suffix = "-machine";
-        var type = await process.ExecuteAsync("qom-get", new JsonObject { ["path"] = "/machine", ["property"] = "type" }, cancellationToken).ConfigureAwait(false);
-        var name = type.AsText();
-        return name.EndsWith(Suffix, StringComparison.Ordinal) ? name[..^Suffix.Length] : name;
     }
 }

@@ -35,7 +35,7 @@ internal sealed class StillMoment(MachineProcess process, TimeProvider time)
         }
     }
 
-    /// <summary>Ends the moment.</summary>
+    /// <summary>Ends a moment.</summary>
     public static async Task GoOnAsync(MachineProcess process, bool wasPaused)
     {
         await process.ExecuteAsync("migrate_cancel", null, CancellationToken.None).ConfigureAwait(false);

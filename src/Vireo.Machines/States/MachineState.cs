@@ -69,4 +69,7 @@ public enum MachineOperation
 
     /// <summary>A saved state that lies ready becomes the machine's.</summary>
     AdoptSavedState,
+
+    /// <summary>The guest goes to another host; it runs here until it runs there.</summary>
+    Depart,
 }

@@ -15,6 +15,7 @@ public sealed class MachineStateMachine(MachineState initial)
         [MachineOperation.Resume] = new([MachineState.Paused], MachineState.Resuming, MachineState.Running),
         [MachineOperation.Save] = new([MachineState.Running, MachineState.Paused], MachineState.Saving, MachineState.Saved),
         [MachineOperation.Checkpoint] = new([MachineState.Running, MachineState.Paused], null, null),
+        [MachineOperation.Depart] = new([MachineState.Running], null, null),
         [MachineOperation.ShutDown] = new([MachineState.Running], MachineState.Stopping, MachineState.Off),
         [MachineOperation.Reset] = new([MachineState.Running, MachineState.Paused], MachineState.Resetting, MachineState.Running),
         [MachineOperation.DiscardSavedState] = new([MachineState.Saved], MachineState.Saved, MachineState.Off),

@@ -18,6 +18,12 @@ public enum VMCompatibilityOperationType
 {
     /// <summary>An import.</summary>
     ImportVirtualMachine = 0,
+
+    /// <summary>A move to another host, of a machine whose files stay.</summary>
+    MoveVirtualMachine = 1,
+
+    /// <summary>A move to another host with all files.</summary>
+    MoveVirtualMachineAndStorage = 2,
 }
 
 /// <summary>How much an incompatibility hinders.</summary>

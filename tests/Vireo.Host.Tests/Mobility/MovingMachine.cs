@@ -81,17 +81,19 @@ public sealed class MovingMachine : IAsyncLifetime
         await OnDisksAsync(
             client,
             (stamp, served) => Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", $"write -P {stamp} 1M 64k", "-c", $"write -P {stamp} 40M 64k", "-c", "flush", served),
-            async (stamp, image) =>
-            {
-                foreach (var offset in s_offsets)
-                {
-                    using var buffer = new NativeBuffer(64 << 10);
-                    buffer.Span.Fill((byte)stamp);
-                    Assert.Equal(BlockStatus.Ok, await image.WriteAsync(offset, new IoVector(new[] { buffer.Segment }, 64 << 10), WriteOptions.None));
-                }
+            WriteAsync);
+    }
 
-                Assert.Equal(BlockStatus.Ok, await image.FlushAsync());
-            });
+    internal static async Task WriteAsync(int stamp, IDiskImage image)
+    {
+        foreach (var offset in s_offsets)
+        {
+            using var buffer = new NativeBuffer(64 << 10);
+            buffer.Span.Fill((byte)stamp);
+            Assert.Equal(BlockStatus.Ok, await image.WriteAsync(offset, new IoVector(new[] { buffer.Segment }, 64 << 10), WriteOptions.None));
+        }
+
+        Assert.Equal(BlockStatus.Ok, await image.FlushAsync());
     }
 
     internal Task ExpectAsync(HostClient client) => OnDisksAsync(

@@ -123,11 +123,14 @@ public sealed class VireoHost : IAsyncDisposable
     }
 
     /// <summary>The root shell of a running guest, on its first COM port.</summary>
-    public async Task<SerialShell> ShellAsync(string name, TimeSpan? limit = null)
+    /// <param name="name">The machine.</param>
+    /// <param name="limit">How long the guest may take to start.</param>
+    /// <param name="isUp">It started somewhere else: what it said then is not in this console's log.</param>
+    public async Task<SerialShell> ShellAsync(string name, TimeSpan? limit = null, bool isUp = false)
     {
         var id = (await QueryAsync("Get-VM", "-Name", name)).Single().GetProperty("Id").GetGuid();
         var folder = Path.Combine(Root, "run", "m", id.ToString("N"));
-        return await SerialShell.OpenAsync(Path.Combine(folder, "com1"), Path.Combine(folder, "com1.log"), limit);
+        return await SerialShell.OpenAsync(Path.Combine(folder, "com1"), isUp ? null : Path.Combine(folder, "com1.log"), limit);
     }
 
     /// <summary>What the process of a running machine was made of: its command line, for people.</summary>

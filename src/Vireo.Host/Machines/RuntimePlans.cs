@@ -1,0 +1,25 @@
+using Vireo.Host.Machines.Memory;
+using Vireo.Host.Store;
+using Vireo.Machines.Configuration;
+using Vireo.Machines.Devices;
+using Vireo.Platform.Memory;
+
+namespace Vireo.Host.Machines;
+
+/// <summary>What machines of this host need to run here and now.</summary>
+internal static class RuntimePlans
+{
+    /// <summary>The plan of one that has its disks and ports.</summary>
+    public static MachineRuntimePlan Of(
+        VirtualMachineConfiguration machine, IReadOnlyList<DriveConnection> drives, IReadOnlyList<AdapterConnection> adapters, UnitServices services) => new()
+        {
+            Accelerator = services.Accelerator,
+            RunFolder = services.Paths.MachineRun(machine.Id),
+            Drives = drives,
+            Adapters = adapters,
+            Memory = MemoryLayouts.Plan(machine, NumaTopology.Read(), services.MaySpanNodes()),
+            Firmware = machine.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(machine), machine.SecureBootEnabled) : null,
+            Tpm = machine.TpmEnabled ? new TpmFiles(MachineStore.TpmFile(machine)) : null,
+            User = services.User,
+        };
+}

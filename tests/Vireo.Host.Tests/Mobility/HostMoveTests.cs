@@ -1,0 +1,188 @@
+using Vireo.Platform.Testing;
+using Vireo.Testing;
+
+namespace Vireo.Host.Tests.Mobility;
+
+/// <summary>
+/// A machine goes from host to host, off, saved or running, while a host dies at each step, the cable is pulled, or the move is given up: it is one host's,
+/// whole, and runs if it ran; nothing is left on the other.
+/// </summary>
+[Requirement("LM-2")]
+[Requirement("LM-4")]
+public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
+{
+    private static readonly string[] s_source =
+    [
+        "host.departure.begun", "host.departure.offered", "host.departure.file", "host.departure.mirroring", "machine.departing", "machine.leaving", "host.departure.closed",
+        "machine.leaving.still", "machine.leaving.sent", "host.departure.asking", "host.departure.asked", "host.departure.released", "host.move.deleted",
+    ];
+
+    private static readonly string[] s_destination =
+    [
+        "host.arrival.begun", "host.arrival.file", "host.arrival.disks", "host.arrival.memory", "host.arrival.ready", "host.import.configured", "host.arrival.registered",
+        "host.arrival.ending",
+    ];
+
+    // A machine that is off has no disks to hand over, and no memory.
+    private static readonly string[] s_runningOnly =
+    [
+        "host.departure.mirroring", "machine.departing", "machine.leaving", "host.departure.closed", "machine.leaving.still", "machine.leaving.sent", "host.arrival.disks", "host.arrival.memory",
+        "host.arrival.ready",
+    ];
+
+    [Fact]
+    [Requirement("RM-4")]
+    [Requirement("LM-8")]
+    [Requirement("LM-9")]
+    public async Task A_machine_goes_to_the_other_host_and_back_whatever_it_does()
+    {
+        await hosts.Here.Client.ObjectsAsync("Enable-VMResourceMetering", new { VMName = HostPair.Name });
+        var metered = TimeSpan.Zero;
+        foreach (var state in new[] { "Running", "Running", "Saved", "Off" })
+        {
+            await hosts.TurnAsync(isRunning: state != "Off");
+            await hosts.WriteAsync();
+            if (state == "Saved")
+            {
+                await hosts.Here.Client.ObjectsAsync("Save-VM", new { HostPair.Name });
+            }
+
+            var before = hosts.Here;
+            var report = Assert.Single(await before.Client.ObjectsAsync("Compare-VM", new { HostPair.Name, DestinationHost = hosts.There.Address, IncludeStorage = true }));
+            Assert.Empty(report["Incompatibilities"]!.AsArray());
+            metered = await MeteredAsync();
+            var error = await hosts.TryMoveAsync();
+            Assert.True(error is null, error?.ToJsonString());
+            await hosts.SettleAsync();
+            Assert.True(await MeteredAsync() >= metered, "what was counted is lost");
+            Assert.NotSame(before, hosts.Here);
+            Assert.Equal(state, await hosts.StateAsync());
+            await hosts.TurnAsync(isRunning: state is not "Off");
+            await hosts.ExpectAsync();
+        }
+
+        Assert.Single(await hosts.Here.Client.ObjectsAsync("Get-VMSnapshot", new { VMName = HostPair.Name }));
+    }
+
+    [Fact]
+    [Requirement("LM-1")]
+    public async Task A_machine_whose_files_both_hosts_have_goes_without_them()
+    {
+        await hosts.TurnAsync(isRunning: true);
+        await hosts.WriteAsync();
+        var stays = await hosts.Here.Client.ErrorAsync("Move-VM", new { HostPair.Name, DestinationHost = "192.0.2.77" });
+        Assert.Equal("PeerUnreachable", (string?)stays["errorId"]);
+        await hosts.Here.Client.ObjectsAsync("Move-VMStorage", new { HostPair.Name, DestinationStoragePath = Path.Combine(hosts.Shared, "mover") });
+        for (var i = 0; i < 2; i++)
+        {
+            await hosts.WriteAsync();
+            var before = hosts.Here;
+            await hosts.Here.Client.ObjectsAsync("Move-VM", new { HostPair.Name, DestinationHost = hosts.There.Address });
+            await hosts.SettleAsync();
+            Assert.NotSame(before, hosts.Here);
+            Assert.Equal("Running", await hosts.StateAsync());
+            await hosts.ExpectAsync();
+        }
+
+        Assert.Null(await hosts.TryMoveAsync());
+        await hosts.SettleAsync();
+        Assert.Empty(Directory.EnumerateFiles(hosts.Shared, "*", SearchOption.AllDirectories));
+        await hosts.ExpectAsync();
+    }
+
+    [Theory]
+    [InlineData("machine.leaving.sent", true)]
+    [InlineData("host.departure.asked", true)]
+    [InlineData("host.arrival.registered", false)]
+    public Task A_host_that_dies_while_a_machine_moves_leaves_it_to_one(string point, bool atSource) => DieAsync(isRunning: true, point, atSource);
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_machine_is_one_hosts_whichever_host_dies_at_whatever_step()
+    {
+        foreach (var isRunning in new[] { true, false })
+        {
+            foreach (var point in s_source.Where(point => isRunning || !s_runningOnly.Contains(point)))
+            {
+                await DieAsync(isRunning, point, atSource: true);
+            }
+
+            foreach (var point in s_destination.Where(point => isRunning || !s_runningOnly.Contains(point)))
+            {
+                await DieAsync(isRunning, point, atSource: false);
+            }
+        }
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_move_can_be_given_up_at_every_step_before_the_other_host_is_asked()
+    {
+        foreach (var point in s_source.TakeWhile(point => point != "machine.leaving.sent"))
+        {
+            await hosts.TurnAsync(isRunning: true);
+            await hosts.WriteAsync();
+            var before = hosts.Here;
+            await before.RestartHostAsync();
+            await File.WriteAllTextAsync(before.Hold, point);
+            var job = await before.Client.StartJobAsync("Move-VM", new { HostPair.Name, DestinationHost = hosts.There.Address, IncludeStorage = true, DestinationStoragePath = hosts.NextPlace() });
+            await Wait.UntilAsync($"the move to come to {point}", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+            var cancelling = before.Client.CancelJobAsync(job);
+            File.Delete(before.Hold);
+            await cancelling;
+            await hosts.SettleAsync();
+            Assert.Same(before, hosts.Here);
+            Assert.Equal("Running", await hosts.StateAsync());
+            await hosts.ExpectAsync();
+        }
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public async Task A_cable_that_is_pulled_leaves_the_machine_to_one_host()
+    {
+        foreach (var point in new[] { "host.departure.offered", "host.departure.mirroring", "machine.departing", "machine.leaving.sent", "host.departure.asking", "host.departure.asked" })
+        {
+            await hosts.TurnAsync(isRunning: true);
+            await hosts.WriteAsync();
+            var before = hosts.Here;
+            await before.RestartHostAsync();
+            await File.WriteAllTextAsync(before.Hold, point);
+            var moving = hosts.TryMoveAsync();
+            await Wait.UntilAsync($"the move to come to {point}", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+            hosts.Link.Cut();
+            File.Delete(before.Hold);
+            if (point is not ("host.departure.asking" or "host.departure.asked" or "machine.leaving.sent"))
+            {
+                Assert.NotNull(await moving);
+                Assert.Equal("Running", await hosts.StateAsync());
+            }
+
+            hosts.Link.Mend();
+            await moving;
+            await hosts.SettleAsync();
+            Assert.Equal("Running", await hosts.StateAsync());
+            await hosts.ExpectAsync();
+        }
+    }
+
+    private async Task DieAsync(bool isRunning, string point, bool atSource)
+    {
+        await hosts.TurnAsync(isRunning);
+        await hosts.WriteAsync();
+        var dying = atSource ? hosts.Here : hosts.There;
+        await dying.RestartHostAsync(crashAt: point);
+        var moving = hosts.TryMoveAsync();
+        await Wait.UntilAsync($"the host to die at {point}", () => dying.Host.HasExited, TimeSpan.FromMinutes(1), () => dying.Host.Log);
+        await dying.RestartHostAsync();
+        await moving;
+        await hosts.SettleAsync();
+        Assert.Equal(isRunning ? "Running" : "Off", await hosts.StateAsync());
+        await hosts.ExpectAsync();
+        await hosts.WriteAsync();
+        await hosts.ExpectAsync();
+    }
+
+    private async Task<TimeSpan> MeteredAsync() => TimeSpan.Parse(
+        (string)Assert.Single(await hosts.Here.Client.ObjectsAsync("Measure-VM", new { VMName = HostPair.Name }))["MeteringDuration"]!, System.Globalization.CultureInfo.InvariantCulture);
+}
