@@ -8,7 +8,7 @@ namespace Vireo.Switch.Lab;
 /// <param name="Switch">The one switch.</param>
 /// <param name="Ports">Its ports.</param>
 /// <param name="Extensions">Files or folders of extensions, in their order.</param>
-/// <param name="PacketThreads">How many packet threads, or null for what suits the machine.</param>
+/// <param name="PacketThreads">How many packet threads, or null for the default.</param>
 internal sealed record LabArguments(SwitchSpecification Switch, IReadOnlyList<PortSpecification> Ports, IReadOnlyList<string> Extensions, int? PacketThreads = null)
 {
     /// <summary>How it is called.</summary>

@@ -69,12 +69,12 @@ internal sealed partial class SwitchPlane : IAsyncDisposable
     /// <param name="clock">The time.</param>
     /// <param name="random">For keys of tables.</param>
     /// <param name="log">What is worth knowing.</param>
-    /// <param name="packetThreads">Packet threads, 1 to <see cref="PacketThreads.CountMax"/>; null is what suits the machine.</param>
+    /// <param name="packetThreads">Packet threads, 1 to <see cref="PacketThreads.CountMax"/>; null is <see cref="PacketThreads.CountDefault"/>.</param>
     public static async Task<SwitchPlane> StartAsync(HostPaths paths, TimeProvider clock, Random random, ILogger log, int? packetThreads = null)
     {
         AtomicFile.Sweep(paths.SwitchState);
         var state = PlaneState.Load(paths.SwitchState);
-        var threads = await PacketThreads.StartAsync(packetThreads ?? PacketThreads.DefaultCount(Environment.ProcessorCount), clock);
+        var threads = await PacketThreads.StartAsync(packetThreads ?? PacketThreads.CountDefault, clock);
         var plane = new SwitchPlane(paths, threads, clock, random, log);
         await plane.LoadExtensionsAsync(state);
         state = PlaneState.Load(paths.SwitchState);

@@ -13,6 +13,12 @@ internal sealed class PacketThreads : IDisposable
     /// <summary>More have not been tried, and rings between all pairs take memory.</summary>
     public const int CountMax = 16;
 
+    /// <summary>
+    /// How many threads a plane has unless it is told. A frame that crosses from one thread to another costs several times one that does not, and ports move by
+    /// load, not by who talks to whom: whoever gains by more threads asks for them.
+    /// </summary>
+    public const int CountDefault = 1;
+
     private readonly SemaphoreSlim _oneStop = new(1);
     private readonly Reactor[] _reactors;
 
@@ -47,12 +53,6 @@ internal sealed class PacketThreads : IDisposable
 
     /// <summary>The thread that ports begin at and those without a weight stay at.</summary>
     public PacketThread First => All[0];
-
-    /// <summary>
-    /// How many threads a plane has unless it is told: one where the machine has up to three processors, because guests need them, and else one for two
-    /// processors, up to eight. Threads that are not needed have no ports and sleep.
-    /// </summary>
-    public static int DefaultCount(int processors) => processors < 4 ? 1 : Math.Min(processors / 2, 8);
 
     /// <summary>Starts <paramref name="count"/> threads.</summary>
     public static async Task<PacketThreads> StartAsync(int count, TimeProvider clock)

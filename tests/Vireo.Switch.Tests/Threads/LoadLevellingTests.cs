@@ -84,14 +84,6 @@ public sealed class LoadLevellingTests(ITestOutputHelper output)
         Assert.False(PlaneArguments.TryParse([], "many", out _, out _));
     }
 
-    [Theory]
-    [InlineData(1, 1)]
-    [InlineData(2, 1)]
-    [InlineData(3, 1)]
-    [InlineData(4, 2)]
-    [InlineData(64, 8)]
-    public void A_small_machine_keeps_its_processors_for_guests(int processors, int threads) => Assert.Equal(threads, PacketThreads.DefaultCount(processors));
-
     private static PortLoad Port(int thread, double load, int weight = 100, bool hasRested = true) =>
         new(new PortState(Guid.NewGuid(), PortPolicy.Uplink, new InMemoryPort(1)), thread, load, weight, hasRested);
 }
