@@ -28,6 +28,7 @@ public sealed class KillTests(SystemHost system)
 
     [Fact]
     [Requirement("VM-10")]
+    [Trait("Category", "Long")]
     public async Task NeitherDoesAGuestWhoseDiskSharesItsMemory()
     {
         await using var host = await VireoHost.StartAsync(sharedMemoryDisks: true);

@@ -17,6 +17,7 @@ public sealed class RestartTests(SystemHost system)
     [Fact]
     [Requirement("VM-2")]
     [Requirement("VM-8")]
+    [Trait("Category", "Long")]
     public async Task WhoeverWaitsForARestartWaitsForTheNewGuest()
     {
         var host = system.Host;
