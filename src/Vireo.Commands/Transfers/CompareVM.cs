@@ -9,7 +9,7 @@ namespace Vireo.Commands.Transfers;
 /// Says what hinders a virtual machine from being imported, or moved to another host. The machine in the report of an import is a plan: commands that change
 /// virtual machines change it, and <c>Compare-VM -CompatibilityReport</c> looks again.
 /// </summary>
-[Command("Compare", "VM", DefaultParameterSetName = "NameSingleDestination", SupportsShouldProcess = true, SupportsAsJob = true)]
+[Command("Compare", "VM", DefaultParameterSetName = "Register", SupportsShouldProcess = true, SupportsAsJob = true)]
 [OutputType(typeof(VMCompatibilityReport))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "the path does not exist, or the report's plan is gone")]
 [CommandError("MigrationNotEnabled", ErrorCategory.NotEnabled, "moves to other hosts are not enabled on this host")]

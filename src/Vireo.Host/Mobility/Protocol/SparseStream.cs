@@ -108,6 +108,10 @@ internal static class SparseStream
                 heard();
             }
         }
+        catch (ArgumentOutOfRangeException large)
+        {
+            throw new InvalidDataException("The file is longer than any of this file system.", large);
+        }
         catch (EndOfStreamException cut)
         {
             throw new InvalidDataException("The file ends too soon.", cut);
