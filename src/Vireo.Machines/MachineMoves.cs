@@ -68,7 +68,8 @@ internal sealed partial class Machine
         {
             process.Update(record => record with { Intent = MachineIntent.Departing });
             CrashPoint.Hit("machine.departing");
-            await transfer.SendAsync(departure, cancellationToken).ConfigureAwait(false);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, departure.Lost);
+            await transfer.SendAsync(departure, either.Token).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
 
             // From here on the guest is not touched until it is known who has it, whoever asks.
@@ -77,7 +78,7 @@ internal sealed partial class Machine
             await departure.Still(cancellationToken).ConfigureAwait(false);
             CrashPoint.Hit("machine.leaving.still");
             cancellationToken.ThrowIfCancellationRequested();
-            await transfer.CompleteAsync(departure.Progress).ConfigureAwait(false);
+            await transfer.CompleteAsync(departure.Progress, departure.Lost).ConfigureAwait(false);
             CrashPoint.Hit("machine.leaving.sent");
             wasTaken = await departure.HandOver().ConfigureAwait(false);
         }
@@ -90,6 +91,11 @@ internal sealed partial class Machine
             else if (!process.TurnOffRequested && _condition.Current != MachineOperation.TurnOff)
             {
                 await ComeBackAsync(process, departure.GoingOn).ConfigureAwait(false);
+            }
+
+            if (exception is OperationCanceledException && departure.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new MachineException(MachineErrorKind.Transfer, "The memory of the guest could not be moved: the other host is not heard of any more.", exception);
             }
 
             throw;

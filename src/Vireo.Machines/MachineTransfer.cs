@@ -53,6 +53,9 @@ public sealed record MachineDeparture
     /// <summary>Told how far memory has come.</summary>
     public Action<TransferStatus> Progress { get; init; } = static _ => { };
 
+    /// <summary>The other host is not heard of any more: what is being sent is given up, also while the guest stands still for the last of it.</summary>
+    public CancellationToken Lost { get; init; }
+
     /// <summary>
     /// Called while the guest stands still, before the last of its memory and its devices are sent: the moment to bring its disks to the other side. When
     /// it throws, the guest goes on here.

@@ -149,6 +149,7 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
 
     [Fact]
     [Requirement("VM-5")]
+    [Trait("Category", "Long")]
     public async Task A_guest_that_lets_go_of_a_disk_late_loses_it()
     {
         await guest.InHostAsync("Add-VMHardDiskDrive", new { VMName = Guest, ControllerType = "SCSI", Path = await NewDiskAsync() });

@@ -15,6 +15,7 @@ public sealed class RealGuestTests
     [Fact]
     [Requirement("VM-1")]
     [Requirement("VM-8")]
+    [Trait("Category", "Long")]
     public Task A_guest_answers_is_saved_restarts_and_shuts_down() => RunAsync(generation: 2);
 
     [Fact]

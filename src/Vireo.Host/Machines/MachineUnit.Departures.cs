@@ -61,7 +61,7 @@ internal sealed partial class MachineUnit
                 await WithDisksAsync("move", async () =>
                 {
                     RequireMovable();
-                    var departure = await departing.ExpectAsync(_machine, progress, cancellation);
+                    var departure = await departing.ExpectAsync(_machine, Configuration, progress, cancellation);
                     await _services.ReadCounters(Configuration.Id);
                     isGone = await HandOverAsync(departing, async () =>
                     {

@@ -139,9 +139,9 @@ internal sealed partial class MachineUnit
 
     private void RequireNoMove()
     {
-        if (Volatile.Read(ref _transfer) == Moved)
+        if (Volatile.Read(ref _transfer) is { } moved and (Moved or MovedAway))
         {
-            throw Errors.State($"The virtual machine '{Name}' is being {Moved}; wait for that to end, or cancel it.", Name);
+            throw Errors.State($"The virtual machine '{Name}' is being {moved}; wait for that to end, or cancel it.", Name);
         }
     }
 }

@@ -323,7 +323,8 @@ internal sealed partial class MachineUnit : IAsyncDisposable
             {
                 var before = Configuration;
                 var after = change(Configuration, Status());
-                if (after.Drives != Configuration.Drives || after.SnapshotFileLocation != before.SnapshotFileLocation || after.SmartPagingFilePath != before.SmartPagingFilePath)
+                if (after.Drives != Configuration.Drives || after.SnapshotFileLocation != before.SnapshotFileLocation || after.SmartPagingFilePath != before.SmartPagingFilePath
+                    || (_transfer == MovedAway && (after.FloppyPath != before.FloppyPath || after.NetworkAdapters != before.NetworkAdapters)))
                 {
                     RequireNoMove();
                 }

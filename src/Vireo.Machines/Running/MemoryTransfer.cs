@@ -37,10 +37,10 @@ internal sealed class MemoryTransfer(MachineProcess process, TimeProvider time)
 
     /// <summary>Sends the rest; returns when the other side has everything.</summary>
     /// <exception cref="MachineException">It could not be sent.</exception>
-    public async Task CompleteAsync(Action<TransferStatus> progress)
+    public async Task CompleteAsync(Action<TransferStatus> progress, CancellationToken lost)
     {
         await process.ExecuteAsync("migrate-continue", new JsonObject { ["state"] = "pre-switchover" }, CancellationToken.None).ConfigureAwait(false);
-        await WaitAsync("completed", progress, CancellationToken.None).ConfigureAwait(false);
+        await WaitAsync("completed", progress, lost).ConfigureAwait(false);
     }
 
     /// <summary>Waits for another process's guest; returns when everything is here. It does not run.</summary>

@@ -206,6 +206,7 @@ public sealed class VhdxMaintenanceTests(ITestOutputHelper output) : IDisposable
 
     [Fact]
     [Requirement("VD-6")]
+    [Trait("Category", "Long")]
     public async Task UserMetadata_AreRefusedBeyondAThousandAndTwentyFour()
     {
         ImageFile.Create(VhdxChain.Name(_folder, 0), new VhdxCreate(8 << 20, IsFixed: false));

@@ -91,7 +91,6 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
     }
 
     [Theory]
-    [InlineData("machine.leaving.sent", true)]
     [InlineData("host.departure.asked", true)]
     [InlineData("host.arrival.registered", false)]
     public Task A_host_that_dies_while_a_machine_moves_leaves_it_to_one(string point, bool atSource) => DieAsync(isRunning: true, point, atSource);

@@ -20,7 +20,7 @@ internal static class ArrivalChecks
     /// <param name="plan">Where its files go.</param>
     public static IReadOnlyList<Incompatibility> Run(MoveOffer offer, ImportFacts facts, MoveHostFacts here, StorageMovePlan plan) =>
     [
-        .. Files(offer, facts, plan), .. offer.IsRunning ? Guest(offer, here) : [],
+        .. Files(offer, facts.FreeBytes, plan), .. offer.IsRunning ? Guest(offer, here) : [],
         .. s_checks.SelectMany(check => check.Check(facts)).Where(one => one.Facts.Severity == Microsoft.HyperV.PowerShell.VMCompatibilitySeverity.Error),
     ];
 
@@ -55,7 +55,8 @@ internal static class ArrivalChecks
         }
     }
 
-    private static IEnumerable<Incompatibility> Files(MoveOffer offer, ImportFacts facts, StorageMovePlan plan)
+    /// <summary>What files need: storage of both hosts where they stay, and room and free names where they go.</summary>
+    public static IEnumerable<Incompatibility> Files(MoveOffer offer, Func<string, long?> freeBytes, StorageMovePlan plan)
     {
         if (offer.SharedMark is { } mark && !File.Exists(mark))
         {
@@ -80,7 +81,7 @@ internal static class ArrivalChecks
         foreach (var group in plan.Images.GroupBy(image => Folder(plan.Record.Images.First(one => one.Source == image.Path).Target)))
         {
             var needed = group.Sum(image => Math.Max(0, image.FileBytes));
-            if (facts.FreeBytes(group.Key) is { } free && free < needed)
+            if (freeBytes(group.Key) is { } free && free < needed)
             {
                 yield return new(
                     IncompatibilityKind.DestinationSpace, $"'{group.Key}' has {free >> 20} MB free, and the disks of '{offer.Machine.Name}' that go there take {needed >> 20} MB.", "Move-VM -DestinationStoragePath");

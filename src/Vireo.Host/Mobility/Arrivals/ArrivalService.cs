@@ -86,6 +86,11 @@ internal sealed class ArrivalService(
             arriving.Hear();
             await PeerHttp.WriteAsync(context, new AliveAnswer(arriving.Trouble), MoveJson.Default.AliveAnswer);
         });
+        Map(routes, "ready", async (arriving, context) =>
+        {
+            await arriving.ReceivedAsync();
+            await PeerHttp.WriteAsync(context, new Nothing(), MoveJson.Default.Nothing);
+        });
         routes.MapPost(Root + "/{move:guid}/take", TakeAsync);
         routes.MapPost(Root + "/{move:guid}/resolve", ResolveAsync);
         routes.MapPost(Root + "/{move:guid}/confirm", ConfirmAsync);

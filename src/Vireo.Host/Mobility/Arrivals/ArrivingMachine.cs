@@ -227,6 +227,26 @@ internal sealed class ArrivingMachine
         return new MemoryAnswer(await listening.Task);
     });
 
+    /// <summary>Returns when all of the guest is here, and only its disks are not yet.</summary>
+    /// <exception cref="CommandException">It did not come.</exception>
+    public async Task ReceivedAsync()
+    {
+        Hear();
+        try
+        {
+            await await Task.WhenAny(_received.Task, _starting).WaitAsync(s_statePatience, Services.Time);
+        }
+        catch (Exception failed) when (failed is TimeoutException or MachineException or OperationCanceledException)
+        {
+            throw Errors.State($"The virtual machine '{Name}' cannot be taken: its memory has not come ({failed.Message})", Name);
+        }
+
+        if (!_received.Task.IsCompleted)
+        {
+            throw Errors.State($"The virtual machine '{Name}' cannot be taken: its memory has not come.", Name);
+        }
+    }
+
     /// <summary>
     /// The other host lets go of the machine. With the registration, one write, it is this host's; what fails before leaves it the other's.
     /// </summary>
@@ -310,11 +330,7 @@ internal sealed class ArrivingMachine
             return;
         }
 
-        await await Task.WhenAny(_received.Task, _starting).WaitAsync(s_statePatience, Services.Time);
-        if (!_received.Task.IsCompleted)
-        {
-            throw Errors.State($"The virtual machine '{Name}' cannot be taken: its memory has not come.", Name);
-        }
+        await ReceivedAsync();
 
         // The other host has closed them: from here on nobody else writes to them.
         await Services.Connector.OpenDrivesAsync(Machine, (_, attachment) => attachment, static (_, _) => { }, _end.Token);

@@ -22,8 +22,13 @@ internal sealed class DepartingMachine : IAsyncDisposable
 {
     private const int MostAttempts = 10;
     private static readonly TimeSpan s_betweenSigns = TimeSpan.FromSeconds(5);
+
+    // Shorter than the other host waits for this one.
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_betweenAttempts = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan s_readyPatience = TimeSpan.FromSeconds(10);
 
     private readonly MoveRequest _request;
     private readonly MovePeer _peer;
@@ -34,6 +39,7 @@ internal sealed class DepartingMachine : IAsyncDisposable
     private readonly SessionCredentials _credentials;
     private readonly string _certificates;
     private readonly CancellationTokenSource _end = new();
+    private readonly CancellationTokenSource _lost = new();
     private Task _signs = Task.CompletedTask;
     private DepartureRecord? _record;
     private MoveOffer _offer = null!;
@@ -173,7 +179,11 @@ internal sealed class DepartingMachine : IAsyncDisposable
     }
 
     /// <summary>What the process here does, once a process there waits for its guest.</summary>
-    public async Task<MachineDeparture> ExpectAsync(IMachine machine, Action<string, int> progress, CancellationToken cancellation)
+    /// <param name="machine">The machine that runs here.</param>
+    /// <param name="configuration">Its configuration now; it does not change any more.</param>
+    /// <param name="progress">Told how far its memory has come.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<MachineDeparture> ExpectAsync(IMachine machine, VirtualMachineConfiguration configuration, Action<string, int> progress, CancellationToken cancellation)
     {
         var settings = _request.Transfer;
         var state = await machine.DescribeStateAsync(cancellation);
@@ -186,8 +196,9 @@ internal sealed class DepartingMachine : IAsyncDisposable
             Progress = status => progress(
                 $"Moving memory, pass {status.Pass}: {status.RemainingBytes >> 20} MB to go, {status.BytesPerSecond >> 20} MB/s, {status.DirtyBytesPerSecond >> 20} MB/s change",
                 (int)Math.Clamp(100.0 * (status.TotalBytes - status.RemainingBytes) / Math.Max(1, status.TotalBytes), 0, 99)),
+            Lost = _lost.Token,
             Still = StillAsync,
-            HandOver = () => HandOverAsync(_offer.Machine, CancellationToken.None),
+            HandOver = () => HandOverAsync(configuration, CancellationToken.None),
             GoingOn = async () =>
             {
                 if (machine.Running is { } running)
@@ -206,6 +217,11 @@ internal sealed class DepartingMachine : IAsyncDisposable
     {
         var extensions = _offer.IsRunning ? await _adapters.SaveAsync(machine.NetworkAdapters, cancellation) : [];
         cancellation.ThrowIfCancellationRequested();
+        if (_offer.IsRunning)
+        {
+            await RequireReadyAsync();
+        }
+
         _record = _journal.Write(_record!.With(_record.Departure().Ask(_answer.Arrival)) with { Machine = machine });
         try
         {
@@ -273,6 +289,22 @@ internal sealed class DepartingMachine : IAsyncDisposable
         _credentials.Dispose();
         _peer.Dispose();
         _end.Dispose();
+        _lost.Dispose();
+    }
+
+    // A host that falls silent before it has everything is not asked: nothing is in doubt then, and the guest goes on here.
+    private async Task RequireReadyAsync()
+    {
+        using var patience = new CancellationTokenSource(s_readyPatience, _services.Time);
+        try
+        {
+            await _peer.ReadyAsync(patience.Token);
+        }
+        catch (OperationCanceledException silent) when (patience.IsCancellationRequested)
+        {
+            throw new CommandException(
+                "PeerConnectionLost", ErrorCategory.ConnectionError, $"The host '{Peer.Name}' fell silent before it had all of the virtual machine's memory; the machine goes on here.", Peer.Name, silent);
+        }
     }
 
     private async Task<bool> AskAsync(VirtualMachineConfiguration machine, IReadOnlyList<AdapterExtensionState> extensions)
@@ -400,17 +432,24 @@ internal sealed class DepartingMachine : IAsyncDisposable
     private async Task SignAsync()
     {
         using var timer = new PeriodicTimer(s_betweenSigns, _services.Time);
+        var heard = _services.Time.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(_end.Token))
             {
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+                patience.CancelAfter(s_betweenSigns);
                 try
                 {
-                    await _peer.AliveAsync(_end.Token);
+                    await _peer.AliveAsync(patience.Token);
+                    heard = _services.Time.GetTimestamp();
                 }
-                catch (CommandException)
+                catch (Exception silent) when (silent is CommandException || (silent is OperationCanceledException && !_end.IsCancellationRequested))
                 {
-                    // Whoever needs the other host next says what is wrong.
+                    if (_services.Time.GetElapsedTime(heard) > s_silence)
+                    {
+                        await _lost.CancelAsync();
+                    }
                 }
             }
         }

@@ -55,6 +55,9 @@ internal sealed class MovePeer(PeerConnection connection, Guid move) : IDisposab
     /// <returns>What went wrong there last.</returns>
     public Task<AliveAnswer> AliveAsync(CancellationToken cancellation) => Step("alive", MoveJson.Default.AliveAnswer, cancellation);
 
+    /// <summary>Returns when everything of a guest that runs is there.</summary>
+    public Task ReadyAsync(CancellationToken cancellation) => Step("ready", MoveJson.Default.Nothing, cancellation);
+
     /// <summary>Lets go of the machine.</summary>
     public Task<TakeAnswer> TakeAsync(TakeRequest request, CancellationToken cancellation) =>
         connection.PostAsync($"{Root}/take", request, MoveJson.Default.TakeRequest, MoveJson.Default.TakeAnswer, cancellation, s_patience);
