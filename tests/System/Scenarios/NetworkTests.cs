@@ -9,6 +9,7 @@ public sealed class NetworkTests(SystemHost system)
     [Fact]
     [Requirement("SW-1")]
     [Requirement("SW-2")]
+    [Trait("Category", "Long")]
     public async Task TwoGuestsOfOneVlanTalkAndAThirdInAnotherCannot()
     {
         var host = system.Host;

@@ -12,6 +12,7 @@ public sealed class KilledUnderAGuestTests
     private const int Chunks = 48;
 
     [Fact]
+    [Trait("Category", "Long")]
     public async Task TheGuestNoticesAtMostAPauseAndEveryByteIsThere()
     {
         using var folder = new TempFolder();

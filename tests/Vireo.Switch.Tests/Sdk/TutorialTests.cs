@@ -21,6 +21,7 @@ public sealed partial class TutorialTests : IDisposable
 
     [Fact]
     [Requirement("SW-9")]
+    [Trait("Category", "Long")]
     public async Task The_commands_of_the_tutorial_make_an_extension_that_works()
     {
         PrepareCheckout();
