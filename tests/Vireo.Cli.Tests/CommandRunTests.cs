@@ -171,13 +171,13 @@ public class CommandRunTests
         await using var host = await FakeHost.StartAsync(Wait);
         var run = await Run.Async(["--root", host.Root, "Wait-VM", "web1"], cancellation: cancel.Token);
         Assert.Equal(130, run.Status);
-        await host.Aborted.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await host.Aborted.Task.WaitAsync(TimeSpan.FromMinutes(2));
 
         async IAsyncEnumerable<string> Wait(string command, CommandRequest request, FakeHost self)
         {
             yield return """{"record":"progress","activity":"Waiting","status":"","percent":-1}""";
             await cancel.CancelAsync();
-            await self.Aborted.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            await self.Aborted.Task.WaitAsync(TimeSpan.FromMinutes(2));
         }
     }
 

@@ -177,7 +177,7 @@ public sealed class MessageTests
             queue.WaitUsed();
         }
 
-        await backend.Completion.WaitAsync(TimeSpan.FromSeconds(20));
+        await backend.Completion.WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     [Fact]

@@ -20,9 +20,15 @@ internal sealed class SwitchEventSource : EventSource
     /// <summary>Somebody began or ended to listen; on any thread. Static, because an instance's accessors would count as events of the source.</summary>
     public static event Action? Changed;
 
-    /// <summary>Which frames are wanted; null is all.</summary>
-    [NonEvent]
-    public string? Filter() => Volatile.Read(ref _filter);
+    /// <summary>Whether somebody listens, and which frames are wanted; null is all. Not for <see cref="Changed"/> itself, which is told before it is true.</summary>
+    public static bool IsWanted(out string? filter)
+    {
+        // A source counts as enabled before its filter is known, and until after its last listener has said that it ends. Commands to sources and the list of
+        // sources have one lock: whoever has read the list sees the command that is under way as done.
+        _ = GetSources();
+        filter = Volatile.Read(ref Log._filter);
+        return Log.IsEnabled();
+    }
 
     /// <summary>A frame has come to its end.</summary>
     /// <param name="switchId">The switch, or nothing.</param>

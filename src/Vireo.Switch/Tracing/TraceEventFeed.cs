@@ -50,7 +50,7 @@ internal sealed partial class TraceEventFeed : IAsyncDisposable
         await _gate.WaitAsync();
         try
         {
-            var wanted = SwitchEventSource.Log.IsEnabled() && !_disposed ? new TraceRequest(SwitchEventSource.Log.Filter()) : null;
+            var wanted = !_disposed && SwitchEventSource.IsWanted(out var filter) ? new TraceRequest(filter) : null;
             if (wanted is not null && _session is { } session && session.Request.Filter == wanted.Filter && !session.Traces.Completion.IsCompleted)
             {
                 // Somebody more listens: those who did so before miss nothing.

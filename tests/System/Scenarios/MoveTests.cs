@@ -42,6 +42,7 @@ public sealed class MoveTests
             sum = (await shell.CheckAsync("sha256sum /var/data")).Split(' ')[0];
             boot = (await shell.CheckAsync("cat /proc/sys/kernel/random/boot_id")).Trim();
             await shell.CheckAsync("iperf3 -s -D");
+            await shell.ListensAsync(5201);
         }
 
         // One connection over both moves; it ends well only when its last report has come, too.

@@ -35,6 +35,7 @@ public sealed class NetworkTests(SystemHost system)
         Assert.NotEqual(0, (await three.RunAsync("ping -c 3 -i 0.2 -W 2 192.168.77.1")).ExitCode);
 
         await two.CheckAsync("iperf3 -s -D");
+        await two.ListensAsync(5201);
         var report = await one.CheckAsync("iperf3 -c 192.168.77.2 -t 3", TimeSpan.FromMinutes(2));
         Assert.Contains("receiver", report, StringComparison.Ordinal);
         report = await one.CheckAsync("iperf3 -c 192.168.77.2 -t 3 -R", TimeSpan.FromMinutes(2));

@@ -233,7 +233,7 @@ public sealed class RunningCheckpointTests(RunningGuest guest) : IClassFixture<R
         await MarkAsync("then");
         await client.ObjectsAsync("Checkpoint-VM", new { Name = Guest, SnapshotName = "then" });
         await MarkAsync("now");
-        await guest.Shell.CheckAsync($"(i=0; while [ -f /run/mark ]; do i=$((i+1)); printf '%-512s' $i | dd of={Device} bs=512 seek=$((i%8192+1)) conv=notrunc,fsync 2>/dev/null; echo $i >/run/count; done) >/dev/null 2>&1 & echo $! >/run/writer");
+        await guest.Shell.CheckAsync($"(i=0; while [ -f /run/mark ]; do i=$((i+1)); printf '%-512s' $i | dd of={Device} bs=512 seek=$((i%8192+1)) conv=notrunc,fsync 2>/dev/null; echo $i >/run/count.new; mv /run/count.new /run/count; done) >/dev/null 2>&1 & echo $! >/run/writer; until [ -e /run/count ]; do usleep 50000; done");
         await client.ObjectsAsync("Move-VMStorage", new { Name = Guest, DestinationStoragePath = elsewhere["all"] });
         await guest.Shell.CheckAsync("n=$(cat /run/count); while [ $(cat /run/count) -lt $((n+3)) ]; do sleep 0.1; done; kill $(cat /run/writer); sync");
         await ExpectAsync("now");

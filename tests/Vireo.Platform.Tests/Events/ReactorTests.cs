@@ -20,7 +20,7 @@ public sealed class ReactorTests : IDisposable
             }
         }));
         await Task.WhenAll(posters);
-        await counter.Done.WaitAsync(TimeSpan.FromSeconds(30));
+        await counter.Done.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.False(counter.WasElsewhere);
     }
 
@@ -49,7 +49,7 @@ public sealed class ReactorTests : IDisposable
         {
             task.Offer();
             kick.Signal();
-            await task.Taken.WaitAsync(TimeSpan.FromSeconds(30));
+            await task.Taken.WaitAsync(TimeSpan.FromMinutes(2));
         }
 
         await _reactor.InvokeAsync(() => _reactor.Unregister(registration));
@@ -94,7 +94,7 @@ public sealed class ReactorTests : IDisposable
         var calls = new CallCounter();
         await _reactor.InvokeAsync(() => _reactor.Register(timer.Descriptor, PollEvents.Readable | PollEvents.EdgeTriggered, calls));
         timer.Set(TimeSpan.FromMilliseconds(1), TimeSpan.Zero);
-        await calls.First.WaitAsync(TimeSpan.FromSeconds(30));
+        await calls.First.WaitAsync(TimeSpan.FromMinutes(2));
         Assert.Equal(1, timer.Drain());
     }
 
@@ -146,7 +146,7 @@ public sealed class ReactorTests : IDisposable
 
         public EventDescriptor Kick => kick;
 
-        public Task Taken => _taken.WaitAsync(TimeSpan.FromSeconds(30));
+        public Task Taken => _taken.WaitAsync(TimeSpan.FromMinutes(2));
 
         public void Offer() => Volatile.Write(ref _offered, 1);
 

@@ -121,20 +121,25 @@ public sealed class TraceTests
         _switch.AddPort();
         var traces = new TraceSessions(PacketThreads.Of(reactor, _switch.Forwarder), TimeProvider.System, id => id == from.Id ? "guest" : "other");
         Assert.Null(SwitchEventSource.Log.ConstructionException);
-        await using var feed = new TraceEventFeed(traces, id => id == from.Id ? "guest" : "other", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
-        using var listener = new Listener("tcp or ether 0x88B5");
-        await Wait.UntilAsync("the trace", () => reactor.InvokeAsync(() => _switch.Forwarder.Tracer is not null));
-        await reactor.InvokeAsync(() =>
+
+        // Whoever comes while the feed begins, or goes and comes again, gets what it asked for and nothing else.
+        for (var round = 0; round < 20; round++)
         {
-            a.Inject(Arp(Station(1), "10.0.0.1", "10.0.0.2"));
-            a.Inject(Tcp(MacAddress.Broadcast, Station(1), 10));
-            a.Inject(Ethernet(Station(9), Station(8)));
-        });
-        await Wait.UntilAsync("two events", () => listener.Heard.Count == 2);
-        Assert.Equal(["guest Delivered ", "guest Dropped MacSpoofed"], listener.Heard.Select(frame => $"{frame["port"]} {frame["decision"]} {frame["reason"]}"));
-        Assert.Contains("SpoofGuard", (string)listener.Heard.Last()["way"]!, StringComparison.Ordinal);
-        listener.DisableEvents(SwitchEventSource.Log);
-        await Wait.UntilAsync("the end of the trace", () => traces.List().Count == 0);
+            await using var feed = new TraceEventFeed(traces, id => id == from.Id ? "guest" : "other", Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            using var listener = new Listener("tcp or ether 0x88B5");
+            await Wait.UntilAsync("the trace", () => reactor.InvokeAsync(() => _switch.Forwarder.Tracer is not null));
+            await reactor.InvokeAsync(() =>
+            {
+                a.Inject(Arp(Station(1), "10.0.0.1", "10.0.0.2"));
+                a.Inject(Tcp(MacAddress.Broadcast, Station(1), 10));
+                a.Inject(Ethernet(Station(9), Station(8)));
+            });
+            await Wait.UntilAsync("two events", () => listener.Heard.Count >= 2);
+            Assert.Equal(["guest Delivered ", "guest Dropped MacSpoofed"], listener.Heard.Select(frame => $"{frame["port"]} {frame["decision"]} {frame["reason"]}"));
+            Assert.Contains("SpoofGuard", (string)listener.Heard.Last()["way"]!, StringComparison.Ordinal);
+            listener.DisableEvents(SwitchEventSource.Log);
+            await Wait.UntilAsync("the end of the trace", () => traces.List().Count == 0);
+        }
     }
 
     [Fact]

@@ -44,6 +44,7 @@ public sealed class GuestTrafficTests
         await b.Shell.CheckAsync("mkdir -p /tmp/web; seq 300000 >/tmp/web/numbers; busybox httpd -p 8000 -h /tmp/web");
         await a.Shell.CheckAsync("busybox wget -q -O /tmp/numbers http://10.88.0.2:8000/numbers; seq 300000 | cmp - /tmp/numbers");
         await b.Shell.CheckAsync("iperf3 --server --daemon --one-off");
+        await b.Shell.ListensAsync(5201);
         Assert.Contains("receiver", await a.Shell.CheckAsync("iperf3 --client 10.88.0.2 --parallel 4 --bytes 4M", TimeSpan.FromMinutes(1)), StringComparison.Ordinal);
 
         await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
@@ -56,7 +57,8 @@ public sealed class GuestTrafficTests
         await plane.Client.PutPortAsync(portB with { VlanMode = PortVlanMode.Access, AccessVlanId = 5 });
         await PingsAsync(a, expected: true);
         await b.Shell.CheckAsync("busybox nc -l -p 7007 -e cat >/dev/null 2>&1 </dev/null &");
-        await a.Shell.CheckAsync("(i=0; while [ ! -e /tmp/last ]; do i=$((i+1)); echo $i; sleep 0.2; done; echo last) | busybox nc 10.88.0.2 7007 >/tmp/echoed 2>&1 &");
+        await b.Shell.ListensAsync(7007);
+        await a.Shell.CheckAsync(": >/tmp/echoed; (i=0; while [ ! -e /tmp/last ]; do i=$((i+1)); echo $i; sleep 0.2; done; echo last) | busybox nc 10.88.0.2 7007 >/tmp/echoed 2>&1 &");
         await EchoesAsync(a, 0);
         for (var round = 0; round < 2; round++)
         {

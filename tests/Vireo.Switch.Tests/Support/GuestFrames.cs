@@ -34,8 +34,14 @@ internal static class GuestFrames
         }
     }
 
-    /// <summary>Begins to collect.</summary>
-    public static Task CollectAsync(SerialShell shell) => shell.CheckAsync($"killall frames 2>/dev/null; {Program} collect >/tmp/collected 2>/dev/null &");
+    /// <summary>Begins to collect; returns when the program listens, and the one before it does no more.</summary>
+    public static async Task CollectAsync(SerialShell shell)
+    {
+        const string listens = "grep -q ' 88b5 ' /proc/net/packet";
+        await shell.CheckAsync($"killall frames 2>/dev/null; while {listens}; do usleep 50000; done");
+        await shell.CheckAsync($": >/tmp/collected; {Program} collect >/tmp/collected 2>/dev/null &");
+        await shell.CheckAsync($"until {listens}; do usleep 50000; done");
+    }
 
     /// <summary>What has come so far.</summary>
     public static async Task<byte[]> CollectedAsync(SerialShell shell) =>

@@ -108,7 +108,7 @@ internal sealed class PlaneProcess : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         Peer.Run("kill", "-TERM", $"{_process!.Id}");
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         await _process.WaitForExitAsync(limit.Token);
         var code = _process.ExitCode;
         _process.Dispose();

@@ -31,7 +31,7 @@ internal sealed class TestNetwork : IDisposable
         var begin = Stopwatch.GetTimestamp();
         while (!Ping(address, 1, seconds: 3))
         {
-            if (Stopwatch.GetElapsedTime(begin) > TimeSpan.FromSeconds(30))
+            if (Stopwatch.GetElapsedTime(begin) > TimeSpan.FromMinutes(2))
             {
                 return false;
             }

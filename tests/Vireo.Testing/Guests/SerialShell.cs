@@ -72,7 +72,7 @@ public sealed class SerialShell : IAsyncDisposable
             await SendAsync($"echo be''gin-{number}; {{ {command}\n}} 2>&1 </dev/null; echo en''d-{number}:$?:\n");
             await ReadUntilAsync($"begin-{number}\r\n", limit ?? TimeSpan.FromSeconds(60));
             var output = await ReadUntilAsync($"end-{number}:", limit ?? TimeSpan.FromSeconds(60));
-            var status = await ReadUntilAsync(":", TimeSpan.FromSeconds(30));
+            var status = await ReadUntilAsync(":", TimeSpan.FromMinutes(1));
             return new GuestResult(int.Parse(status, CultureInfo.InvariantCulture), OfTheCommand(output.Replace("\r\n", "\n", StringComparison.Ordinal)));
         }
         finally
@@ -89,6 +89,12 @@ public sealed class SerialShell : IAsyncDisposable
             ? result.Output.Trim()
             : throw new InvalidOperationException($"In the guest '{command}' ended with {result.ExitCode}:\n{result.Output}");
     }
+
+    /// <summary>
+    /// Returns when something in the guest listens at a TCP port. What a command leaves running in the background is not there yet when the command
+    /// has ended, so a client may only be started after this.
+    /// </summary>
+    public Task ListensAsync(int port) => CheckAsync($"until cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':{port:X4} [0:]* 0A '; do usleep 50000; done", TimeSpan.FromMinutes(2));
 
     /// <summary>Types without waiting for an answer: for <c>poweroff</c>.</summary>
     public Task TypeAsync(string line) => SendAsync(line + "\n");

@@ -56,7 +56,7 @@ public sealed class MockFrontEnd : IDisposable
         _connection.Send(bytes, descriptors, out _) == SocketStatus.Ok;
 
     /// <summary>The next message of the back end, or null when it has closed the connection.</summary>
-    /// <exception cref="TimeoutException">Nothing came for 20 seconds.</exception>
+    /// <exception cref="TimeoutException">Nothing came for 60 seconds.</exception>
     public MockMessage? Receive()
     {
         var descriptors = new List<Descriptor>();
@@ -224,7 +224,7 @@ public sealed class MockFrontEnd : IDisposable
 
     private bool Fill(byte[] buffer, List<Descriptor> descriptors)
     {
-        const int waitMilliseconds = 20_000;
+        const int waitMilliseconds = 60_000;
         for (var filled = 0; filled < buffer.Length;)
         {
             switch (_connection.Receive(buffer.AsSpan(filled), descriptors, out var count))

@@ -196,10 +196,10 @@ public sealed unsafe class MockQueue : IDisposable
     }
 
     /// <summary>Waits, by the call eventfd, for the next used buffer.</summary>
-    /// <exception cref="TimeoutException">None came for 20 seconds.</exception>
+    /// <exception cref="TimeoutException">None came for 60 seconds.</exception>
     public MockUsed WaitUsed()
     {
-        const int waitMilliseconds = 20_000;
+        const int waitMilliseconds = 60_000;
         return TryWaitUsed(waitMilliseconds, out var used)
             ? used
             : throw new TimeoutException($"The device used no buffer of queue {Index} (available {_nextAvailable}, used {_nextUsed}).");
@@ -226,10 +226,10 @@ public sealed unsafe class MockQueue : IDisposable
         }
     }
 
-    /// <summary>Whether the device signals the error eventfd within 20 seconds.</summary>
+    /// <summary>Whether the device signals the error eventfd within 60 seconds.</summary>
     public bool WaitError()
     {
-        const int waitMilliseconds = 20_000;
+        const int waitMilliseconds = 60_000;
         using var poll = new EventPoll();
         poll.Watch(Error.Descriptor, PollEvents.Readable, 0);
         return poll.WaitWhole(waitMilliseconds) == 1;
