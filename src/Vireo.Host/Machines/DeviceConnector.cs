@@ -19,17 +19,8 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
     private const int MaximumQueues = 8;
 
     /// <summary>Opens every drive that has an image.</summary>
-    public async Task<IReadOnlyList<DriveConnection>> OpenDrivesAsync(VirtualMachineConfiguration machine, CancellationToken cancellation)
-    {
-        ArgumentNullException.ThrowIfNull(machine);
-        var connections = new List<DriveConnection>();
-        foreach (var drive in WithFloppy(machine).Where(drive => drive.Path is not null))
-        {
-            connections.Add(await OpenDriveAsync(machine, drive, cancellation));
-        }
-
-        return connections;
-    }
+    public Task<IReadOnlyList<DriveConnection>> OpenDrivesAsync(VirtualMachineConfiguration machine, CancellationToken cancellation) =>
+        OpenDrivesAsync(machine, static (_, attachment) => attachment, static (_, _) => { }, cancellation);
 
     /// <summary>How hard disks on the SCSI bus are served: part of what a guest sees.</summary>
     public DriveTransport Disks => disks;

@@ -3,6 +3,7 @@ using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Host.Machines.Checkpoints;
 using Vireo.Host.Mobility.Departures;
+using Vireo.Host.Mobility.Ownership;
 using Vireo.Machines;
 using Vireo.Machines.States;
 
@@ -51,7 +52,9 @@ internal sealed partial class MachineUnit
                     await departing.SendFilesAsync(progress, cancellation);
                     cancellation.ThrowIfCancellationRequested();
                     progress("Handing over", 99);
-                    isGone = await HandOverAsync(departing, () => departing.HandOverAsync(Configuration, cancellation));
+                    await HandOverAsync(departing, () => departing.HandOverAsync(Configuration, cancellation));
+                    isGone = true;
+                    await LetGoAsync();
                 }
             }, cancellation);
             if (isRunning)
@@ -63,18 +66,17 @@ internal sealed partial class MachineUnit
                     RequireMovable();
                     var departure = await departing.ExpectAsync(_machine, Configuration, progress, cancellation);
                     await _services.ReadCounters(Configuration.Id);
-                    isGone = await HandOverAsync(departing, async () =>
+                    await HandOverAsync(departing, async () =>
                     {
                         await _machine.DepartAsync(departure, cancellation);
                         return true;
                     });
+                    isGone = true;
+                    await LetGoAsync();
                 }, cancellation);
             }
 
-            if (isGone)
-            {
-                await ReleaseAsync(release);
-            }
+            await release();
         }
         catch (Exception) when (_doubt is null && !isGone)
         {
@@ -89,13 +91,13 @@ internal sealed partial class MachineUnit
         }
     }
 
-    /// <summary>Whether nobody here knows whose the machine is.</summary>
-    public bool IsInDoubt => _doubt is not null;
+    /// <summary>Whether the machine is another host's, or nobody here knows whose it is: what is left to do is done by whoever asks that host.</summary>
+    public bool IsNotOurs => _doubt is not null || _removed;
 
     /// <summary>A host before this one asked another to take the machine: nothing is done with it before that one has answered.</summary>
     public void Doubt(DepartureRecord record) => _doubt = record;
 
-    /// <summary>The other host has answered.</summary>
+    /// <summary>The other host has answered. May be repeated when it fails.</summary>
     /// <param name="wasTaken">The machine is that host's.</param>
     /// <param name="release">Forgets the machine, if it is.</param>
     /// <param name="cancellation">Ends the wait for one's turn.</param>
@@ -104,12 +106,11 @@ internal sealed partial class MachineUnit
         await _gate.WaitAsync(cancellation);
         try
         {
-            if (_doubt is not { } record)
+            if (wasTaken)
             {
-                return;
+                await LetGoAsync();
             }
-
-            if (!wasTaken)
+            else if (_doubt is { } record)
             {
                 // The other host may have written the configuration, where both have it.
                 _keeper.Store(record.Machine ?? Configuration);
@@ -117,10 +118,10 @@ internal sealed partial class MachineUnit
                 {
                     await _services.Connector.ReopenDrivesAsync(running, cancellation);
                 }
-            }
 
-            await _machine.EndDepartureAsync(wasTaken, cancellation);
-            _doubt = null;
+                await _machine.EndDepartureAsync(wasTaken: false, cancellation);
+                _doubt = null;
+            }
         }
         finally
         {
@@ -130,7 +131,7 @@ internal sealed partial class MachineUnit
 
         if (wasTaken)
         {
-            await ReleaseAsync(release);
+            await release();
         }
         else
         {
@@ -138,38 +139,38 @@ internal sealed partial class MachineUnit
         }
     }
 
-    private async Task<bool> HandOverAsync(DepartingMachine departing, Func<Task<bool>> handOver)
+    private async Task HandOverAsync(DepartingMachine departing, Func<Task<bool>> handOver)
     {
         try
         {
-            return await handOver() ? true : throw Errors.State(
-                $"The host '{departing.Peer.Name}' did not take the virtual machine '{Name}', which is as it was{(departing.Reason is { } reason ? $": {reason}" : ".")}", Name);
+            if (!await handOver())
+            {
+                throw Errors.State(
+                    $"The host '{departing.Peer.Name}' did not take the virtual machine '{Name}', which is as it was{(departing.Reason is { } reason ? $": {reason}" : ".")}", Name);
+            }
         }
-        catch (HandOverUnknownException unknown)
+        catch (Exception error) when (departing.Record is { Phase: not DeparturePhase.Preparing })
         {
+            // Asked for, and not said to have been refused: what happened here since does not make it this host's again.
             _doubt = departing.Record;
             throw Errors.State(
-                $"The host '{departing.Peer.Name}' was asked to take the virtual machine '{Name}' and is not heard any more: {unknown.Message} Until it is, nobody knows whether it has the machine, and nothing can be done with it here; this host goes on asking.", Name);
+                $"The host '{departing.Peer.Name}' was asked to take the virtual machine '{Name}': {error.Message} Until that host says what came of it, and it is done here, nothing can be done with the machine here; this host goes on asking.", Name);
         }
     }
 
-    // It is another host's: what it had open here is closed, and nothing of it is touched any more.
-    private async Task ReleaseAsync(Func<Task> release)
+    // It is another host's: nothing of it is touched here any more, and what it had open is closed. Nobody else has had the gate since that was known.
+    private async Task LetGoAsync()
     {
-        await ExclusiveAsync("move", async () =>
+        _removed = true;
+        await _machine.EndDepartureAsync(wasTaken: true, CancellationToken.None);
+        try
         {
-            try
-            {
-                await _services.Connector.CloseAsync(Configuration, CancellationToken.None);
-            }
-            catch (ControlException away)
-            {
-                _services.Events.Write("MachineCloseFailed", $"What '{Name}', which was moved away, left open could not be closed: {away.Message}", Configuration.Id);
-            }
-
-            _removed = true;
-        });
-        await release();
+            await _services.Connector.CloseAsync(Configuration, CancellationToken.None);
+        }
+        catch (ControlException away)
+        {
+            _services.Events.Write("MachineCloseFailed", $"What '{Name}', which was moved away, left open could not be closed: {away.Message}", Configuration.Id);
+        }
     }
 
     // A departure that a host before this one began and did not come to ask anybody for: the guest goes on here, with its disks.
@@ -217,6 +218,11 @@ internal sealed partial class MachineUnit
 
     private void RequireKnown()
     {
+        if (_doubt is { IsReadable: false })
+        {
+            throw Errors.State($"Whether the virtual machine '{Name}' was moved to another host cannot be read here; the events name the file that is damaged, and docs/moving.md says what to do.", Name);
+        }
+
         if (_doubt is { } doubt)
         {
             throw Errors.State($"The virtual machine '{Name}' was being moved to the host '{doubt.PeerName}', which has not said yet whether it took it. Nothing can be done with it here until that host is heard.", Name);

@@ -108,7 +108,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         try
         {
             _services.Running.Set(Configuration.Id, _machine.Running is not null);
-            if (_doubt is not null)
+            if (_doubt is not null || _removed)
             {
                 // Its disks may be another host's.
                 return;

@@ -20,7 +20,6 @@ namespace Vireo.Host.Mobility;
 /// </summary>
 internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine, UnitServices services)
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
     private Guid? _active;
 
     private VirtualMachineConfiguration Current => keeper.Current;
@@ -196,20 +195,8 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
             CancellationToken.None);
     }
 
-    private async Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            var status = await CopyAsync(live, cancellation);
-            told(status);
-            if (status.Phase == CopyPhase.Ready)
-            {
-                return;
-            }
-
-            await Task.Delay(s_pause, services.Time, cancellation);
-        }
-    }
+    private Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation) =>
+        MirrorWait.ReadyAsync(() => CopyAsync(live, cancellation), told, services.Time, cancellation);
 
     private async Task RequireReadyAsync(LiveImageMove live)
     {

@@ -268,7 +268,7 @@ public sealed class MachineStore(string stateFolder)
         ArgumentNullException.ThrowIfNull(machine);
         Save(machine);
         CrashPoint.Hit("host.move.configured");
-        JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(ConfigurationFile(machine)), StoreJson.Default.MachineRegistration);
+        JsonFile.Write(RegistrationFile(machine.Id), new MachineRegistration(ConfigurationFile(machine), Registration(machine.Id)?.Import), StoreJson.Default.MachineRegistration);
     }
 
     /// <summary>Writes a configuration into a folder that is not the machine's yet.</summary>

@@ -90,6 +90,82 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
         await hosts.ExpectAsync();
     }
 
+    [Fact]
+    [Requirement("LM-4")]
+    public async Task Nothing_that_waited_for_its_turn_happens_to_a_machine_that_has_gone()
+    {
+        await hosts.TurnAsync(isRunning: false);
+        await hosts.WriteAsync();
+        var before = hosts.Here;
+        await File.WriteAllTextAsync(before.Hold, "host.departure.asked");
+        var moving = hosts.TryMoveAsync();
+        await Wait.UntilAsync("the move to be asked for", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+        var starting = before.Client.RunAsync("Start-VM", new { HostPair.Name });
+        var removing = before.Client.RunAsync("Remove-VM", new { HostPair.Name, Force = true });
+
+        // What is asked after them is answered, so they most likely wait for their turn; they are refused in any case.
+        await before.Client.ObjectsAsync("Get-VM", new { HostPair.Name });
+        File.Delete(before.Hold);
+        File.Delete(CrashPoint.HeldFile(before.Hold));
+        Assert.Null(await moving);
+        Assert.Contains(await starting, record => (string?)record["record"] == "error");
+        Assert.Contains(await removing, record => (string?)record["record"] == "error");
+        await hosts.SettleAsync();
+        Assert.NotSame(before, hosts.Here);
+        Assert.Equal("Off", await hosts.StateAsync());
+        await hosts.ExpectAsync();
+    }
+
+    [Fact]
+    [Requirement("LM-4")]
+    public async Task A_machine_whose_departure_cannot_be_read_waits_until_somebody_decides()
+    {
+        await hosts.TurnAsync(isRunning: false);
+        var note = hosts.Here.NoteOfDeparture(hosts.MachineId);
+        Directory.CreateDirectory(Path.GetDirectoryName(note)!);
+        await File.WriteAllTextAsync(note, "{ \"move\": ");
+        await hosts.Here.RestartHostAsync();
+        var refused = await hosts.Here.Client.ErrorAsync("Start-VM", new { HostPair.Name });
+        Assert.Contains("cannot be read", (string)refused["message"]!, StringComparison.Ordinal);
+        Assert.Contains(await hosts.Here.Client.ObjectsAsync("Get-VM", new { }), machine => (string?)machine["Name"] == HostPair.Name);
+        File.Delete(note);
+        await hosts.Here.RestartHostAsync();
+        await hosts.SettleAsync();
+        await hosts.TurnAsync(isRunning: true);
+        await hosts.ExpectAsync();
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    [Requirement("LM-4")]
+    public async Task A_machine_that_is_registered_has_come_whatever_else_can_be_written_down()
+    {
+        await hosts.TurnAsync(isRunning: true);
+        await hosts.WriteAsync();
+        var (before, after) = (hosts.Here, hosts.There);
+        await File.WriteAllTextAsync(after.Hold, "host.arrival.registered");
+        var moving = hosts.TryMoveAsync();
+        await Wait.UntilAsync("the machine to be registered", () => File.Exists(CrashPoint.HeldFile(after.Hold)), TimeSpan.FromMinutes(1), () => after.Host.Log);
+
+        // Nothing can take the place of its note, and the answer is lost.
+        var note = Assert.Single(after.Moves());
+        File.Delete(note);
+        Directory.CreateDirectory(Path.Combine(note, "kept"));
+        hosts.Link.Cut();
+        File.Delete(after.Hold);
+        File.Delete(CrashPoint.HeldFile(after.Hold));
+        await Wait.UntilAsync(
+            "the machine to run", async () => (await after.Client.ObjectsAsync("Get-VM", new { })).Any(machine => (string?)machine["State"] == "Running"), TimeSpan.FromMinutes(1), () => after.Host.Log);
+        hosts.Link.Mend();
+        await moving;
+        Directory.Delete(note, recursive: true);
+        await hosts.SettleAsync();
+        Assert.Same(after, hosts.Here);
+        Assert.Equal("Running", await hosts.StateAsync());
+        await hosts.ExpectAsync();
+        Assert.Null(before.ProcessOf(hosts.MachineId));
+    }
+
     [Theory]
     [InlineData("host.departure.asked", true)]
     [InlineData("host.arrival.registered", false)]

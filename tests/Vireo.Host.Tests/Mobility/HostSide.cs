@@ -77,6 +77,9 @@ internal sealed class HostSide : IAsyncDisposable
     /// <summary>Notes of moves that are not settled.</summary>
     public List<string> Moves() => [.. new[] { "departures", "arrivals" }.Select(name => _root[name]).Where(Directory.Exists).SelectMany(Directory.EnumerateFiles)];
 
+    /// <summary>Where the host writes down how far a machine's departure is.</summary>
+    public string NoteOfDeparture(Guid machine) => Path.Combine(_root["departures"], $"{machine:D}.json");
+
     /// <summary>The process of a machine; null without one.</summary>
     public int? ProcessOf(Guid machine)
     {

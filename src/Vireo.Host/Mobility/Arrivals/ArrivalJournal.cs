@@ -56,7 +56,7 @@ internal sealed class ArrivalJournal(string stateFolder)
                     record = Write(record with { IsTaken = true });
                 }
 
-                if (Arrival.GivenUp(Of(record)) is null)
+                if (Arrival.GivenUp(Of(record, isRegistered)) is null)
                 {
                     given.Add(record.MachineId);
                     AtomicFile.Delete(file);
@@ -124,8 +124,11 @@ internal sealed class ArrivalJournal(string stateFolder)
         }
     }
 
-    /// <summary>The rules' view of a record.</summary>
-    public static Arrival? Of(ArrivalRecord? record) => record is null ? null : new(record.Move, record.Id, record.IsTaken);
+    /// <summary>The rules' view of a record: the registration is what counts, also when it could not be noted here.</summary>
+    /// <param name="record">What is written down.</param>
+    /// <param name="isRegistered">Whether a machine was registered by an import.</param>
+    public static Arrival? Of(ArrivalRecord? record, Func<Guid, Guid, bool> isRegistered) =>
+        record is null ? null : new(record.Move, record.Id, record.IsTaken || isRegistered(record.MachineId, record.Id));
 
     private string FileOf(Guid move) => Path.Combine(_folder, $"{move:D}.json");
 }

@@ -14,6 +14,7 @@ using Vireo.Host.Mobility.Protocol;
 using Vireo.Host.Peers;
 using Vireo.Host.Switches;
 using Vireo.Host.Transfers;
+using Vireo.Machines;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Mobility.Arrivals;
@@ -40,9 +41,22 @@ internal sealed class ArrivalService(
         var (store, driver, paths) = (machines().Store, machines().Driver, machines().Services.Paths);
         foreach (var machine in journal.Recover(store.IsRegisteredBy, failed))
         {
-            // Its guest never ran here, so it is ended.
-            var waiting = await driver.OpenAsync(machine, paths.MachineRun(machine), hasSavedState: true, cancellation);
-            await waiting.DisposeAsync();
+            if (store.IsRegistered(machine))
+            {
+                // It came by another attempt.
+                continue;
+            }
+
+            try
+            {
+                // Its guest never ran here, so it is ended.
+                var waiting = await driver.OpenAsync(machine, paths.MachineRun(machine), hasSavedState: true, cancellation);
+                await waiting.DisposeAsync();
+            }
+            catch (MachineException refused)
+            {
+                failed($"A process that waited for a virtual machine of another host ('{machine}') could not be ended: {refused.Message}");
+            }
         }
     }
 
@@ -256,7 +270,7 @@ internal sealed class ArrivalService(
     // Only of the host that the machine came from.
     private Arrival? Known(HttpContext context, Guid move) =>
         journal.IsUnreadable(move) ? throw Errors.State($"Whether the host '{settings.Facts.Name}' took the machine of this move cannot be read there; its events say which file is damaged.", move.ToString())
-        : journal.Find(move) is { } record && record.SourceHost == context.Peer().Id ? ArrivalJournal.Of(record) : null;
+        : journal.Find(move) is { } record && record.SourceHost == context.Peer().Id ? ArrivalJournal.Of(record, machines().Store.IsRegisteredBy) : null;
 
     private ArrivingMachine Require(HttpContext context, Guid move) => _arriving.TryGetValue(move, out var arriving) && arriving.Peer.Id == context.Peer().Id
         ? arriving

@@ -256,7 +256,7 @@ internal sealed class ArrivingMachine
         try
         {
             // The rules say whether this request may take anything at all.
-            var known = ArrivalJournal.Of(_journal.Find(Offer.Move));
+            var known = ArrivalJournal.Of(_journal.Find(Offer.Move), _machines.Store.IsRegisteredBy);
             var (after, taken) = Arrival.Take(known, Offer.Move, request.Arrival);
             if (!taken || _isOver)
             {
@@ -279,10 +279,15 @@ internal sealed class ArrivingMachine
 
                 _import!.Commit(Machine);
             }
-            catch (Exception failed) when (!_machines.Store.IsRegisteredBy(Machine.Id, Id))
+            catch (Exception failed)
             {
-                await EndAsync(failed.Message);
-                return new(false, failed.Message);
+                if (!_machines.Store.IsRegisteredBy(Machine.Id, Id))
+                {
+                    await EndAsync(failed.Message);
+                    return new(false, failed.Message);
+                }
+
+                // Written all the same: it counts.
             }
 
             CrashPoint.Hit("host.arrival.registered");
@@ -333,7 +338,7 @@ internal sealed class ArrivingMachine
         await ReceivedAsync();
 
         // The other host has closed them: from here on nobody else writes to them.
-        await Services.Connector.OpenDrivesAsync(Machine, (_, attachment) => attachment, static (_, _) => { }, _end.Token);
+        await Services.Connector.OpenDrivesAsync(Machine, _end.Token);
         await _adapters.RestoreAsync(Machine.NetworkAdapters, request.Extensions, _end.Token);
         CrashPoint.Hit("host.arrival.ready");
     }
@@ -345,7 +350,7 @@ internal sealed class ArrivingMachine
         _registered.TrySetResult();
         try
         {
-            _record = _journal.Write(_record! with { IsTaken = true });
+            Note();
             _import!.End();
             if (Offer.IsRunning)
             {
@@ -357,7 +362,7 @@ internal sealed class ArrivingMachine
                 await _machines.AdoptAsync(Machine);
             }
 
-            await _goOn(_record);
+            await _goOn(_record!);
             Services.Events.Write("MachineCame", $"The virtual machine '{Name}' came from the host '{Peer.Name}'.", Machine.Id);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or CommandException)
@@ -369,6 +374,19 @@ internal sealed class ArrivingMachine
         {
             _memory?.Dispose();
             Clean();
+        }
+    }
+
+    // Only for the time when the machine is gone from here again: until then its registration says the same.
+    private void Note()
+    {
+        try
+        {
+            _record = _journal.Write(_record! with { IsTaken = true });
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            Services.Events.Write("MachineUnsettled", $"That the virtual machine '{Name}' came from '{Peer.Name}' could not be written down beside its registration: {failed.Message}", Machine.Id);
         }
     }
 

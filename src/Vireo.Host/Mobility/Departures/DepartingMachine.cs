@@ -25,7 +25,6 @@ internal sealed class DepartingMachine : IAsyncDisposable
 
     // Shorter than the other host waits for this one.
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_betweenAttempts = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan s_readyPatience = TimeSpan.FromSeconds(10);
@@ -92,7 +91,12 @@ internal sealed class DepartingMachine : IAsyncDisposable
             Authority = _credentials.Authority,
             IsQuestion = _request.IsQuestion,
         };
-        MarkShared(machine);
+        if (!_request.IncludesStorage && (_request.Places.DestinationPath ?? _request.Places.VirtualMachinePath) is null)
+        {
+            _mark = Path.Combine(Path.GetDirectoryName(MachineFiles.Configuration(machine))!, $".{Move:N}.shared");
+            _offer = _offer with { SharedMark = _mark };
+        }
+
         if (isRunning)
         {
             await _adapters.AskAsync(machine.NetworkAdapters, cancellation);
@@ -101,8 +105,14 @@ internal sealed class DepartingMachine : IAsyncDisposable
         if (!_request.IsQuestion)
         {
             // Before anything is made there, so that a start of this host tells the other one that nothing comes of it.
-            _record = _journal.Write(new DepartureRecord(Move, machine.Id, Peer.Id, Peer.Name).With(Departure.Begin(Move)));
+            _record = _journal.Write(new DepartureRecord(Move, machine.Id, Peer.Id, Peer.Name) { Mark = _mark }.With(Departure.Begin(Move)));
             CrashPoint.Hit("host.departure.begun");
+        }
+
+        if (_mark is { } mark)
+        {
+            // Storage of both hosts is told by a file that only one of them has just made.
+            await File.WriteAllBytesAsync(mark, [], cancellation);
         }
 
         _answer = await _peer.OfferAsync(_offer, cancellation);
@@ -251,9 +261,9 @@ internal sealed class DepartingMachine : IAsyncDisposable
                 {
                     await _services.Storage.CancelCopyAsync(live.DriveId, CopyKind.Mirror, CancellationToken.None);
                 }
-                catch (ControlException gone) when (gone is not PlaneUnreachableException)
+                catch (ControlException)
                 {
-                    // The disk is closed, and its mirror with it.
+                    // The disk is closed, and its mirror with it; a plane that is not there has none, and begins none when it comes back.
                 }
             }
         }
@@ -372,26 +382,14 @@ internal sealed class DepartingMachine : IAsyncDisposable
         }
     }
 
-    private async Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation)
-    {
-        while (true)
+    private Task ReadyAsync(LiveImageMove live, Action<CopyStatus> told, CancellationToken cancellation) => MirrorWait.ReadyAsync(
+        async () =>
         {
             var status = await _services.Storage.GetCopyAsync(live.DriveId, CopyKind.Mirror, cancellation);
-            if (status.Phase is not (CopyPhase.Copying or CopyPhase.Ready))
-            {
-                throw new CommandException(
-                    "OperationFailed", ErrorCategory.NotSpecified, $"The disk '{live.Source}' could not be copied to the host '{Peer.Name}': {status.Failure ?? "its copy was ended"}", live.Source);
-            }
-
-            told(status);
-            if (status.Phase == CopyPhase.Ready)
-            {
-                return;
-            }
-
-            await Task.Delay(s_pause, _services.Time, cancellation);
-        }
-    }
+            return status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw new CommandException(
+                "OperationFailed", ErrorCategory.NotSpecified, $"The disk '{live.Source}' could not be copied to the host '{Peer.Name}': {status.Failure ?? "its copy was ended"}", live.Source);
+        },
+        told, _services.Time, cancellation);
 
     private string Address(Dictionary<Guid, string> waiting, Guid drive)
     {
@@ -402,19 +400,6 @@ internal sealed class DepartingMachine : IAsyncDisposable
 
         var there = new System.Net.IPEndPoint(_peer.Address, place.Port);
         return $"nbds://{there}/?tls-certificates={Uri.EscapeDataString(_certificates)}&tls-hostname={SessionCredentials.HostNameOf(Peer)}";
-    }
-
-    // Storage of both hosts is told by a file that only one of them has just made.
-    private void MarkShared(VirtualMachineConfiguration machine)
-    {
-        if (_request.IncludesStorage || (_request.Places.DestinationPath ?? _request.Places.VirtualMachinePath) is not null)
-        {
-            return;
-        }
-
-        _mark = Path.Combine(Path.GetDirectoryName(MachineFiles.Configuration(machine))!, $".{Move:N}.shared");
-        File.WriteAllBytes(_mark, []);
-        _offer = _offer with { SharedMark = _mark };
     }
 
     private VirtualMachineConfiguration Named(VirtualMachineConfiguration machine)

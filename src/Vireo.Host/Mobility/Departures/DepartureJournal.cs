@@ -25,6 +25,12 @@ internal sealed record DepartureRecord(Guid Move, Guid MachineId, Guid Peer, str
     /// <summary>The machine as it was when the other host was asked: its file may be written by both.</summary>
     public VirtualMachineConfiguration? Machine { get; set; }
 
+    /// <summary>A file beside the machine's that shows that both hosts have its folder; deleted when the move ends.</summary>
+    public string? Mark { get; set; }
+
+    /// <summary>Whether what was written down can be read: if not, nobody knows whose the machine is, and whom to ask.</summary>
+    public bool IsReadable => Move != Guid.Empty;
+
     /// <summary>The rules' view.</summary>
     public Departure Departure() => new(Move, Phase, Arrival);
 
@@ -38,6 +44,7 @@ internal sealed class DepartureJournal(string stateFolder)
     private readonly string _folder = Path.Combine(stateFolder, "departures");
     private readonly ConcurrentDictionary<Guid, DepartureRecord> _records = new();
     private readonly List<DepartureRecord> _givenUp = [];
+    private readonly List<DepartureRecord> _unreadable = [];
 
     /// <summary>Those of a host before this one that came to nothing: the other hosts may still wait.</summary>
     public IReadOnlyList<DepartureRecord> GivenUp => _givenUp;
@@ -59,6 +66,7 @@ internal sealed class DepartureJournal(string stateFolder)
                 var record = JsonFile.Read(file, StoreJson.Default.DepartureRecord, static _ => 1, 1)!;
                 if (Departure.Restarted(record.Departure()) is null)
                 {
+                    DeleteMark(record);
                     AtomicFile.Delete(file);
                     _givenUp.Add(record);
                     continue;
@@ -69,7 +77,25 @@ internal sealed class DepartureJournal(string stateFolder)
             catch (Exception error) when (error is StateFileException or IOException or UnauthorizedAccessException)
             {
                 failed($"Whether a virtual machine is on its way to another host cannot be read ('{file}'): {error.Message}");
+                if (Guid.TryParse(Path.GetFileNameWithoutExtension(file), out var machine))
+                {
+                    _unreadable.Add(new DepartureRecord(Guid.Empty, machine, Guid.Empty, "") { Phase = DeparturePhase.InDoubt });
+                }
             }
+        }
+    }
+
+    /// <summary>Machines whose notes are damaged: another host may have them.</summary>
+    public IReadOnlyList<DepartureRecord> Unreadable => _unreadable;
+
+    /// <summary>Deletes the file beside the machine's that the move made.</summary>
+    /// <exception cref="IOException">It cannot be deleted.</exception>
+    public static void DeleteMark(DepartureRecord record)
+    {
+        // Only what a move made, whatever the record says.
+        if (record.Mark is { } mark && Path.GetFileName(mark) == $".{record.Move:N}.shared")
+        {
+            File.Delete(mark);
         }
     }
 

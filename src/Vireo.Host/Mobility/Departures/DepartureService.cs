@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Collections.Concurrent;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
@@ -18,6 +18,8 @@ internal sealed class DepartureService(
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(1);
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly ConcurrentDictionary<(Guid Move, string Kind), bool> _told = new();
 
     /// <inheritdoc/>
     public async Task<string> MoveAsync(Guid id, MoveRequest request, Action<string, int> progress, CancellationToken cancellation)
@@ -26,6 +28,68 @@ internal sealed class DepartureService(
         machines().Unit(id);
         RequireEnabled();
         using var turn = await queue.EnterAsync(() => progress("Waiting for other moves to end", 0), cancellation);
+        try
+        {
+            return await MoveInTurnAsync(id, request, progress, cancellation);
+        }
+        finally
+        {
+            // What did not come to its end is followed.
+            _wake.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<Incompatibility>> CompareAsync(Guid id, MoveRequest request, CancellationToken cancellation)
+    {
+        var unit = machines().Unit(id);
+        RequireEnabled();
+        var departing = await BeginAsync(request with { IsQuestion = true }, cancellation);
+        await using var ended = departing.ConfigureAwait(false);
+        await departing.OfferAsync(unit.Configuration, unit.Status().IsActive, unit.Memory.Describe().AssignedBytes, cancellation);
+        return departing.Problems;
+    }
+
+    /// <summary>Machines of which a host before this one did not come to know whose they are are not touched. Before anything is done with machines.</summary>
+    public void Recover()
+    {
+        foreach (var record in journal.All.Where(record => record.Phase != DeparturePhase.Preparing).Concat(journal.Unreadable))
+        {
+            if (machines().Units.FirstOrDefault(unit => unit.Configuration.Id == record.MachineId) is { } unit)
+            {
+                unit.Doubt(record);
+            }
+        }
+    }
+
+    /// <summary>Asks other hosts whether they took machines, and deletes what is left of those that were taken, until everything is known and done.</summary>
+    public async Task FollowAsync(CancellationToken stopping)
+    {
+        await TellGivenUpAsync(stopping);
+        var pause = s_firstPause;
+        while (true)
+        {
+            foreach (var record in Open())
+            {
+                await TryFollowAsync(record, stopping);
+            }
+
+            if (await _wake.WaitAsync(Open().Any() ? pause : Timeout.InfiniteTimeSpan, stopping))
+            {
+                pause = s_firstPause;
+            }
+            else
+            {
+                pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, s_longestPause.Ticks));
+            }
+        }
+
+        // A move of this life of the host that is not in doubt comes to its own end.
+        IEnumerable<DepartureRecord> Open() => journal.All.Where(record => record.Phase != DeparturePhase.Preparing && Unit(record.MachineId) is not { IsNotOurs: false });
+    }
+
+    private async Task<string> MoveInTurnAsync(Guid id, MoveRequest request, Action<string, int> progress, CancellationToken cancellation)
+    {
         var unit = machines().Unit(id);
         var name = unit.Configuration.Name;
         var departing = await BeginAsync(request, cancellation);
@@ -49,47 +113,6 @@ internal sealed class DepartureService(
         return departing.Peer.Name;
     }
 
-    /// <inheritdoc/>
-    public async Task<IReadOnlyList<Incompatibility>> CompareAsync(Guid id, MoveRequest request, CancellationToken cancellation)
-    {
-        var unit = machines().Unit(id);
-        RequireEnabled();
-        var departing = await BeginAsync(request with { IsQuestion = true }, cancellation);
-        await using var ended = departing.ConfigureAwait(false);
-        await departing.OfferAsync(unit.Configuration, unit.Status().IsActive, unit.Memory.Describe().AssignedBytes, cancellation);
-        return departing.Problems;
-    }
-
-    /// <summary>Machines of which a host before this one did not come to know whose they are are not touched. Before anything is done with machines.</summary>
-    public void Recover()
-    {
-        foreach (var record in journal.All.Where(record => record.Phase != DeparturePhase.Preparing))
-        {
-            if (machines().Units.FirstOrDefault(unit => unit.Configuration.Id == record.MachineId) is { } unit)
-            {
-                unit.Doubt(record);
-            }
-        }
-    }
-
-    /// <summary>Asks other hosts whether they took machines, and deletes what is left of those that were taken, until everything is known and done.</summary>
-    public async Task FollowAsync(CancellationToken stopping)
-    {
-        await TellGivenUpAsync(stopping);
-        var pause = s_firstPause;
-        while (true)
-        {
-            var before = journal.All.Count;
-            foreach (var record in journal.All.Where(record => record.Phase != DeparturePhase.Preparing && !IsUnderWay(record)))
-            {
-                await TryFollowAsync(record, stopping);
-            }
-
-            pause = journal.All.Count < before || journal.All.Count == 0 ? s_firstPause : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, s_longestPause.Ticks));
-            await Task.Delay(pause, time, stopping);
-        }
-    }
-
     // Who is not told notices by itself that nobody comes.
     private async Task TellGivenUpAsync(CancellationToken stopping)
     {
@@ -107,12 +130,11 @@ internal sealed class DepartureService(
         }
     }
 
-    // A move of this life of the host that is not in doubt comes to its own end.
-    private bool IsUnderWay(DepartureRecord record) => machines().Units.FirstOrDefault(unit => unit.Configuration.Id == record.MachineId) is { IsInDoubt: false };
+    private MachineUnit? Unit(Guid machine) => machines().Units.FirstOrDefault(unit => unit.Configuration.Id == machine);
 
     private async Task TryFollowAsync(DepartureRecord record, CancellationToken stopping)
     {
-        var unit = machines().Units.FirstOrDefault(one => one.Configuration.Id == record.MachineId);
+        var unit = Unit(record.MachineId);
         try
         {
             if (record.Phase == DeparturePhase.InDoubt)
@@ -141,12 +163,17 @@ internal sealed class DepartureService(
                 await unit.EndDoubtAsync(wasTaken: true, () => machines().ReleaseAsync(unit), stopping);
                 events.Write("MachineMoved", $"The virtual machine '{record.Machine?.Name}' was moved to the host '{record.PeerName}'.", record.MachineId);
             }
+            else
+            {
+                // Its configuration could not be read here, or not yet forgotten.
+                machines().Store.Release(record.MachineId);
+            }
 
             await FinishAsync(record, stopping);
         }
         catch (Exception error) when (error is CommandException or IOException or UnauthorizedAccessException or Vireo.Control.ControlException or MachineException)
         {
-            events.Write("MoveUnknown", string.Create(CultureInfo.InvariantCulture, $"What a move of '{record.Machine?.Name}' to the host '{record.PeerName}' came to is not settled yet: {error.Message}"), record.MachineId);
+            Tell(record, "MoveUnknown", $"What a move of '{record.Machine?.Name}' to the host '{record.PeerName}' came to is not settled yet: {error.Message}");
         }
     }
 
@@ -167,7 +194,16 @@ internal sealed class DepartureService(
         catch (Exception error) when (error is CommandException or IOException or UnauthorizedAccessException or Vireo.Control.ControlException)
         {
             // Tried again, see FollowAsync.
-            events.Write("MoveLeftover", $"What '{record.Machine?.Name}', which was moved to the host '{record.PeerName}', left here could not be cleaned up yet: {error.Message}", record.MachineId);
+            Tell(record, "MoveLeftover", $"What '{record.Machine?.Name}', which was moved to the host '{record.PeerName}', left here could not be cleaned up yet: {error.Message}");
+        }
+    }
+
+    // It is tried again and again, and said once.
+    private void Tell(DepartureRecord record, string kind, string message)
+    {
+        if (_told.TryAdd((record.Move, kind), true))
+        {
+            events.Write(kind, message, record.MachineId);
         }
     }
 

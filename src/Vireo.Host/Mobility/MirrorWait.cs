@@ -1,0 +1,29 @@
+using Vireo.Control.Storage;
+
+namespace Vireo.Host.Mobility;
+
+/// <summary>Waits for the mirror of a disk.</summary>
+internal static class MirrorWait
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Returns when the copy is the same as the disk, and stays so.</summary>
+    /// <param name="look">Says how far it is; throws when nothing comes of it any more.</param>
+    /// <param name="told">Told how far it is.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="cancellation">Ends the wait, not the mirror.</param>
+    public static async Task ReadyAsync(Func<Task<CopyStatus>> look, Action<CopyStatus> told, TimeProvider time, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var status = await look();
+            told(status);
+            if (status.Phase == CopyPhase.Ready)
+            {
+                return;
+            }
+
+            await Task.Delay(s_pause, time, cancellation);
+        }
+    }
+}
