@@ -1,3 +1,4 @@
+using System.Net;
 using Vireo.Machines.Qmp;
 using Vireo.Machines.Running;
 using Vireo.Machines.States;
@@ -63,13 +64,14 @@ internal sealed partial class Machine
     {
         var process = RequireProcess();
         var transfer = new MemoryTransfer(process, _time);
+        using var link = new TransferLink(process, IPEndPoint.Parse(departure.Address), departure.Settings.Channels);
         var wasTaken = false;
         try
         {
             process.Update(record => record with { Intent = MachineIntent.Departing });
             CrashPoint.Hit("machine.departing");
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, departure.Lost);
-            await transfer.SendAsync(departure, either.Token).ConfigureAwait(false);
+            await transfer.SendAsync(departure, link, either.Token).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
 
             // From here on the guest is not touched until it is known who has it, whoever asks.
@@ -90,6 +92,8 @@ internal sealed partial class Machine
             }
             else if (!process.TurnOffRequested && _condition.Current != MachineOperation.TurnOff)
             {
+                // QEMU may be waiting for a link that is silent, and would not hear us.
+                link.Cut();
                 await ComeBackAsync(process, departure.GoingOn).ConfigureAwait(false);
             }
 

@@ -36,7 +36,13 @@ public sealed record TransferSecurity(string CertificateFolder, string? PeerName
 /// <param name="Pass">Times that what had changed meanwhile was looked for, from 1.</param>
 /// <param name="BytesPerSecond">How fast it travels now.</param>
 /// <param name="DirtyBytesPerSecond">How fast the guest changes it.</param>
-public sealed record TransferStatus(long TotalBytes, long RemainingBytes, long TransferredBytes, int Pass, long BytesPerSecond, long DirtyBytesPerSecond);
+public sealed record TransferStatus(long TotalBytes, long RemainingBytes, long TransferredBytes, int Pass, long BytesPerSecond, long DirtyBytesPerSecond)
+{
+    /// <summary>
+    /// How long it takes when everything goes on as now: what is left, at the speed by which it travels faster than it changes. Null when it does not, and before anything is known.
+    /// </summary>
+    public TimeSpan? TimeLeft => BytesPerSecond - DirtyBytesPerSecond is var gained and > 0 && RemainingBytes / (double)gained is < 1e6 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
+}
 
 /// <summary>A running machine goes to another host, where a process waits for it.</summary>
 public sealed record MachineDeparture

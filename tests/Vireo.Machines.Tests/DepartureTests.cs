@@ -107,6 +107,39 @@ public sealed class DepartureTests
         }
     }
 
+    [Fact]
+    public async Task Memory_travels_as_it_is_told_to()
+    {
+        await using var qemu = new FakeQemu();
+        await qemu.StartAsync();
+        var settings = new TransferSettings { BytesPerSecond = 12_500_000, Channels = 3, Compressed = true, Downtime = TimeSpan.FromMilliseconds(70), SlowsGuest = false };
+
+        // This QEMU never comes to the last pages.
+        await Assert.ThrowsAsync<MachineException>(() => qemu.Machine.DepartAsync(
+            new MachineDeparture { Address = "192.0.2.1:4711", Settings = settings, Still = _ => Task.CompletedTask, HandOver = () => Task.FromResult(false) }));
+        var told = qemu.Arguments("migrate-set-parameters")[0];
+        Assert.Equal(
+            (12_500_000, 70, 3, "zlib"),
+            (told.GetProperty("max-bandwidth").GetInt64(), told.GetProperty("downtime-limit").GetInt64(), told.GetProperty("multifd-channels").GetInt32(), told.GetProperty("multifd-compression").GetString()));
+        var on = qemu.Arguments("migrate-set-capabilities")[0].GetProperty("capabilities").EnumerateArray()
+            .Where(one => one.GetProperty("state").GetBoolean()).Select(one => one.GetProperty("capability").GetString());
+        Assert.Equal(["events", "multifd", "pause-before-switchover"], on.Order(StringComparer.Ordinal));
+        Assert.Equal("tcp:192.0.2.1:4711", Assert.Single(qemu.Arguments("migrate")).GetProperty("uri").GetString());
+        Assert.Contains("cont", qemu.Commands);
+
+        // A state in a file is not to go the way of a network.
+        Assert.DoesNotContain(qemu.Arguments("migrate-set-capabilities")[^1].GetProperty("capabilities").EnumerateArray(), one => one.GetProperty("state").GetBoolean());
+    }
+
+    [Theory]
+    [InlineData(100, 50, 0, 2.0)]
+    [InlineData(100, 50, 25, 4.0)]
+    [InlineData(100, 50, 50, null)]
+    [InlineData(100, 0, 0, null)]
+    [InlineData(0, 1, 0, 0.0)]
+    public void The_end_is_told_when_there_is_one(long remaining, long speed, long dirty, double? seconds) =>
+        Assert.Equal(seconds, new TransferStatus(200, remaining, 100, 1, speed, dirty).TimeLeft?.TotalSeconds);
+
     private static async Task<uint> CountsOnAsync(SerialLine line)
     {
         var first = await line.AskCounterAsync();

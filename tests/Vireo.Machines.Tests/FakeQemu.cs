@@ -18,6 +18,7 @@ internal sealed class FakeQemu : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly List<string> _commands = [];
+    private readonly List<(string Command, JsonElement Arguments)> _arguments = [];
     private readonly CancellationTokenSource _end = new();
     private readonly TimeProvider _time;
     private Socket? _listener;
@@ -68,6 +69,15 @@ internal sealed class FakeQemu : IAsyncDisposable
             {
                 return [.. _commands];
             }
+        }
+    }
+
+    /// <summary>The arguments that a command came with, each time.</summary>
+    public IReadOnlyList<JsonElement> Arguments(string command)
+    {
+        lock (_commands)
+        {
+            return [.. _arguments.Where(one => one.Command == command).Select(one => one.Arguments)];
         }
     }
 
@@ -176,6 +186,10 @@ internal sealed class FakeQemu : IAsyncDisposable
         lock (_commands)
         {
             _commands.Add(command);
+            if (question.TryGetProperty("arguments", out var arguments))
+            {
+                _arguments.Add((command, arguments));
+            }
         }
 
         if (!Answers(command))

@@ -8,11 +8,12 @@ namespace Vireo.Commands.Hosts;
 /// <summary>Changes the settings of a host.</summary>
 [Command("Set", "VMHost", DefaultParameterSetName = "ComputerName", SupportsShouldProcess = true)]
 [OutputType(typeof(VMHost))]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a path or an address range cannot be used")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "a path, an address range, a bandwidth or a time cannot be used")]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "a folder cannot be made")]
 [CommandError("OperationFailed", ErrorCategory.NotSpecified, "the storage plane does not answer; it learns the settings at its next start")]
 [CommandError("NotSupported", ErrorCategory.NotImplemented, "a way to authenticate, or for memory to travel, that only Windows has")]
 [Example("Set-VMHost -UseAnyNetworkForMigration $true", "Lets machines migrate over any network.")]
+[Example("Set-VMHost -VirtualMachineMigrationMaximumBandwidth 4000000000 -VirtualMachineMigrationDowntimeLimit 00:00:00.100", "Leaves others room on the network, and lets guests stand still for a tenth of a second.")]
 [Example("Set-VMHost -ParentPathMap 'D:\\VMs=/srv/vms'", "Finds parents that were in D:\\VMs on a Windows server in /srv/vms.")]
 [Example("Set-VMHost -VirtualMachinePath /srv/vms -VirtualHardDiskPath /srv/disks", "Chooses where new machines and disks go.")]
 public sealed class SetVMHost : Command
@@ -65,6 +66,28 @@ public sealed class SetVMHost : Command
     [Parameter]
     public VMMigrationPerformance? VirtualMachineMigrationPerformanceOption { get; set; }
 
+    /// <summary>
+    /// Most that the memory of one migrating machine takes of the network, in bits a second: 8,000,000 to 1,000,000,000,000, or 0 for no limit, which it is unless it is set.
+    /// </summary>
+    [Parameter]
+    public long? VirtualMachineMigrationMaximumBandwidth { get; set; }
+
+    /// <summary>
+    /// Longest time that a guest is to stand still for the last of its memory when it migrates, 00:00:00.010 to 00:01:00, 00:00:00.300 unless it is set: memory goes over in passes until
+    /// so little is left. A short time makes the move of a busy guest long.
+    /// </summary>
+    [Parameter]
+    public TimeSpan? VirtualMachineMigrationDowntimeLimit { get; set; }
+
+    /// <summary>A guest that changes its memory faster than it travels is slowed down while it migrates, so that the move ends; $true unless it is set.</summary>
+    [Parameter]
+    public bool? VirtualMachineMigrationAutoConverge { get; set; }
+
+    /// <summary>Connections that carry the memory of a migrating machine side by side, 1 to 16; 1 unless it is set. Compression takes two at least.</summary>
+    [Parameter]
+    [ValidateRange(1, MigrationTransfers.MostChannels)]
+    public int? VirtualMachineMigrationChannels { get; set; }
+
     /// <summary>Machines migrate over any network; else over those that 'Get-VMMigrationNetwork' shows only.</summary>
     [Parameter]
     public bool? UseAnyNetworkForMigration { get; set; }
@@ -110,6 +133,7 @@ public sealed class SetVMHost : Command
             throw Errors.NotSupported("Memory of migrating machines does not travel over SMB; choose TCPIP or Compression.", VMMigrationPerformance.SMB);
         }
 
+        MigrationTransfers.Require(VirtualMachineMigrationMaximumBandwidth, VirtualMachineMigrationDowntimeLimit);
         if (!await context.ShouldProcessAsync(host.Facts.Name, "Set-VMHost"))
         {
             return;
@@ -141,6 +165,10 @@ public sealed class SetVMHost : Command
                 ParentFolders = parents ?? settings.ParentFolders,
                 MaximumVirtualMachineMigrations = MaximumVirtualMachineMigrations ?? settings.MaximumVirtualMachineMigrations,
                 VirtualMachineMigrationPerformanceOption = VirtualMachineMigrationPerformanceOption ?? settings.VirtualMachineMigrationPerformanceOption,
+                VirtualMachineMigrationMaximumBandwidth = VirtualMachineMigrationMaximumBandwidth ?? settings.VirtualMachineMigrationMaximumBandwidth,
+                VirtualMachineMigrationDowntimeLimit = VirtualMachineMigrationDowntimeLimit ?? settings.VirtualMachineMigrationDowntimeLimit,
+                VirtualMachineMigrationAutoConverge = VirtualMachineMigrationAutoConverge ?? settings.VirtualMachineMigrationAutoConverge,
+                VirtualMachineMigrationChannels = VirtualMachineMigrationChannels ?? settings.VirtualMachineMigrationChannels,
                 UseAnyNetworkForMigration = UseAnyNetworkForMigration ?? settings.UseAnyNetworkForMigration,
                 PeerPort = PeerPort ?? settings.PeerPort,
             };

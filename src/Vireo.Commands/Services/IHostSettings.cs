@@ -40,6 +40,18 @@ public sealed record HostSettings
     /// <summary>How memory travels.</summary>
     public VMMigrationPerformance VirtualMachineMigrationPerformanceOption { get; set; } = VMMigrationPerformance.Compression;
 
+    /// <summary>Most that the memory of one machine takes of the network, bits a second; 0 is no limit.</summary>
+    public long VirtualMachineMigrationMaximumBandwidth { get; set; }
+
+    /// <summary>Longest time that a guest is to stand still for its last pages.</summary>
+    public TimeSpan VirtualMachineMigrationDowntimeLimit { get; set; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>A guest that changes its memory faster than it travels is slowed down.</summary>
+    public bool VirtualMachineMigrationAutoConverge { get; set; } = true;
+
+    /// <summary>Connections that carry memory side by side; compression takes two at least.</summary>
+    public int VirtualMachineMigrationChannels { get; set; } = 1;
+
     /// <summary>Machines migrate over any network; else over <see cref="MigrationNetworks"/> only.</summary>
     public bool UseAnyNetworkForMigration { get; set; }
 

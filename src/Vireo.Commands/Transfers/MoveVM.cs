@@ -117,7 +117,6 @@ public sealed class MoveVM : MachineCommand
             throw Errors.Invalid($"'{path}' is a folder of the other host: write the whole path, beginning with '/'.", path);
         }
 
-        var performance = context.Service<IHostSettings>().Current.VirtualMachineMigrationPerformanceOption;
         return new MoveRequest
         {
             DestinationHost = DestinationHost!,
@@ -132,8 +131,7 @@ public sealed class MoveVM : MachineCommand
                 RetainSources = RetainVhdCopiesOnSource,
                 RemoveUnmanaged = RemoveSourceUnmanagedVhds,
             },
-            Transfer = performance == VMMigrationPerformance.Compression
-                ? new Machines.TransferSettings { Channels = 2, Compressed = true } : new Machines.TransferSettings(),
+            Transfer = MigrationTransfers.Of(context.Service<IHostSettings>().Current),
         };
     }
 }

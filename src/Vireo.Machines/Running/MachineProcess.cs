@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Vireo.Machines.Qmp;
 using Vireo.Machines.States;
 using Vireo.Platform.Processes;
+using Vireo.Platform.Sockets;
 
 namespace Vireo.Machines.Running;
 
@@ -126,6 +127,11 @@ internal sealed class MachineProcess : IAsyncDisposable
     /// <summary>Hands an open file to QEMU under a name.</summary>
     public Task HandOverAsync(string name, System.Runtime.InteropServices.SafeHandle file, CancellationToken cancellationToken) =>
         Control().ExecuteAsync("getfd", new JsonObject { ["fdname"] = name }, file, cancellationToken);
+
+    /// <summary>Holds connections to <paramref name="remote"/> that QEMU has made itself, see <see cref="SharedConnection.Find"/>.</summary>
+    /// <exception cref="IOException">The kernel does not let us.</exception>
+    public IReadOnlyList<SharedConnection> HoldConnections(System.Net.IPEndPoint remote, TimeSpan silence, IReadOnlySet<string> known) =>
+        Record.Process is { } identity && !Exited.IsCompleted ? SharedConnection.Find(identity.ProcessId, _handle, remote, silence, known) : [];
 
     /// <summary>QEMU's word for what the guest does: <c>running</c>, <c>paused</c>, <c>prelaunch</c>, <c>io-error</c>, ...</summary>
     public async Task<string> QueryStatusAsync(CancellationToken cancellationToken)

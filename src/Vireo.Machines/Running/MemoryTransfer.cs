@@ -25,14 +25,14 @@ internal sealed class MemoryTransfer(MachineProcess process, TimeProvider time)
         process.Record.Configuration.Id, process.QemuVersion, await GetMachineTypeAsync(cancellationToken).ConfigureAwait(false), process.Record.Slots,
         process.Record.Plan.Memory, (await new MemoryControl(process).GetAsync(cancellationToken).ConfigureAwait(false)).AssignedBytes);
 
-    /// <summary>Sends memory while the guest runs; returns when it stands still and only the rest is left.</summary>
+    /// <summary>Sends memory over <paramref name="link"/> while the guest runs; returns when it stands still and only the rest is left.</summary>
     /// <exception cref="MachineException">It could not be sent; the guest may stand still.</exception>
-    public async Task SendAsync(MachineDeparture departure, CancellationToken cancellationToken)
+    public async Task SendAsync(MachineDeparture departure, TransferLink link, CancellationToken cancellationToken)
     {
         await SetAsync(departure.Settings, isPausing: true, cancellationToken).ConfigureAwait(false);
         await SecureAsync(departure.Security, "client", cancellationToken).ConfigureAwait(false);
-        await process.ExecuteAsync("migrate", new JsonObject { ["uri"] = $"tcp:{departure.Address}" }, cancellationToken).ConfigureAwait(false);
-        await WaitAsync("pre-switchover", departure.Progress, cancellationToken).ConfigureAwait(false);
+        await process.ExecuteAsync("migrate", new JsonObject { ["uri"] = await link.OpenAsync(cancellationToken).ConfigureAwait(false) }, cancellationToken).ConfigureAwait(false);
+        await WaitAsync("pre-switchover", departure.Progress, cancellationToken, link).ConfigureAwait(false);
     }
 
     /// <summary>Sends the rest; returns when the other side has everything.</summary>
@@ -145,10 +145,12 @@ internal sealed class MemoryTransfer(MachineProcess process, TimeProvider time)
         await process.ExecuteAsync("migrate-set-parameters", parameters, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task WaitAsync(string wanted, Action<TransferStatus>? progress, CancellationToken cancellationToken)
+    private async Task WaitAsync(string wanted, Action<TransferStatus>? progress, CancellationToken cancellationToken, TransferLink? link = null)
     {
         while (true)
         {
+            link?.Follow();
+
             // Taken before the question: what changes after it is not missed.
             var changed = process.TransferChanged;
             var answer = await process.ExecuteAsync("query-migrate", null, cancellationToken).ConfigureAwait(false);

@@ -74,6 +74,18 @@ public sealed class VMHost : VirtualizationObject
     /// <summary>How memory travels.</summary>
     public VMMigrationPerformance VirtualMachineMigrationPerformanceOption { get; set; }
 
+    /// <summary>Most that the memory of one migrating machine takes of the network, bits a second; 0 is no limit.</summary>
+    public long VirtualMachineMigrationMaximumBandwidth { get; set; }
+
+    /// <summary>Longest time that a guest is to stand still for its last pages when it migrates.</summary>
+    public TimeSpan VirtualMachineMigrationDowntimeLimit { get; set; }
+
+    /// <summary>A guest that changes its memory faster than it travels is slowed down while it migrates.</summary>
+    public bool VirtualMachineMigrationAutoConverge { get; set; }
+
+    /// <summary>Connections that carry the memory of a migrating machine side by side; compression takes two at least.</summary>
+    public int VirtualMachineMigrationChannels { get; set; }
+
     /// <summary>Machines migrate over any network; else over those of <c>Get-VMMigrationNetwork</c> only.</summary>
     public bool UseAnyNetworkForMigration { get; set; }
 

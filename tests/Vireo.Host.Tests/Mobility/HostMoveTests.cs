@@ -241,6 +241,45 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
         }
     }
 
+    [Theory]
+    [Trait("Category", "Long")]
+    [InlineData("TCPIP")]
+    [InlineData("Compression")]
+    public async Task A_link_that_falls_silent_for_the_last_pages_leaves_the_machine_where_it_was(string performance)
+    {
+        await hosts.TurnAsync(isRunning: true);
+        await hosts.WriteAsync();
+        var before = hosts.Here;
+        await before.RestartHostAsync();
+        await before.Client.ObjectsAsync("Set-VMHost", new { VirtualMachineMigrationPerformanceOption = performance });
+
+        // What is left to be sent fits into no buffer: QEMU waits for the link, and answers nobody meanwhile.
+        Peer.Run("ip", "netns", "exec", before.Network.Name, "sysctl", "-qw", "net.ipv4.tcp_wmem=4096 4096 4096");
+        await File.WriteAllTextAsync(before.Hold, "machine.leaving.still");
+        var moving = hosts.TryMoveAsync();
+        await Wait.UntilAsync("the guest to stand still", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+        hosts.Link.Silence();
+        try
+        {
+            File.Delete(before.Hold);
+            var error = await moving.WaitAsync(TimeSpan.FromMinutes(2));
+            Assert.NotNull(error);
+            Assert.Contains("memory of the guest could not be moved", (string?)error["message"], StringComparison.Ordinal);
+            Assert.Equal("Running", await hosts.StateAsync());
+            await hosts.WriteAsync();
+        }
+        finally
+        {
+            hosts.Link.Speak();
+            await moving;
+        }
+
+        await hosts.SettleAsync();
+        Assert.Same(before, hosts.Here);
+        Assert.Equal("Running", await hosts.StateAsync());
+        await hosts.ExpectAsync();
+    }
+
     private async Task DieAsync(bool isRunning, string point, bool atSource)
     {
         await hosts.TurnAsync(isRunning);

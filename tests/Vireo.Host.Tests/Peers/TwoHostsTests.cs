@@ -34,6 +34,20 @@ public sealed class TwoHostsTests
         Assert.Equal((true, 4, "Certificate"), ((bool)host["VirtualMachineMigrationEnabled"]!, (int)host["MaximumVirtualMachineMigrations"]!, (string?)host["VirtualMachineMigrationAuthenticationType"]));
         Assert.Equal("NotSupported", (string?)(await client.ErrorAsync("Set-VMHost", new { VirtualMachineMigrationAuthenticationType = "Kerberos" }))["errorId"]);
         Assert.Equal("NotSupported", (string?)(await client.ErrorAsync("Set-VMHost", new { VirtualMachineMigrationPerformanceOption = "SMB" }))["errorId"]);
+        host = Assert.Single(await client.ObjectsAsync("Set-VMHost", new
+        {
+            VirtualMachineMigrationMaximumBandwidth = 800_000_000,
+            VirtualMachineMigrationDowntimeLimit = "00:00:00.050",
+            VirtualMachineMigrationAutoConverge = false,
+            VirtualMachineMigrationChannels = 4,
+            Passthru = true,
+        }));
+        Assert.Equal(
+            (800_000_000, "00:00:00.0500000", false, 4),
+            ((long)host["VirtualMachineMigrationMaximumBandwidth"]!, (string?)host["VirtualMachineMigrationDowntimeLimit"], (bool)host["VirtualMachineMigrationAutoConverge"]!, (int)host["VirtualMachineMigrationChannels"]!));
+        Assert.Contains("0 for no limit", (string?)(await client.ErrorAsync("Set-VMHost", new { VirtualMachineMigrationMaximumBandwidth = 1000 }))["message"], StringComparison.Ordinal);
+        Assert.Equal("InvalidParameter", (string?)(await client.ErrorAsync("Set-VMHost", new { VirtualMachineMigrationDowntimeLimit = "00:02:00" }))["errorId"]);
+        await client.ErrorAsync("Set-VMHost", new { VirtualMachineMigrationChannels = 17 });
 
         // It listens no longer when neither migration nor a guest needs it; a host that starts again listens again.
         await hosts.First.StartHostAsync();

@@ -4,8 +4,9 @@ namespace Vireo.Testing.Hosts;
 public sealed class NetworkLink
 {
     private readonly string _first;
+    private readonly string _second;
 
-    private NetworkLink(string first) => _first = first;
+    private NetworkLink(string first, string second) => (_first, _second) = (first, second);
 
     /// <summary>Name of the interface at both ends.</summary>
     public const string Interface = "link0";
@@ -29,11 +30,31 @@ public sealed class NetworkLink
             Peer.Run("ip", "-n", name, "link", "set", Interface, "up");
         }
 
-        return new NetworkLink(first);
+        return new NetworkLink(first, second);
     }
 
     /// <summary>Pulls the cable out: both ends see it.</summary>
     public void Cut() => Peer.Run("ip", "-n", _first, "link", "set", Interface, "down");
+
+    /// <summary>Loses everything that is sent over it, in both directions: nobody is told, the cable looks as if nothing were the matter.</summary>
+    public void Silence()
+    {
+        foreach (var name in new[] { _first, _second })
+        {
+            Peer.Run(
+                "ip", "netns", "exec", name, "nft",
+                $"add table inet silence; add chain inet silence in {{ type filter hook input priority 0; }}; add rule inet silence in iifname \"{Interface}\" drop");
+        }
+    }
+
+    /// <summary>Ends that.</summary>
+    public void Speak()
+    {
+        foreach (var name in new[] { _first, _second })
+        {
+            Peer.Run("ip", "netns", "exec", name, "nft", "delete table inet silence");
+        }
+    }
 
     /// <summary>Puts it in again.</summary>
     public void Mend() => Peer.Run("ip", "-n", _first, "link", "set", Interface, "up");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Control;
@@ -204,7 +205,7 @@ internal sealed class DepartingMachine : IAsyncDisposable
             Security = new TransferSecurity(_certificates, SessionCredentials.HostNameOf(Peer)),
             Settings = settings,
             Progress = status => progress(
-                $"Moving memory, pass {status.Pass}: {status.RemainingBytes >> 20} MB to go, {status.BytesPerSecond >> 20} MB/s, {status.DirtyBytesPerSecond >> 20} MB/s change",
+                $"Moving memory, pass {status.Pass}: {status.TransferredBytes >> 20} MB sent, {status.RemainingBytes >> 20} MB to go, {status.BytesPerSecond >> 20} MB/s, {status.DirtyBytesPerSecond >> 20} MB/s change, {End(status)}",
                 (int)Math.Clamp(100.0 * (status.TotalBytes - status.RemainingBytes) / Math.Max(1, status.TotalBytes), 0, 99)),
             Lost = _lost.Token,
             Still = StillAsync,
@@ -411,6 +412,8 @@ internal sealed class DepartingMachine : IAsyncDisposable
             NetworkAdapters = [.. one.NetworkAdapters.Select(adapter => adapter.SwitchId is { } id ? adapter with { SwitchName = _switchName(id) } : adapter)],
         };
     }
+
+    private static string End(TransferStatus status) => status.TimeLeft is { } left ? string.Create(CultureInfo.InvariantCulture, $"about {Math.Ceiling(left.TotalSeconds):0} s left") : "no end in sight yet";
 
     private int Percent(long done) => (int)Math.Clamp(100.0 * done / Bytes, 0, 99);
 
