@@ -63,9 +63,7 @@ quickstart() {
     ping -c 3 -i 0.3 -W 5 "$address" >&2 || fail "the guest at $address does not answer"
     say ''
     say "The last lines of its console:"
-    local id
-    id=$(field VMId Get-VM -Name "$name" | tr -d -)
-    sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\r//g' -e '/^ *$/d' "$run_folder/m/$id/com1.log" | tail -n 6 | sed 's/^/  | /' >&2
+    quiet_run console "$name" --lines 20 | sed -e 's/\x1b\[[0-9;=?]*[A-Za-z]//g' -e 's/\r//g' -e '/^ *$/d' | tail -n 6 | sed 's/^/  | /' >&2
 
     heading "Done in $((SECONDS - begin)) s"
     say "Try: ./vireo console $name      (Ctrl-] leaves)"

@@ -22,8 +22,8 @@ internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
     public IReadOnlyList<string> RootArguments => Root is null ? [] : ["--root", Root];
 
     /// <summary>
-    /// Takes the options off the front, <c>--json</c> from anywhere, and <c>-Json</c> after a verb too; of a command <c>-Json</c> is a
-    /// parameter, and may be another's value.
+    /// Takes the options off the front, <c>--json</c> from anywhere, <c>-Json</c> after a verb too, and all of them after one that asks a host something;
+    /// of a command <c>-Json</c> is a parameter, and may be another's value.
     /// </summary>
     public static (GlobalOptions Options, List<string> Words) Parse(IReadOnlyList<string> arguments)
     {
@@ -38,16 +38,16 @@ internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
             {
                 json = true;
             }
-            else if (rest.Count == 0 && argument is "--root" or "--host")
+            else if (TakesOptions(rest) && argument is "--root" or "--host")
             {
                 var value = i + 1 < arguments.Count ? arguments[++i] : throw new CliException("MissingArgument", $"The option '{argument}' needs a value.");
                 (root, host) = argument == "--root" ? (value, host) : (root, value);
             }
-            else if (rest.Count == 0 && argument.StartsWith("--root=", StringComparison.Ordinal))
+            else if (TakesOptions(rest) && argument.StartsWith("--root=", StringComparison.Ordinal))
             {
                 root = argument["--root=".Length..];
             }
-            else if (rest.Count == 0 && argument.StartsWith("--host=", StringComparison.Ordinal))
+            else if (TakesOptions(rest) && argument.StartsWith("--host=", StringComparison.Ordinal))
             {
                 host = argument["--host=".Length..];
             }
@@ -59,4 +59,6 @@ internal sealed record GlobalOptions(string? Root, string? Host, bool Json)
 
         return (new GlobalOptions(root is null ? null : Path.GetFullPath(root), host, json), rest);
     }
+
+    private static bool TakesOptions(List<string> words) => words.Count == 0 || Verb.Find(words[0]) is { AsksHost: true };
 }

@@ -41,6 +41,16 @@ internal sealed class FakeHost : IAsyncDisposable
             }
         });
         _application.MapGet("/api/consoles", () => Results.Text("[{}]", "application/json"));
+        _application.MapGet("/api/health", () => Results.Text("""{"status":"ready","processId":7,"version":"1"}""", "application/json"));
+        _application.MapGet("/api/events", async (HttpContext context) =>
+        {
+            // One happening, and nothing more for as long as anybody waits.
+            context.Response.ContentType = CommandRecord.MediaType;
+            await using var left = context.RequestAborted.Register(() => Aborted.TrySetResult());
+            await context.Response.WriteAsync("""{"time":"2024-01-01T00:00:00Z","kind":"Something","message":"happened"}""" + "\n");
+            await context.Response.Body.FlushAsync();
+            await Aborted.Task;
+        });
         _application.MapPost("/api/questions/{id:guid}", async (HttpContext context) =>
         {
             var reply = (await JsonSerializer.DeserializeAsync(context.Request.Body, SurfaceJson.Default.QuestionReply))!;

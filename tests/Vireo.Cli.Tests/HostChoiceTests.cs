@@ -95,6 +95,19 @@ public class HostChoiceTests
     }
 
     [Fact]
+    public async Task A_verb_takes_the_host_behind_its_name_and_answers_in_JSON()
+    {
+        await using var host = await FakeHost.StartAsync((_, _) => [FakeHost.Machine("web1"), FakeHost.Machine("web2", "Off")]);
+        await using var other = await FakeHost.StartAsync((_, _) => []);
+        var run = await Run.Async(other, "status", "--host", $"unix:{host.Root}/run/host.sock", "-Json");
+        Assert.Equal("", run.Error);
+        Assert.Equal("""{"host":{"status":"ready","processId":7,"version":"1"},"planes":{},"machines":2,"running":1}""" + "\n", run.Out);
+        Assert.Empty(other.Requests);
+        run = await Run.Async(host, "doctor", "nonsense");
+        Assert.Contains("'nonsense' is not understood", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_nobody_foresaw_is_a_sentence_too()
     {
         await using var host = await FakeHost.StartAsync((_, _) => []);

@@ -43,6 +43,24 @@ public class ProgramTests
     }
 
     [Fact]
+    [Requirement("MG-2")]
+    public async Task Events_are_not_followed_when_their_reader_has_left()
+    {
+        await using var host = await FakeHost.StartAsync((_, _) => []);
+        using var process = Start("/bin/sh", "-c", "\"$0\" --root \"$1\" events --follow | head -n 1; echo over", Vireo, host.Root);
+        try
+        {
+            Assert.Contains("happened", await process.StandardOutput.ReadLineAsync().WaitAsync(Patience), StringComparison.Ordinal);
+            await process.WaitForExitAsync().WaitAsync(Patience);
+            await host.Aborted.Task.WaitAsync(Patience);
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true);
+        }
+    }
+
+    [Fact]
     public async Task Programs_that_share_a_file_write_one_after_the_other()
     {
         using var folder = new TempFolder();

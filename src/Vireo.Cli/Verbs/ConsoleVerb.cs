@@ -8,7 +8,7 @@ namespace Vireo.Cli.Verbs;
 
 /// <summary>
 /// <c>vireo console NAME</c>: the terminal becomes the machine's serial line; Ctrl-] leaves. With <c>--screen</c> its screen is offered to VNC viewers,
-/// on a socket that only this user reaches, or with <c>--port</c> on a port of this machine.
+/// on a socket that only this user reaches, or with <c>--port</c> on a port of this machine. With <c>--lines</c> what the line carried last is shown, and that is all.
 /// </summary>
 internal static class ConsoleVerb
 {
@@ -16,7 +16,7 @@ internal static class ConsoleVerb
 
     public static async Task<int> RunAsync(VerbContext context)
     {
-        var (name, device, port) = Parse(context.Arguments);
+        var (name, device, port, lines) = Parse(context.Arguments);
         using var host = new HostClient(context.Options.Address.ForConsoles());
         var id = await FindAsync(host, name, context.Cancellation);
         if (device == "screen")
@@ -24,18 +24,29 @@ internal static class ConsoleVerb
             return await ShowAsync(context, host, name, id, port);
         }
 
+        if (lines is not null)
+        {
+            await WritePastAsync(context, host, id, device, lines);
+            return ExitStatus.Ok;
+        }
+
         await using var line = await host.UpgradeAsync($"api/consoles/{id}/{device}", "vireo-console", context.Cancellation);
         context.Terminal.WriteNote($"Connected to the console of {name}. Ctrl-] leaves.");
-        var answer = await host.GetAsync($"api/consoles/{id}?port={device[^1]}", context.Cancellation);
+        await WritePastAsync(context, host, id, device, lines: null);
+        using var raw = RawTerminal.Enter();
+        await RelayAsync(line, Console.OpenStandardInput(), Console.OpenStandardOutput());
+        return ExitStatus.Ok;
+    }
+
+    private static async Task WritePastAsync(VerbContext context, HostClient host, Guid id, string device, int? lines)
+    {
+        var answer = await host.GetAsync($"api/consoles/{id}?port={device[^1]}{(lines is null ? "" : $"&lines={lines}")}", context.Cancellation);
         foreach (var past in answer.GetProperty("lines").EnumerateArray())
         {
             context.Terminal.Out.Write(past.GetString() + "\n");
         }
 
         context.Terminal.Out.Flush();
-        using var raw = RawTerminal.Enter();
-        await RelayAsync(line, Console.OpenStandardInput(), Console.OpenStandardOutput());
-        return ExitStatus.Ok;
     }
 
     /// <summary>Carries bytes both ways until the user leaves or the machine closes the line.</summary>
@@ -64,11 +75,12 @@ internal static class ConsoleVerb
         await done.CancelAsync();
     }
 
-    private static (string Name, string Device, int? Port) Parse(IReadOnlyList<string> arguments)
+    private static (string Name, string Device, int? Port, int? Lines) Parse(IReadOnlyList<string> arguments)
     {
         var name = "";
         var device = "com1";
         int? port = null;
+        int? lines = null;
         for (var i = 0; i < arguments.Count; i++)
         {
             switch (arguments[i])
@@ -83,17 +95,22 @@ internal static class ConsoleVerb
                     port = number;
                     i++;
                     break;
+                case "--lines" when i + 1 < arguments.Count && int.TryParse(arguments[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var count):
+                    lines = count;
+                    i++;
+                    break;
                 default:
                     name = name.Length == 0 && !arguments[i].StartsWith("--", StringComparison.Ordinal)
                         ? arguments[i]
-                        : throw new CliException("InvalidParameter", $"'{arguments[i]}' is not understood: 'vireo console NAME [--com2 | --screen [--port NUMBER]]'.");
+                        : throw new CliException("InvalidParameter", $"'{arguments[i]}' is not understood: 'vireo console NAME [--com2] [--lines NUMBER]' or 'vireo console NAME --screen [--port NUMBER]'.");
                     break;
             }
         }
 
         return name.Length == 0 ? throw new CliException("MissingArgument", "Say which machine: 'vireo console NAME'.")
             : port is not null && device != "screen" ? throw new CliException("InvalidParameter", "A port goes with --screen.")
-            : (name, device, port);
+            : lines is not null && device == "screen" ? throw new CliException("InvalidParameter", "A screen has no lines: --lines goes with a serial console.")
+            : (name, device, port, lines);
     }
 
     /// <summary>Offers the screen until the user ends it; each viewer is a connection of its own.</summary>

@@ -12,6 +12,7 @@ internal static class DoctorVerb
 
     public static async Task<int> RunAsync(VerbContext context)
     {
+        Inquiry.RefuseUnknown(context, "doctor");
         var checks = await Inquiry.ShowAsync(context, "api/doctor", Columns);
         return checks.EnumerateArray().Any(static check => check.TryGetProperty("level", out var level) && level.ValueEquals("Failure")) ? ExitStatus.Error : ExitStatus.Ok;
     }
@@ -28,6 +29,7 @@ internal static class JobsVerb
 
     public static async Task<int> RunAsync(VerbContext context)
     {
+        Inquiry.RefuseUnknown(context, "jobs");
         await Inquiry.ShowAsync(context, "api/jobs", Columns);
         return ExitStatus.Ok;
     }
@@ -40,6 +42,7 @@ internal static class EventsVerb
 
     public static async Task<int> RunAsync(VerbContext context)
     {
+        Inquiry.RefuseUnknown(context, "events", "--follow", "-f");
         if (!context.Arguments.Any(static argument => argument is "--follow" or "-f"))
         {
             await Inquiry.ShowAsync(context, "api/events", Columns);
@@ -47,20 +50,48 @@ internal static class EventsVerb
         }
 
         using var host = new HostClient(context.Options.Address);
-        await foreach (var line in host.FollowAsync("api/events?follow=true", context.Cancellation))
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
+
+        // Nothing may happen for hours after the reader has left, as 'head' does.
+        OutputReader.WhenGone(over.Cancel);
+        try
+        {
+            await FollowAsync(context, host, over.Token);
+        }
+        catch (OperationCanceledException) when (!context.Cancellation.IsCancellationRequested)
+        {
+            return ExitStatus.Error;
+        }
+
+        return ExitStatus.Ok;
+    }
+
+    private static async Task FollowAsync(VerbContext context, HostClient host, CancellationToken cancellation)
+    {
+        await foreach (var line in host.FollowAsync("api/events?follow=true", cancellation))
         {
             context.Terminal.Out.Write(context.Options.Json ? line.GetRawText() : string.Join("  ", Columns.Select(column => CellText.Of(line.GetProperty(column.Property)))));
             context.Terminal.Out.Write('\n');
             context.Terminal.Out.Flush();
         }
-
-        return ExitStatus.Ok;
     }
 }
 
 /// <summary>Shows what the host answers to a question about itself.</summary>
 internal static class Inquiry
 {
+    /// <summary>Throws when the verb does not know a word that follows it.</summary>
+    public static void RefuseUnknown(VerbContext context, string verb, params ReadOnlySpan<string> known)
+    {
+        foreach (var argument in context.Arguments)
+        {
+            if (!known.Contains(argument))
+            {
+                throw new CliException("InvalidParameter", $"'{argument}' is not understood: 'vireo help' shows how '{verb}' is called.");
+            }
+        }
+    }
+
     /// <summary>Shows a list as a table, or as JSON, and gives it back.</summary>
     public static async Task<JsonElement> ShowAsync(VerbContext context, string path, IReadOnlyList<ViewColumn> columns)
     {

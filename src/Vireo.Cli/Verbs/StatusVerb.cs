@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text.Json;
 using Vireo.Cli.Parsing;
 using Vireo.Client;
 using Vireo.Surface;
@@ -10,25 +11,50 @@ internal static class StatusVerb
 {
     public static async Task<int> RunAsync(VerbContext context)
     {
+        Inquiry.RefuseUnknown(context, "status");
         using var host = new HostClient(context.Options.Address);
         var health = await host.GetAsync("api/health", context.Cancellation);
         var states = await StatesAsync(host, context.Cancellation);
-        var output = context.Terminal.Out;
-        output.Write($"Host plane        {health.GetProperty("status").GetString()} (process {health.GetProperty("processId").GetInt32()}, version {health.GetProperty("version").GetString()})\n");
-        var allAnswer = true;
-        if (context.Options.Host is null)
+        List<(string Name, bool Answers)> planes = context.Options.Host is not null ? []
+            : [.. new[] { "storage", "switch" }.Select(plane => (plane, Answers(Path.Combine(context.Options.RunFolder, $"{plane}.sock"))))];
+        var running = states.Count(static state => state == "Running");
+        if (context.Options.Json)
         {
-            foreach (var (plane, socket) in (ReadOnlySpan<(string, string)>)[("Storage plane", "storage.sock"), ("Switch plane", "switch.sock")])
+            WriteJson(context, health, planes, states.Count, running);
+        }
+        else
+        {
+            var output = context.Terminal.Out;
+            output.Write($"Host plane        {health.GetProperty("status").GetString()} (process {health.GetProperty("processId").GetInt32()}, version {health.GetProperty("version").GetString()})\n");
+            foreach (var (name, answers) in planes)
             {
-                var answers = Answers(Path.Combine(context.Options.RunFolder, socket));
-                allAnswer &= answers;
-                output.Write($"{plane,-17} {(answers ? "answers" : "does not answer; 'vireo up' starts it")}\n");
+                output.Write($"{(name == "storage" ? "Storage plane" : "Switch plane"),-17} {(answers ? "answers" : "does not answer; 'vireo up' starts it")}\n");
             }
+
+            output.Write($"Virtual machines  {states.Count}, of which {running} run\n");
         }
 
-        output.Write($"Virtual machines  {states.Count}, of which {states.Count(static state => state == "Running")} run\n");
-        return allAnswer ? ExitStatus.Ok : ExitStatus.Error;
+        return planes.TrueForAll(static plane => plane.Answers) ? ExitStatus.Ok : ExitStatus.Error;
     }
+
+    // The host in the words of its API; planes of another host are not seen from here.
+    private static void WriteJson(VerbContext context, JsonElement health, List<(string Name, bool Answers)> planes, int machines, int running) =>
+        context.Terminal.Out.Write(ArgumentValue.Json(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WritePropertyName("host");
+            health.WriteTo(writer);
+            writer.WriteStartObject("planes");
+            foreach (var (name, answers) in planes)
+            {
+                writer.WriteBoolean(name, answers);
+            }
+
+            writer.WriteEndObject();
+            writer.WriteNumber("machines", machines);
+            writer.WriteNumber("running", running);
+            writer.WriteEndObject();
+        }).GetRawText() + "\n");
 
     private static async Task<List<string>> StatesAsync(HostClient host, CancellationToken cancellation)
     {
