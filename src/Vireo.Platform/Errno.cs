@@ -29,6 +29,9 @@ public static class Errno
     /// <summary>EXDEV: two files are on different file systems.</summary>
     public const int CrossDevice = 18;
 
+    /// <summary>ENOTDIR: a part of the path is no folder.</summary>
+    public const int NotFolder = 20;
+
     /// <summary>EISDIR.</summary>
     public const int IsFolder = 21;
 

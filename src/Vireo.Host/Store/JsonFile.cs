@@ -7,6 +7,8 @@ namespace Vireo.Host.Store;
 /// <summary>A state file of the host: JSON, written atomically. A file that cannot be read stops the host with a sentence that names it.</summary>
 public static class JsonFile
 {
+    private const long MaximumBytes = 256L << 20;
+
     /// <summary>Reads a file; null when there is none.</summary>
     /// <exception cref="StateFileException">The file is damaged, or newer than this program.</exception>
     public static T? Read<T>(string path, JsonTypeInfo<T> type, Func<T, int> version, int newest)
@@ -16,9 +18,9 @@ public static class JsonFile
         byte[] content;
         try
         {
-            content = File.ReadAllBytes(path);
+            content = RegularFile.ReadAllBytes(path, MaximumBytes);
         }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        catch (FileNotFoundException)
         {
             return null;
         }

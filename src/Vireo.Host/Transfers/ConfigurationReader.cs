@@ -2,6 +2,7 @@ using System.Text.Json;
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.HyperV;
+using Vireo.Platform.Files;
 
 namespace Vireo.Host.Transfers;
 
@@ -26,13 +27,7 @@ internal static class ConfigurationReader
         byte[] content;
         try
         {
-            var length = new FileInfo(path).Length;
-            if (length > MaximumBytes)
-            {
-                return Unreadable(path, $"it has {length >> 20} MB, which no configuration has");
-            }
-
-            content = File.ReadAllBytes(path);
+            content = RegularFile.ReadAllBytes(path, MaximumBytes);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {

@@ -1,6 +1,7 @@
 using Vireo.Commands.Services;
 using Vireo.Machines.Configuration;
 using Vireo.Machines.HyperV;
+using Vireo.Platform.Files;
 
 namespace Vireo.Host.Transfers;
 
@@ -81,12 +82,7 @@ internal static class ForeignCheckpoints
         ForeignMachine read;
         try
         {
-            if (new FileInfo(file).Length > 32 << 20)
-            {
-                return null;
-            }
-
-            var content = File.ReadAllBytes(file);
+            var content = RegularFile.ReadAllBytes(file, 32 << 20);
             var root = Path.GetExtension(file).Equals(".xml", StringComparison.OrdinalIgnoreCase) ? XmlSettings.Parse(content) : BinarySettings.Parse(content);
             read = ForeignMachine.Read(root, File.GetLastWriteTimeUtc(file));
         }

@@ -54,7 +54,12 @@ public static partial class UntrustedFile
         return true;
     }
 
-    private static unsafe bool IsPlain(int descriptor)
+    /// <summary>Whether an open file is a regular one.</summary>
+    internal static bool IsRegular(int descriptor) => TypeOf(descriptor) is { Kind: KindRegular };
+
+    private static bool IsPlain(int descriptor) => TypeOf(descriptor) is { Kind: KindRegular, Links: 1 };
+
+    private static unsafe (int Kind, uint Links)? TypeOf(int descriptor)
     {
         // struct statx is 256 bytes (statx(2)); stx_nlink is the 32-bit field at offset 16, stx_mode the 16-bit field at offset 28.
         Span<byte> status = stackalloc byte[256];
@@ -63,11 +68,11 @@ public static partial class UntrustedFile
             // SAFETY: the kernel writes at most sizeof(struct statx) = 256 bytes to the pinned buffer.
             if (StatX(descriptor, "", EmptyPath, TypeAndLinks, pointer) != 0)
             {
-                return false;
+                return null;
             }
         }
 
-        return (BitConverter.ToUInt16(status[28..]) & KindMask) == KindRegular && BitConverter.ToUInt32(status[16..]) == 1;
+        return (BitConverter.ToUInt16(status[28..]) & KindMask, BitConverter.ToUInt32(status[16..]));
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -41,4 +41,24 @@ public sealed class UntrustedFileTests
         Assert.Equal("mine", File.ReadAllText(folder["link"]));
         Assert.Equal("secret", File.ReadAllText(folder["secret"]));
     }
+
+    [Fact]
+    [Requirement("IM-3")]
+    public void Only_a_regular_file_is_read_whole_and_no_pipe_is_waited_for()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder["file"], "words");
+        File.CreateSymbolicLink(folder["link"], folder["file"]);
+        Peer.Run("mkfifo", folder["pipe"]);
+        Directory.CreateDirectory(folder["folder"]);
+        Assert.Equal("words"u8.ToArray(), RegularFile.ReadAllBytes(folder["link"], 5));
+        Assert.Throws<IOException>(() => RegularFile.ReadAllBytes(folder["file"], 4));
+        foreach (var name in new[] { "pipe", "folder" })
+        {
+            Assert.Contains("no regular file", Assert.Throws<IOException>(() => RegularFile.ReadAllBytes(folder[name], 4096)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Throws<FileNotFoundException>(() => RegularFile.ReadAllBytes(folder["none"], 4096));
+        Assert.Throws<FileNotFoundException>(() => RegularFile.ReadAllBytes(folder["file/below"], 4096));
+    }
 }
