@@ -82,7 +82,8 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
 
     private async Task WaitAsync(string failure, CancellationToken cancellationToken)
     {
-        for (var delay = TimeSpan.FromMilliseconds(10); ; delay = delay < TimeSpan.FromMilliseconds(200) ? delay * 2 : delay)
+        var begin = time.GetTimestamp();
+        while (true)
         {
             var answer = await process.ExecuteAsync("query-migrate", null, cancellationToken).ConfigureAwait(false);
             var status = answer.FindMember("status")?.FindText();
@@ -94,9 +95,12 @@ internal sealed class StateTransfer(MachineProcess process, TimeProvider time)
                     var reason = answer.FindMember("error-desc")?.FindText() ?? "QEMU does not say why";
                     throw new MachineException(MachineErrorKind.SavedState, $"{failure}: {reason.TrimEnd('.')}.");
                 default:
-                    await Task.Delay(delay, time, cancellationToken).ConfigureAwait(false);
+                    // The guest stands still: the end is noticed within a small part of the time that it took.
+                    await Task.Delay(Pause(time.GetElapsedTime(begin)), time, cancellationToken).ConfigureAwait(false);
                     break;
             }
         }
     }
+
+    private static TimeSpan Pause(TimeSpan elapsed) => TimeSpan.FromMilliseconds(Math.Clamp(elapsed.TotalMilliseconds / 20, 2, 200));
 }
