@@ -8,6 +8,10 @@ internal sealed class DensityPart : IMachinesPart
     private const double WantedMegabytes = 1.5;
     private const double WantedPercent = 1;
     private const long LeastFreeBytes = 2L << 30;
+    private const int MeasuredSamples = 4;
+
+    // As often as the host takes one.
+    private static readonly TimeSpan s_sample = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(20);
 
     /// <inheritdoc/>
@@ -38,6 +42,7 @@ internal sealed class DensityPart : IMachinesPart
         await Task.Delay(s_idle);
         var percent = (Ticks(planes) - used) / s_idle.TotalSeconds;
         var megabytes = (planes.Sum(plane => MemoryBytes(plane.Id)) - before) / (double)(1 << 20) / running;
+        var metered = await MeteringMillisecondsAsync(bench, planes, percent);
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{running} machines run; {FreeBytes() >> 20} MB of memory are left"));
         foreach (var plane in planes)
         {
@@ -46,6 +51,19 @@ internal sealed class DensityPart : IMachinesPart
 
         bench.Rows.Add(new($"memory of an idle machine, {running} run", "MB", megabytes, "wanted", WantedMegabytes, LessIsBetter: true));
         bench.Rows.Add(new($"processor of {running} idle machines", "%", Math.Max(percent, 0.01), "wanted", WantedPercent, LessIsBetter: true));
+        bench.Rows.Add(new($"metering of {running} idle machines, a sample", "ms", metered, "wanted: 1 % of a processor", s_sample.TotalMilliseconds / 100, LessIsBetter: true));
+    }
+
+    // What the planes use more than before, for each time that the figures are read.
+    private static async Task<double> MeteringMillisecondsAsync(MachinesBench bench, IReadOnlyList<System.Diagnostics.Process> planes, double idlePercent)
+    {
+        await bench.Host.OutputAsync("Enable-VMResourceMetering", "idle*");
+        await Task.Delay(s_sample);
+        var used = Ticks(planes);
+        await Task.Delay(s_sample * MeasuredSamples);
+        var percent = (Ticks(planes) - used) / (s_sample.TotalSeconds * MeasuredSamples);
+        await bench.Host.OutputAsync("Disable-VMResourceMetering", "idle*");
+        return Math.Max(percent - idlePercent, 0.01) / 100 * s_sample.TotalMilliseconds;
     }
 
     private static string Machine(int number) => string.Create(CultureInfo.InvariantCulture, $"idle{number:0000}");

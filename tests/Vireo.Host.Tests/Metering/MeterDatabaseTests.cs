@@ -1,10 +1,11 @@
 using Vireo.Host.Metering;
 using Vireo.Testing;
+using Xunit.Abstractions;
 
 namespace Vireo.Host.Tests.Metering;
 
 /// <summary>What is kept of metering, and how much of it.</summary>
-public sealed class MeterDatabaseTests : IDisposable
+public sealed class MeterDatabaseTests(ITestOutputHelper output) : IDisposable
 {
     private readonly TempFolder _folder = new();
 
@@ -64,6 +65,83 @@ public sealed class MeterDatabaseTests : IDisposable
         Assert.Equal(20, kept.Count);
         Assert.Equal(DateTimeOffset.UnixEpoch.AddHours(30), kept[0].Figures.Since);
         Assert.Equal(5, database.Periods(DateTimeOffset.UnixEpoch.AddHours(40), DateTimeOffset.UnixEpoch.AddHours(45)).Count);
+    }
+
+    [Fact]
+    [Requirement("RM-4")]
+    public void A_power_cut_at_any_write_leaves_figures_counters_and_history_of_one_sample()
+    {
+        const int Rounds = 40;
+        var seed = Random.Shared.Next();
+        output.WriteLine($"Seed {seed}");
+        var random = new Random(seed);
+        var machine = Guid.NewGuid();
+        var durable = 0;
+        using var database = Open();
+        var meter = Meter(database, $"machine {machine:D}");
+        var (file, log) = (_folder["metering.db"], _folder["metering.db-wal"]);
+        for (var round = 1; round <= Rounds; round++)
+        {
+            var (content, logged) = (Content(file), Content(log));
+            meter.Total.Duration = meter.Hour.Duration = round;
+            var book = new SourceBook();
+            book.Begin([new CounterReading("disk", machine, "g", [round])]);
+            database.Save([meter], [(machine, book)], DateTimeOffset.UnixEpoch);
+
+            // What reached the disk of this sample is any part of it.
+            Verify(content, Torn(logged, Content(log)), Math.Max(durable, 1), round);
+            if (round % 5 == 0)
+            {
+                (content, logged) = (Content(file), Content(log));
+                database.Sync();
+
+                // The log is whole by now, and any part of it has got to its place.
+                Verify(Torn(content, Content(file)), logged, round, round);
+                durable = round;
+            }
+        }
+
+        byte[] Torn(byte[] before, byte[] after)
+        {
+            const int PartBytes = 512;
+
+            // A log that begins anew has its header on the disk before anything else (SQLite, walFrames).
+            const int HeaderBytes = 32;
+            var torn = after.ToArray();
+            for (var at = HeaderBytes; at < torn.Length; at += PartBytes)
+            {
+                if (random.Next(3) == 0)
+                {
+                    var part = torn.AsSpan(at, Math.Min(PartBytes, torn.Length - at));
+                    part.Clear();
+                    before.AsSpan(Math.Min(at, before.Length), Math.Clamp(before.Length - at, 0, part.Length)).CopyTo(part);
+                }
+            }
+
+            return torn[..random.Next(Math.Min(before.Length, torn.Length), torn.Length + 1)];
+        }
+
+        void Verify(byte[] content, byte[] logged, int least, int most)
+        {
+            using var cut = new TempFolder();
+            File.WriteAllBytes(cut["metering.db"], content);
+            File.WriteAllBytes(cut["metering.db-wal"], logged);
+            using var read = new MeterDatabase(cut["metering.db"]);
+            Assert.Null(read.Trouble);
+            var meters = read.LoadMeters();
+            if (meters.Count == 0 && durable == 0)
+            {
+                Assert.Empty(read.LoadCounters());
+                return;
+            }
+
+            var found = Assert.Single(meters).Total.Duration;
+            Assert.InRange(found, least, most);
+            Assert.Equal([found], read.LoadCounters()[machine].Marks["disk"].Values);
+            Assert.Equal(found, Assert.Single(read.Periods(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue)).Figures.Duration);
+        }
+
+        static byte[] Content(string path) => File.Exists(path) ? File.ReadAllBytes(path) : [];
     }
 
     [Theory]
