@@ -15,9 +15,10 @@ namespace Vireo.Disks;
 /// <param name="Alone">Opens a differencing image without its parents, to look at it: what it does not hold cannot be read.</param>
 /// <param name="AcceptBadChecksums">Reads on when a checksum is wrong but the values make sense, to rescue data; only together with <paramref name="ReadOnly"/>.</param>
 /// <param name="Direct">Data go past the page cache where the file system and the format allow it.</param>
+/// <param name="Device">The path must be a block device, whose bytes are the disk whatever they and its name look like.</param>
 public sealed record ImageOpenOptions(
     bool ReadOnly = false, DiskFormat? Format = null, bool TakeLock = true, ParentSearch? Parents = null, bool Alone = false, bool AcceptBadChecksums = false,
-    bool Direct = false);
+    bool Direct = false, bool Device = false);
 
 /// <summary>An image without opening it for use.</summary>
 /// <param name="Properties">What it says of itself.</param>
@@ -151,8 +152,13 @@ public static class ImageFile
         var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
         try
         {
+            if (options.Device && file.DeviceSectorBytes == 0)
+            {
+                throw new ImageException(ImageErrorKind.InvalidParameter, path, $"'{path}' is not a block device any more.");
+            }
+
             // What a block device holds is written by whoever uses it, and is no image because it looks like one.
-            var format = options.Format ?? FormatByName(path) ?? (file.DeviceSectorBytes != 0 ? DiskFormat.Raw : Sniff(file));
+            var format = options.Device ? DiskFormat.Raw : options.Format ?? FormatByName(path) ?? (file.DeviceSectorBytes != 0 ? DiskFormat.Raw : Sniff(file));
 
             // In a VHD, bitmaps and data share pages of the file, which must not be reached on two ways.
             if (options.Direct && format != DiskFormat.Vhd)

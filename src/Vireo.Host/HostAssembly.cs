@@ -125,6 +125,8 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         builder.Services.AddSingleton<EventLog>();
         builder.Services.AddSingleton<IHostSettings>(settings);
         builder.Services.AddSingleton<IImages>(new ImageService(storage));
+        builder.Services.AddSingleton<IHostDisks>(new HostDisks());
+        builder.Services.AddSingleton<IGuardian>(new Guardian(paths.State));
         MachineService? machines = null;
         SwitchService? switches = null;
         MountService? mounts = null;
@@ -179,10 +181,10 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         exporting.Recover(reason => events.Write("ExportLeftover", reason, null));
         exports = new ExportService(machines.Unit, exporting, storage, id => switches?.Find(id)?.Name, events);
         moves = new StorageMoveService(machines.Unit, new MoveQueue(() => (int)Math.Min(settings.Current.MaximumStorageMigrations, int.MaxValue)), events);
-        imports = new ImportService(machines, planned, storage, settings, () => switches!, events, time);
+        imports = new ImportService(machines, planned, storage, settings, () => switches!, unitServices.Guardian, events, time);
         switches = new SwitchService(new SwitchStore(paths.State), switching, events) { Removed = machines.DisconnectAllAsync };
         var adapters = new AdapterMigration(switching);
-        var facts = new ImportFactsReader(storage, settings, machines, machines.UnreadableFile, planned, () => switches!);
+        var facts = new ImportFactsReader(storage, settings, machines, machines.UnreadableFile, planned, () => switches!, unitServices.Guardian);
         var arrivals = new ArrivalService(
             new ArrivalJournal(paths.State), settings, () => switches!, adapters, () => machines!, () => facts, () => metering!, () => peers!.Trust.Current.HostId, time);
         await arrivals.RecoverAsync(reason => events.Write("MoveLeftover", reason, null), CancellationToken.None);

@@ -61,6 +61,8 @@ namespace Vireo.Model;
 
 // Export and import.
 [JsonSerializable(typeof(VMCompatibilityReport))]
+[JsonSerializable(typeof(VMHostDisk))]
+[JsonSerializable(typeof(VMKeyProtector))]
 [JsonSerializable(typeof(VMHostNumaNode))]
 [JsonSerializable(typeof(VMHostNumaNodeStatus))]
 public sealed partial class ModelJson : JsonSerializerContext;

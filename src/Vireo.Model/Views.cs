@@ -57,6 +57,8 @@ public static class Views
             [new("VMName"), new("ControllerType"), new("ControllerNumber"), new("ControllerLocation"), new("DvdMediaType"), new("Path")],
         ["Microsoft.HyperV.PowerShell.VMHost"] =
             [new("Name"), new("LogicalProcessorCount"), new("MemoryCapacity(M)", "MemoryCapacity", 1 << 20, RightAligned: true), new("VirtualMachinePath"), new("VirtualHardDiskPath")],
+        ["Microsoft.HyperV.PowerShell.VMHostDisk"] =
+            [new("Number"), new("FriendlyName"), new("Size(G)", "Size", 1 << 30, RightAligned: true), new("LogicalSectorSize"), new("DevicePath"), new("Usage")],
         ["Microsoft.HyperV.PowerShell.VMHostNumaNode"] = [new("NodeId"), new("ProcessorsAvailability"), new("MemoryAvailable"), new("MemoryTotal")],
         ["Microsoft.HyperV.PowerShell.VMHostNumaNodeStatus"] = [new("NodeId"), new("VMName"), new("MemoryUsed")],
         ["Microsoft.HyperV.PowerShell.VMMemory"] =

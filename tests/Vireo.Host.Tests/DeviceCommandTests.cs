@@ -22,6 +22,12 @@ public sealed class DeviceCommandTests(HostFixture host) : IClassFixture<HostFix
         await RefusedAsync("NotSupported", "OpenSourceShieldedVM", "Set-VMFirmware", new { VMName = "secure", SecureBootTemplate = "OpenSourceShieldedVM" });
         await host.Client.ObjectsAsync("Enable-VMTPM", new { VMName = "secure" });
         Assert.True((bool)Assert.Single(await host.Client.ObjectsAsync("Get-VMSecurity", new { VMName = "secure" }))["TpmEnabled"]!);
+        await RefusedAsync("NotSupported", "Host Guardian Service", "Set-VMSecurityPolicy", new { VMName = "secure", Shielded = true });
+        await RefusedAsync("NotSupported", "encrypted file system", "Set-VMSecurity", new { VMName = "secure", EncryptStateAndVmMigrationTraffic = true });
+        await RefusedAsync("InvalidParameter", "made by another host", "Set-VMKeyProtector", new { VMName = "secure", KeyProtector = Convert.ToBase64String(new byte[61]) });
+        await host.Client.ObjectsAsync("Set-VMKeyProtector", new { VMName = "secure", NewLocalKeyProtector = true });
+        var protector = Assert.Single(await host.Client.ObjectsAsync("Get-VMKeyProtector", new { VMName = "secure" }));
+        Assert.True((bool)protector["IsUsable"]!);
         var video = Assert.Single(await host.Client.ObjectsAsync(
             "Set-VMVideo", new { VMName = "secure", ResolutionType = "Single", HorizontalResolution = 1920, VerticalResolution = 1080, Passthru = true }));
         Assert.Equal(1920, (int)video["HorizontalResolution"]!);
@@ -34,6 +40,8 @@ public sealed class DeviceCommandTests(HostFixture host) : IClassFixture<HostFix
         var state = Path.Combine((string)machine["Path"]!, "Virtual Machines", $"{(string)machine["Id"]!}.tpm");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(state));
         Assert.True(File.Exists(Path.ChangeExtension(state, ".secure.nvram")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(host["guardian.key"]));
+        Assert.Empty(Directory.GetFiles(host["run"], "*.tpm.key", SearchOption.AllDirectories));
         await RefusedAsync("InvalidState", "turn it off", "Disable-VMTPM", new { VMName = "secure" });
         await RefusedAsync("InvalidState", "turn it off", "Set-VM", new { Name = "secure", DeviceModel = "Emulated" });
         await RefusedAsync("InvalidState", "turn it off", "Set-VMVideo", new { VMName = "secure", ResolutionType = "Default" });
@@ -42,6 +50,18 @@ public sealed class DeviceCommandTests(HostFixture host) : IClassFixture<HostFix
         await host.Client.ObjectsAsync("Stop-VM", new { Name = "secure", TurnOff = true });
         await Wait.UntilAsync("the module to end with its machine", () => Modules().Count == 0);
         await RefusedAsync("InvalidState", "runs", "Debug-VM", new { Name = "secure", InjectNonMaskableInterrupt = true, Force = true });
+
+        // The module reads what it kept with the same key, and nobody without it does.
+        await RefusedAsync("InvalidState", "would be lost", "Set-VMKeyProtector", new { VMName = "secure", NewLocalKeyProtector = true });
+        var copy = host["copy.tpm"];
+        File.Copy(state, copy);
+        Assert.Contains("swtpm: Error", Peer.TryRun("sh", "-c", $"timeout 30 swtpm socket --tpm2 --tpmstate backend-uri=file://{copy} --server type=unixio,path={copy}.s --ctrl type=unixio,path={copy}.c --flags not-need-init,startup-clear 2>&1").Output, StringComparison.Ordinal);
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "secure" });
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "secure", TurnOff = true });
+        File.Move(host["guardian.key"], host["guardian.away"]);
+        await RefusedAsync("Unspecified", "guardian key", "Start-VM", new { Name = "secure" });
+        Assert.False((bool)Assert.Single(await host.Client.ObjectsAsync("Get-VMKeyProtector", new { VMName = "secure" }))["IsUsable"]!);
+        File.Move(host["guardian.away"], host["guardian.key"]);
         await host.Client.ObjectsAsync("Disable-VMTPM", new { VMName = "secure" });
         await host.Client.ObjectsAsync("Set-VMFirmware", new { VMName = "secure", EnableSecureBoot = "Off" });
 

@@ -127,6 +127,38 @@ public sealed class LiveChangeTests(RunningGuest guest) : IClassFixture<RunningG
         await AssertNoDiskAsync();
     }
 
+    [FactNeeds(Need.HostDevices)]
+    [Requirement("VM-5")]
+    [Requirement("VM-10")]
+    public async Task A_guest_has_a_physical_disk_of_the_host_as_it_is_and_nobody_else_has_it_meanwhile()
+    {
+        using var disk = new LoopDisk(guest["physical"], 16 << 20);
+        await guest.CrashAsync("live.drive.opened", "Add-VMHardDiskDrive", new { VMName = Guest, ControllerType = "SCSI", DiskNumber = disk.Number });
+        Assert.Equal(disk.Number, (uint)Assert.Single(await guest.InHostAsync("Get-VMHardDiskDrive", new { VMName = Guest, ControllerType = "SCSI" }))["DiskNumber"]!);
+        await Wait.UntilAsync("the guest to see the disk", async () => await GuestDisksAsync() == "vda", TimeSpan.FromMinutes(1));
+        Assert.Equal("32768", await guest.Shell.CheckAsync("echo of the guest > /dev/vda; sync; cat /sys/block/vda/size"));
+        var busy = await Assert.ThrowsAnyAsync<Exception>(() => Task.Run(() => Peer.Run("mkfs.ext4", "-q", disk.Device)));
+        Assert.Contains("in use", busy.Message, StringComparison.Ordinal);
+        await using (await guest.StartHostAsync())
+        {
+            using var client = guest.Client();
+            var drive = Assert.Single(await client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = Guest, ControllerType = "SCSI" }));
+            Assert.Equal((disk.Device, disk.Number), ((string?)drive["Path"], (uint)drive["DiskNumber"]!));
+            foreach (var (command, parameters) in new (string, object)[]
+                { ("Checkpoint-VM", new { Name = Guest }), ("Export-VM", new { Name = Guest, Path = guest["exports"] }), ("Move-VMStorage", new { VMName = Guest, DestinationStoragePath = guest["moved"] }) })
+            {
+                var refused = await client.ErrorAsync(command, parameters);
+                Assert.Equal("InvalidState", (string?)refused["errorId"]);
+                Assert.Contains("physical disk", (string)refused["message"]!, StringComparison.Ordinal);
+            }
+
+            await client.ObjectsAsync("Remove-VMHardDiskDrive", new { VMName = Guest, ControllerType = "SCSI", ControllerNumber = 0, ControllerLocation = 0 });
+        }
+
+        await AssertNoDiskAsync();
+        Assert.StartsWith("of the guest", Encoding.ASCII.GetString(await File.ReadAllBytesAsync(disk.File)), StringComparison.Ordinal);
+    }
+
     [Theory]
     [Trait("Category", "Long")]
     [InlineData("host.change.stored")]

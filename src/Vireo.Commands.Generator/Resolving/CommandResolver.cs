@@ -63,7 +63,7 @@ internal sealed class CommandResolver
             ConfirmImpact = _constants.Text(Named(attribute, "ConfirmImpact"), facts) ?? "Medium",
             CmdletClass = _constants.Text(Named(attribute, "CmdletClass"), facts) ?? $"Microsoft.HyperV.PowerShell.Commands.{verb}{noun}",
             OutputTypes = [.. facts.Attributes.Where(static a => a.Name == "OutputType" && a.Arguments.Length > 0)
-                .Select(a => _constants.Text(a.Arguments[0], facts) is { } type and not "bool" ? _types.FullName(type) : "System.Boolean")],
+                .Select(a => _constants.Text(a.Arguments[0], facts) switch { "bool" or null => "System.Boolean", "string" => "System.String", var type => _types.FullName(type) })],
             Synopsis = facts.Documentation.Summary,
             Description = facts.Documentation.Remarks,
             Examples = [.. facts.Attributes.Where(static a => a.Name == "Example" && a.Arguments.Length > 1)

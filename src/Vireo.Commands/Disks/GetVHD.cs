@@ -77,7 +77,7 @@ public sealed class GetVHD : MachineCommand
                 continue;
             }
 
-            foreach (var drive in machine.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }))
+            foreach (var drive in machine.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null, PhysicalDisk: null }))
             {
                 yield return drive.Path!;
             }

@@ -10,9 +10,9 @@ namespace Vireo.Commands.HardDiskDrives;
 [Command("Set", "VMHardDiskDrive", DefaultParameterSetName = "VMName", SupportsShouldProcess = true)]
 [OutputType(typeof(HardDiskDrive))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "no virtual machine has the name")]
-[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "there is no such drive, the place is taken, or the file does not exist")]
+[CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "there is no such drive, the place is taken, or there is no such file or disk")]
 [CommandError("InvalidState", ErrorCategory.InvalidOperation, "the machine is not off")]
-[CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "the disk belongs to another machine")]
+[CommandError("ObjectInUse", ErrorCategory.ResourceBusy, "the disk belongs to another machine, or the physical disk is mounted, paged to or otherwise in use")]
 [Example("Set-VMHardDiskDrive web1 IDE 0 0 -Path /images/new.vhdx", "Puts another disk into the first drive of web1.")]
 public sealed class SetVMHardDiskDrive : MachineCommand
 {
@@ -43,6 +43,11 @@ public sealed class SetVMHardDiskDrive : MachineCommand
     [FilePath]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
+
+    /// <summary>Number of a physical disk of the host, which the guest gets as it is; see Get-VMHostDisk. -Path takes its device as well.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("Number")]
+    public uint? DiskNumber { get; set; }
 
     /// <summary>Bus to move the drive to.</summary>
     [Parameter]
@@ -84,6 +89,9 @@ public sealed class SetVMHardDiskDrive : MachineCommand
         }
     }
 
+    // A drive that comes through the pipeline brings its number along; that is no wish for another disk.
+    private bool IsOwnNumber() => DiskNumber is { } number && VMHardDiskDrive is { } drives && drives.Any(drive => drive.DiskNumber == number);
+
     private IEnumerable<(VirtualMachineConfiguration Machine, Func<VirtualMachineConfiguration, DriveConfiguration> Find)> Targets(CommandContext context)
     {
         if (VMHardDiskDrive is null)
@@ -104,7 +112,12 @@ public sealed class SetVMHardDiskDrive : MachineCommand
         var facts = context.Service<IHostSettings>().Facts;
         var drive = find(machine);
         var pool = ResourcePoolName is null ? null : PoolRules.NameToKeep(context, VMResourcePoolType.VHD, ResourcePoolName);
-        if (Path is not null && Path != drive.Path)
+        var physical = PhysicalDisks.Asked(context, Path, IsOwnNumber() ? null : DiskNumber);
+        if (physical is not null)
+        {
+            PhysicalDisks.Give(context, drive, physical);
+        }
+        else if (Path is not null && Path != drive.Path)
         {
             await DriveRules.RequireUsableAsync(context, drive with { Path = Path });
         }
@@ -119,14 +132,17 @@ public sealed class SetVMHardDiskDrive : MachineCommand
                 }
 
                 drive = find(c);
-                drive = drive with
+                var filled = physical is not null ? PhysicalDisks.Give(context, drive, physical)
+                    : Path is not null ? drive with { Path = Path, PhysicalDisk = null }
+                    : drive;
+                drive = filled with
                 {
-                    Path = Path ?? drive.Path,
                     ResourcePoolName = ResourcePoolName is null ? drive.ResourcePoolName : pool,
                     Bus = ToControllerType is { } type ? DrivePlaces.ToBus(type) : drive.Bus,
                     ControllerNumber = ToControllerNumber ?? drive.ControllerNumber,
                     ControllerLocation = ToControllerLocation ?? drive.ControllerLocation,
                 };
+                PhysicalDisks.RequireSectors(physical, drive.Bus);
                 var changed = c with { Drives = [.. c.Drives.Select(other => other.Id == drive.Id ? drive : other)] };
                 MachineValidator.Require(changed, facts, before: c);
                 PoolRules.RequireAllowed(changed, context.Service<IResourcePools>(), before: c);

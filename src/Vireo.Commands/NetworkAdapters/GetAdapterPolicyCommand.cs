@@ -24,6 +24,12 @@ public abstract class GetAdapterPolicyCommand : AdapterPolicyCommand
     [ValidateNotNullOrEmpty]
     public VirtualMachine[]? VM { get; set; }
 
+    /// <summary>Checkpoint whose adapters are shown: what the machine had then.</summary>
+    [Parameter(ParameterSetName = "VMSnapshot", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Alias("VMCheckpoint")]
+    [ValidateNotNullOrEmpty]
+    public VMSnapshot? VMSnapshot { get; set; }
+
     /// <summary>Adapters of the management operating system.</summary>
     [Parameter(ParameterSetName = "ManagementOS", Mandatory = true)]
     public Switch ManagementOS { get; set; }
@@ -46,9 +52,10 @@ public abstract class GetAdapterPolicyCommand : AdapterPolicyCommand
     public sealed override async Task RunAsync(CommandContext context)
     {
         var host = context.Service<IHostSettings>().Facts.Name;
-        foreach (var target in Targets(
+        var targets = VMSnapshot is { } snapshot ? TargetsOf(context, snapshot) : Targets(
             context, VMNetworkAdapter, VMNetworkAdapter is null && !ManagementOS ? Resolve(context, VMName is null && VM is null ? ["*"] : VMName, VM) : [], ManagementOS,
-            VMNetworkAdapterName))
+            VMNetworkAdapterName);
+        foreach (var target in targets)
         {
             foreach (var shown in await ShowAsync(target, host, context))
             {

@@ -11,6 +11,7 @@ namespace Vireo.Commands.NetworkAdapters;
 [OutputType(typeof(VMNetworkAdapter))]
 [CommandError("InvalidParameter", ErrorCategory.InvalidArgument, "no virtual machine has the name")]
 [Example("Get-VMNetworkAdapter web1", "Shows the adapters of web1 and the addresses its guest reports.")]
+[Example("Get-VMSnapshot web1 -Name before | Get-VMNetworkAdapter", "Shows the adapters that web1 had at a checkpoint.")]
 [Example("Get-VMNetworkAdapter -ManagementOS", "Shows the adapters of the management operating system.")]
 public sealed class GetVMNetworkAdapter : MachineCommand
 {
@@ -24,6 +25,12 @@ public sealed class GetVMNetworkAdapter : MachineCommand
     [Parameter(ParameterSetName = "VMObject", Position = 0, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public VirtualMachine[]? VM { get; set; }
+
+    /// <summary>Checkpoint whose adapters are shown: what the machine had then.</summary>
+    [Parameter(ParameterSetName = "VMSnapshot", Position = 0, Mandatory = true, ValueFromPipeline = true)]
+    [Alias("VMCheckpoint")]
+    [ValidateNotNullOrEmpty]
+    public VMSnapshot? VMSnapshot { get; set; }
 
     /// <summary>All adapters, of machines and of the management operating system.</summary>
     [Parameter(ParameterSetName = "All", Mandatory = true)]
@@ -63,6 +70,15 @@ public sealed class GetVMNetworkAdapter : MachineCommand
         if (All || ManagementOS)
         {
             WriteManagement(context);
+        }
+
+        if (VMSnapshot is { } snapshot && CheckpointFinder.OfObject(context, snapshot) is { } found)
+        {
+            var then = found.Checkpoint.Machine with { Name = found.Machine.Name };
+            foreach (var adapter in then.NetworkAdapters.Where(adapter => Fits(adapter.Name)))
+            {
+                context.WriteObject(ModelMapper.Adapter(then, adapter, MachineStatus.Off, context));
+            }
         }
 
         if (!ManagementOS)

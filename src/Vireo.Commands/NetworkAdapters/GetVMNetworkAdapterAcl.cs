@@ -14,7 +14,7 @@ public sealed class GetVMNetworkAdapterAcl : GetAdapterPolicyCommand
 {
     private protected override async ValueTask<IEnumerable<object>> ShowAsync(AdapterTarget target, string host, CommandContext context)
     {
-        var counts = target.Policy.Acls.Count == 0 ? [] : await context.Service<ISwitches>().AclCountsAsync(target.Id, context.Cancellation);
+        var counts = target.Policy.Acls.Count == 0 || target.IsPast ? [] : await context.Service<ISwitches>().AclCountsAsync(target.Id, context.Cancellation);
         return target.Policy.Acls.Select(rule => AdapterPolicyMapper.Acl(target, rule, counts, host));
     }
 }

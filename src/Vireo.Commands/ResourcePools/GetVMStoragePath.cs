@@ -7,6 +7,7 @@ namespace Vireo.Commands.ResourcePools;
 
 /// <summary>Gets the folders of resource pools of images.</summary>
 [Command("Get", "VMStoragePath")]
+[OutputType(typeof(string))]
 [CommandError("ObjectNotFound", ErrorCategory.ObjectNotFound, "there is no such resource pool")]
 [Example("Get-VMStoragePath -ResourcePoolName contoso -ResourcePoolType VHD", "Shows where the disks of contoso come from.")]
 public sealed class GetVMStoragePath : Command

@@ -20,6 +20,9 @@ public sealed record MachineStatus(
     VMState State, string StatusText, TimeSpan Uptime, int CpuUsagePercent, long MemoryAssignedBytes, long MemoryDemandBytes,
     VMHeartbeatStatus? Heartbeat, IReadOnlyDictionary<string, string[]> GuestAddresses, DateTimeOffset? StartedAt = null, string MemoryStatus = "", bool SmartPagingFileInUse = false)
 {
+    /// <summary>A machine that does nothing, as one at a checkpoint.</summary>
+    public static MachineStatus Off { get; } = new(VMState.Off, "", TimeSpan.Zero, 0, 0, 0, null, new Dictionary<string, string[]>(StringComparer.Ordinal));
+
     /// <summary>Nothing of the machine is in memory: its devices may be changed freely.</summary>
     public bool IsOff => State is VMState.Off or VMState.OffCritical;
 

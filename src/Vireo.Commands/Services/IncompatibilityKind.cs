@@ -188,6 +188,9 @@ public enum IncompatibilityKind
     /// <summary>Secure boot is on.</summary>
     SecureBootOn,
 
+    /// <summary>What the machine's TPM keeps is encrypted with a key that this host cannot open.</summary>
+    TpmKeyProtector,
+
     /// <summary>The machine has a virtual TPM whose keys stay with its host.</summary>
     SecurityDeviceDropped,
 
@@ -297,6 +300,7 @@ public sealed record IncompatibilityFacts(int MessageId, string Category, VMComp
         [IncompatibilityKind.SmartPagingPath] = new(50093, "memory", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.SecureBootTemplate] = new(50100, "security", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.SecureBootOn] = new(50101, "security", VMCompatibilitySeverity.Information),
+        [IncompatibilityKind.TpmKeyProtector] = new(50103, "security", VMCompatibilitySeverity.Error),
         [IncompatibilityKind.SecurityDeviceDropped] = new(50102, "security", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.DeviceUnsupported] = new(50110, "device", VMCompatibilitySeverity.Warning),
         [IncompatibilityKind.AssignedDeviceMissing] = new(50111, "device", VMCompatibilitySeverity.Warning),

@@ -8,8 +8,6 @@ namespace Vireo.Commands.Services;
 /// </summary>
 public static class MeterSupport
 {
-    private const string DeviceFolder = "/dev/";
-
     /// <summary>Whether a drive is metered: a hard disk in an image file.</summary>
     public static bool IsMetered(DriveConfiguration drive)
     {
@@ -28,6 +26,5 @@ public static class MeterSupport
         ];
     }
 
-    private static bool IsPassThrough(DriveConfiguration drive) =>
-        drive is { Kind: DriveKind.HardDisk, Path: { } path } && path.StartsWith(DeviceFolder, StringComparison.Ordinal);
+    private static bool IsPassThrough(DriveConfiguration drive) => drive.PhysicalDisk is not null;
 }

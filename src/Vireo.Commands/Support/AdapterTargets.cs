@@ -14,6 +14,9 @@ namespace Vireo.Commands.Support;
 /// <param name="Policy">What holds.</param>
 internal sealed record AdapterTarget(VirtualMachineConfiguration? Machine, SwitchConfiguration? Switch, Guid Id, string Name, int AccessVlanId, AdapterPolicyConfiguration Policy)
 {
+    /// <summary>It is as it was at a checkpoint: nothing of it is counted.</summary>
+    public bool IsPast { get; init; }
+
     /// <summary>For questions and messages.</summary>
     public string FullName => Machine is null ? Name : $"{Machine.Name}: {Name}";
 
@@ -47,6 +50,10 @@ public abstract class AdapterPolicyCommand : AdapterCommand
         return given.Where(one => one.IsManagementOs).SelectMany(one => ManagementAdapters.Find(context, null, null).Where(place => one.Id.EndsWith($":{place.Adapter.Id:D}", StringComparison.OrdinalIgnoreCase)).Select(place => Of(place.On, place.Adapter)))
             .Concat(FromObjects(context, given.Where(one => !one.IsManagementOs)).Select(Of));
     }
+
+    /// <summary>The adapters that a machine had at a checkpoint; none, and an error, when that is not there any more.</summary>
+    private protected static IEnumerable<AdapterTarget> TargetsOf(CommandContext context, VMSnapshot snapshot) => CheckpointFinder.OfObject(context, snapshot) is not { } found ? []
+        : found.Checkpoint.Machine.NetworkAdapters.Select(adapter => AdapterTarget.Of(found.Checkpoint.Machine with { Name = found.Machine.Name }, adapter) with { IsPast = true });
 
     /// <summary>The adapter that a setting belongs to.</summary>
     private protected static IEnumerable<AdapterTarget> TargetOf(CommandContext context, VMNetworkAdapterSetting setting) => Targets(

@@ -8,8 +8,6 @@ namespace Vireo.Commands.Support;
 /// <summary>Base of the commands that show one kind of part of machines, as they are or as they were at a checkpoint.</summary>
 public abstract class GetPartCommand : MachinePartCommand
 {
-    private static readonly MachineStatus s_off = new(VMState.Off, "", TimeSpan.Zero, 0, 0, 0, null, new Dictionary<string, string[]>(StringComparer.Ordinal));
-
     /// <summary>Checkpoint whose parts are shown: what the machine had then.</summary>
     [Parameter(ParameterSetName = "VMSnapshot", Position = 0, Mandatory = true, ValueFromPipeline = true)]
     [Alias("VMCheckpoint")]
@@ -21,7 +19,7 @@ public abstract class GetPartCommand : MachinePartCommand
     {
         if (VMSnapshot is { } snapshot && CheckpointFinder.OfObject(context, snapshot) is { } found)
         {
-            foreach (var part in Parts(found.Checkpoint.Machine with { Name = found.Machine.Name }, s_off, context))
+            foreach (var part in Parts(found.Checkpoint.Machine with { Name = found.Machine.Name }, MachineStatus.Off, context))
             {
                 context.WriteObject(part);
             }

@@ -223,6 +223,11 @@ public static class ModelMapper
         where T : Drive
     {
         part.Path = drive.Path ?? "";
+        if (part is HardDiskDrive { } disk && drive.PhysicalDisk is not null)
+        {
+            disk.DiskNumber = PhysicalDisks.NumberOf(drive.Path!);
+        }
+
         part.PoolName = drive.ResourcePoolName ?? ResourcePoolConfiguration.Primordial;
         part.ControllerType = drive.Bus == DriveBus.Ide ? ControllerType.IDE : ControllerType.SCSI;
         part.ControllerNumber = drive.ControllerNumber;

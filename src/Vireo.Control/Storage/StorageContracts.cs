@@ -30,9 +30,10 @@ public enum FrontEndKind
 /// in place, under the running front end.
 /// </param>
 /// <param name="TlsPeer">A DNS name that a client's certificate must carry (subjectAltName), so that only this one peer is let in; null for all of the authority.</param>
+/// <param name="IsDevice">The path is a block device, whose bytes are the disk whatever they look like; any other file is refused.</param>
 public sealed record DiskAttachment(
     Guid Id, string Path, bool ReadOnly, FrontEndKind FrontEnd, string SocketPath, int Queues = 1, int? SocketGroup = null, bool EmulateSectors = false,
-    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false, DiskStandby? Standby = null, string? TlsPeer = null);
+    string? TlsListen = null, string? TlsCertificates = null, bool Direct = false, DiskStandby? Standby = null, string? TlsPeer = null, bool IsDevice = false);
 
 /// <summary>
 /// What a disk promises that has no image yet: what <see cref="DiskStatus"/> says of it where it is open. Until the image is in place reads answer zeros,

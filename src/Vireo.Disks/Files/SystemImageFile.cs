@@ -53,7 +53,10 @@ public sealed class SystemImageFile : IImageFile
     /// <inheritdoc/>
     public long LengthBytes => Volatile.Read(ref _lengthBytes);
 
-    /// <summary>Opens <paramref name="path"/> and takes the lock that keeps others from harm (see <see cref="ImageLock"/>).</summary>
+    /// <summary>
+    /// Opens <paramref name="path"/> and takes the lock that keeps others from harm (see <see cref="ImageLock"/>). A block device that is written to is
+    /// claimed as well: the kernel then neither mounts it or a part of it, nor lets it be paged to, and refuses the claim while it does.
+    /// </summary>
     /// <param name="path">File or block device.</param>
     /// <param name="readOnly">Shared lock, no writing.</param>
     /// <param name="takeLock">False only to look at an image that may be in use.</param>
@@ -63,6 +66,12 @@ public sealed class SystemImageFile : IImageFile
         var file = NativeFile.TryOpen(path, writable: !readOnly, out var error) ?? throw Refused(path, error);
         try
         {
+            if (takeLock && !readOnly && file.GetDeviceSectorBytes() != 0)
+            {
+                file.Dispose();
+                file = NativeFile.TryOpenUnused(path, writable: true, out error) ?? throw Refused(path, error);
+            }
+
             var length = file.GetLength();
             if (length < 0 || Directory.Exists(path))
             {
@@ -431,6 +440,7 @@ public sealed class SystemImageFile : IImageFile
         Errno.Exists => new(ImageErrorKind.AlreadyExists, path, $"The file '{path}' exists already; choose another path or remove it first."),
         Errno.AccessDenied => new(ImageErrorKind.AccessDenied, path, $"Vireo is not allowed to open '{path}'; check its permissions."),
         Errno.ReadOnlyFileSystem => new(ImageErrorKind.AccessDenied, path, $"'{path}' is on a file system that is mounted read-only."),
+        Errno.Busy => new(ImageErrorKind.InUse, path, $"The device '{path}', or a part of it, is mounted or in use by another program."),
         Errno.IsFolder => new(ImageErrorKind.InvalidParameter, path, $"'{path}' is a folder, not an image."),
         Errno.NoSpace or Errno.QuotaExceeded => ImageException.Failed(path, "make", BlockStatus.NoSpace),
         _ => new(ImageErrorKind.IoError, path, $"'{path}' cannot be opened: {Errno.Describe(error)}."),

@@ -194,7 +194,7 @@ public sealed class DeviceConnector(IStorageControl storage, ISwitchControl swit
 
     private DiskAttachment Attachment(DriveConfiguration drive, DriveConnection connection) => new(
         drive.Id, drive.Path!, connection.ReadOnly, connection.Transport == DriveTransport.VhostUserBlock ? FrontEndKind.VhostUserBlock : FrontEndKind.Nbd,
-        connection.SocketPath, connection.Queues, socketGroup);
+        connection.SocketPath, connection.Queues, socketGroup, IsDevice: drive.PhysicalDisk is not null);
 
     private Task<DiskStatus> OpenAsync(DriveConfiguration drive, DriveConnection connection, CancellationToken cancellation) =>
         storage.OpenDiskAsync(Attachment(drive, connection), cancellation);

@@ -200,6 +200,7 @@ internal sealed partial class MachineUnit
 
     private void RequireMovable()
     {
+        PhysicalDisks.RefuseFor(Configuration, "cannot be moved to another host");
         if (CheckpointTree.Next(Configuration) is { } left)
         {
             throw Errors.State($"The virtual machine '{Name}' cannot be moved: its disk '{left.Path}' is yet to be {(left.Into is null ? "removed" : $"merged into '{left.Into}'")}; try again later, the events say why when that fails.", Name);

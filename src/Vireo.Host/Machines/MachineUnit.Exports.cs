@@ -47,6 +47,7 @@ internal sealed partial class MachineUnit
             await TryDropExportsAsync();
             await WithDisksAsync("export", async () =>
             {
+                PhysicalDisks.RefuseFor(Configuration, "cannot be exported");
                 if (_machine.Running is null)
                 {
                     await copy(ExportSource.OfIdle(Configuration));

@@ -25,6 +25,7 @@ internal sealed partial class MachineUnit
             StorageMove? move = null;
             await WithDisksAsync("move", async () =>
             {
+                PhysicalDisks.RefuseFor(Configuration, "cannot have its storage moved");
                 if (CheckpointTree.Next(Configuration) is { } left)
                 {
                     throw Errors.State($"The storage of the virtual machine '{Name}' cannot be moved: its disk '{left.Path}' is yet to be {(left.Into is null ? "removed" : $"merged into '{left.Into}'")}; try again later, the events say why when that fails.", Name);

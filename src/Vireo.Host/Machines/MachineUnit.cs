@@ -176,7 +176,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
         progress("Checking", 5);
         await EndPagingAsync();
         await FollowMoveAsync();
-        StartChecks.RequireFiles(Configuration);
+        StartChecks.RequireFiles(Configuration, _services.HostDisks);
         _services.RequirePools(Configuration);
         var memory = MemoryToStart();
         using var reservation = await _services.Memory.ReserveAsync(Configuration, memory, cancellation);

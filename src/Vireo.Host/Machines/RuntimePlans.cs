@@ -1,3 +1,4 @@
+using Vireo.Commands.Framework;
 using Vireo.Host.Machines.Memory;
 using Vireo.Host.Store;
 using Vireo.Machines.Configuration;
@@ -19,7 +20,12 @@ internal static class RuntimePlans
             Adapters = adapters,
             Memory = MemoryLayouts.Plan(machine, NumaTopology.Read(), services.MaySpanNodes()),
             Firmware = machine.Generation == 2 ? FirmwareFiles.Find(MachineStore.FirmwareFile(machine), machine.SecureBootEnabled) : null,
-            Tpm = machine.TpmEnabled ? new TpmFiles(MachineStore.TpmFile(machine)) : null,
+            Tpm = machine.TpmEnabled ? new TpmFiles(MachineStore.TpmFile(machine)) { Key = KeyOf(machine, services) } : null,
             User = services.User,
         };
+
+    private static byte[]? KeyOf(VirtualMachineConfiguration machine, UnitServices services) => machine.KeyProtector is not { } protector ? null
+        : services.Guardian.Open(protector) ?? throw new CommandException(
+            "Unspecified", ErrorCategory.NotSpecified,
+            $"The virtual machine '{machine.Name}' cannot start: its key protector was made by another host, whose guardian key this host does not have, so that its trusted platform module cannot be read. Take the guardian key over from that host, or use Disable-VMTPM.", machine.Name);
 }

@@ -1,9 +1,11 @@
+using Vireo.Commands.Services;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Host.History;
 using Vireo.Host.Machines.Memory;
 using Vireo.Host.Metering;
 using Vireo.Host.Mobility;
+using Vireo.Host.Mounts;
 using Vireo.Machines.Accelerators;
 using Vireo.Machines.Configuration;
 
@@ -35,6 +37,12 @@ internal sealed record UnitServices(
 
     /// <summary>Throws unless the resource pools that a machine draws on are there and allow what it has.</summary>
     public Action<VirtualMachineConfiguration> RequirePools { get; init; } = static _ => { };
+
+    /// <summary>Keeps the keys of machines.</summary>
+    public Guardian Guardian { get; init; } = new(Paths.State);
+
+    /// <summary>Disks of this computer.</summary>
+    public IHostDisks HostDisks { get; init; } = new HostDisks();
 
     /// <summary>Moves of storage that are under way.</summary>
     public required StorageMoveJournal Moves { get; init; }

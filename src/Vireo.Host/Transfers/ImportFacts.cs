@@ -67,6 +67,12 @@ internal sealed record ImportFacts
     /// <summary>Why saved memory cannot be continued, or null.</summary>
     public Func<string, string?> StateProblem { get; init; } = _ => null;
 
+    /// <summary>Why a drive cannot have its physical disk here, or null.</summary>
+    public Func<DriveConfiguration, string?> PhysicalDiskProblem { get; init; } = _ => null;
+
+    /// <summary>Whether this host can use a machine's key protector.</summary>
+    public Func<string, bool> CanOpenKeyProtector { get; init; } = _ => true;
+
     /// <summary>The planned machine.</summary>
     public VirtualMachineConfiguration Machine => Plan.Machine;
 }

@@ -1,6 +1,7 @@
 using Vireo.Commands.Services;
 using Vireo.Control;
 using Vireo.Control.Storage;
+using Vireo.Host.Mounts;
 using Vireo.Machines.Running;
 using Vireo.Platform.Files;
 
@@ -13,7 +14,8 @@ namespace Vireo.Host.Transfers;
 /// <param name="unreadableFile">The configuration of a machine that is registered and could not be read.</param>
 /// <param name="plans">Plans.</param>
 /// <param name="switches">Switches of the host.</param>
-internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings settings, IMachines machines, Func<Guid, string?> unreadableFile, PlannedMachines plans, Func<ISwitches> switches)
+/// <param name="guardian">Keeps the keys of machines.</param>
+internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings settings, IMachines machines, Func<Guid, string?> unreadableFile, PlannedMachines plans, Func<ISwitches> switches, IGuardian guardian)
 {
     /// <summary>Everything about a plan as it is now.</summary>
     public async Task<ImportFacts> ReadAsync(PlannedImport plan, CancellationToken cancellation)
@@ -43,6 +45,8 @@ internal sealed class ImportFactsReader(IStorageControl storage, IHostSettings s
             FreeBytes = FreeBytes,
             FolderProblem = FolderProblem,
             StateProblem = SavedStateFile.Problem,
+            PhysicalDiskProblem = new HostDisks().Problem,
+            CanOpenKeyProtector = guardian.CanOpen,
         };
     }
 

@@ -100,12 +100,19 @@ internal sealed class ImportPlanner(IStorageControl storage, IHostSettings setti
         machine = exports.Count > 0 ? PlannedMachines.WithoutCheckpoints(machine, exports) : machine;
         var isKnown = machine.Checkpoints.All.Any(one => one.Id == machine.Checkpoints.CurrentId);
         machine = isKnown ? machine : machine with { Checkpoints = machine.Checkpoints with { CurrentId = null } };
-        machine = machine with { Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = one.Machine with { Checkpoints = new(), ConsoleUsers = [] } })] } };
+        machine = machine with { Checkpoints = machine.Checkpoints with { All = [.. machine.Checkpoints.All.Select(one => one with { Machine = Alone(one.Machine) })] } };
 
-        // A user of the same name here is somebody else.
-        machine = machine with { ConsoleUsers = [] };
+        // A user of the same name here is somebody else, and so is a physical disk: whoever imports says which of this host's the machine gets.
+        machine = machine with
+        {
+            ConsoleUsers = [],
+            Drives = [.. machine.Drives.Select(static drive => drive.PhysicalDisk is null ? drive : drive with { PhysicalDisk = new() })],
+        };
         return machine with { Checkpoints = machine.Checkpoints with { Work = null, Removed = [], FirmwareOf = null, Disks = [.. machine.Checkpoints.Disks.Select(disk => disk with { IsMerging = false })] } };
     }
+
+    private static VirtualMachineConfiguration Alone(VirtualMachineConfiguration then) =>
+        then with { Checkpoints = new(), ConsoleUsers = [], Drives = [.. then.Drives.Where(static drive => drive.PhysicalDisk is null)] };
 
     private VirtualMachineConfiguration Placed(VirtualMachineConfiguration machine, ImportRequest request, string folder, string snapshots)
     {

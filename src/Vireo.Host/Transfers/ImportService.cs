@@ -14,11 +14,11 @@ namespace Vireo.Host.Transfers;
 
 /// <summary>Imports machines: plans them, looks at the plans, and makes them machines of the host.</summary>
 internal sealed class ImportService(
-    MachineService machines, PlannedMachines plans, IStorageControl storage, IHostSettings settings, Func<ISwitches> switches, EventLog events, TimeProvider time) : IImports, IDisposable
+    MachineService machines, PlannedMachines plans, IStorageControl storage, IHostSettings settings, Func<ISwitches> switches, IGuardian guardian, EventLog events, TimeProvider time) : IImports, IDisposable
 {
     // One at a time: two plans may have one machine, or one folder, in mind.
     private readonly SemaphoreSlim _realizing = new(1);
-    private readonly ImportFactsReader _facts = new(storage, settings, machines, machines.UnreadableFile, plans, switches);
+    private readonly ImportFactsReader _facts = new(storage, settings, machines, machines.UnreadableFile, plans, switches, guardian);
     private readonly ImportPlanner _planner = new(
         storage, settings, () => switches().All, id => machines.Find(id) is not null, id => PartsOfOthers(machines.All, id), time);
 

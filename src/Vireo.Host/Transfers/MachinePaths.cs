@@ -9,7 +9,7 @@ internal static class MachinePaths
     public static IReadOnlyList<string> Disks(VirtualMachineConfiguration machine) =>
     [
         .. machine.Drives.Concat(machine.Checkpoints.All.SelectMany(one => one.Machine.Drives))
-            .Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }).Select(drive => drive.Path!).Distinct(),
+            .Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null, PhysicalDisk: null }).Select(drive => drive.Path!).Distinct(),
     ];
 
     /// <summary>These, and what checkpoints made or are about to make.</summary>
@@ -42,7 +42,7 @@ internal static class MachinePaths
 
     private static VirtualMachineConfiguration Drives(VirtualMachineConfiguration machine, Func<DriveKind, string, string> map) => machine with
     {
-        Drives = [.. machine.Drives.Select(drive => drive.Path is { } path ? drive with { Path = map(drive.Kind, path) } : drive)],
+        Drives = [.. machine.Drives.Select(drive => drive is { Path: { } path, PhysicalDisk: null } ? drive with { Path = map(drive.Kind, path) } : drive)],
         FloppyPath = machine.FloppyPath is { } floppy ? map(DriveKind.Dvd, floppy) : null,
     };
 }

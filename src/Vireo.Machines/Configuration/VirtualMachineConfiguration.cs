@@ -78,6 +78,12 @@ public sealed record VirtualMachineConfiguration
     /// <summary>Generation 2: a trusted platform module; what it keeps lies beside the configuration.</summary>
     public bool TpmEnabled { get; set; }
 
+    /// <summary>
+    /// Generation 2: the key that the trusted platform module encrypts with, itself encrypted with the host's guardian key, in base 64; null is a module that
+    /// does not encrypt. One for all that the module ever kept, in checkpoints too.
+    /// </summary>
+    public string? KeyProtector { get; set; }
+
     /// <summary>Generation 1: image of the disk in the floppy drive; null is an empty drive.</summary>
     public string? FloppyPath { get; set; }
 
@@ -233,8 +239,11 @@ public sealed record DriveConfiguration
     /// <summary>Place on the controller.</summary>
     public required int ControllerLocation { get; init; }
 
-    /// <summary>Image file; null is an empty DVD drive.</summary>
+    /// <summary>Image file, or the device of a physical disk; null is an empty DVD drive.</summary>
     public string? Path { get; set; }
+
+    /// <summary>A disk of the host that the guest has as it is (pass-through); null is an image.</summary>
+    public PhysicalDiskConfiguration? PhysicalDisk { get; set; }
 }
 
 /// <summary>A network adapter of a machine.</summary>

@@ -63,7 +63,12 @@ public sealed record FirmwareFiles(string CodePath, string VariablesTemplatePath
 /// <summary>Trusted platform module of a machine.</summary>
 /// <param name="StatePath">What it keeps; made when missing.</param>
 /// <param name="ProgramPath">swtpm.</param>
-public sealed record TpmFiles(string StatePath, string ProgramPath = "/usr/bin/swtpm");
+public sealed record TpmFiles(string StatePath, string ProgramPath = "/usr/bin/swtpm")
+{
+    /// <summary>32 bytes that what it keeps is encrypted with (AES-256); null is not encrypted. Never written down with the plan.</summary>
+    [JsonIgnore]
+    public byte[]? Key { get; init; }
+}
 
 /// <summary>
 /// What a machine needs to run here and now, beside its configuration: decided at each start. It refers to sockets and files only.

@@ -24,17 +24,34 @@ internal static class TpmProcess
         File.Delete(plan.TpmSocket);
         var log = $"{plan.RunFolder}.tpm.log";
         File.Delete(log);
+        var keyFile = tpm.Key is null ? null : WriteKey($"{plan.RunFolder}.tpm.key", tpm.Key);
+        try
+        {
+            return Start(tpm, plan, controlGroupFiles, log, keyFile);
+        }
+        finally
+        {
+            if (keyFile is not null)
+            {
+                File.Delete(keyFile);
+            }
+        }
+    }
+
+    private static ProcessIdentity Start(TpmFiles tpm, MachineRuntimePlan plan, IReadOnlyList<string> controlGroupFiles, string log, string? keyFile)
+    {
         var identity = DetachedProcess.Start(new()
         {
             Arguments =
             [
                 .. Privileges.Drop(plan.User), tpm.ProgramPath, "socket", "--tpm2", "--tpmstate", "backend-uri=file:///proc/self/fd/3",
                 "--ctrl", $"type=unixio,path={plan.TpmSocket}", "--flags", "not-need-init", "--terminate",
+                .. keyFile is null ? (string[])[] : ["--key", "fd=4,format=binary,mode=aes-256-cbc"],
             ],
             WorkingFolder = plan.RunFolder,
             LogPath = log,
             ControlGroupFiles = controlGroupFiles,
-            OpenFiles = [tpm.StatePath],
+            OpenFiles = keyFile is null ? [tpm.StatePath] : [tpm.StatePath, keyFile],
         });
         if (SpinWait.SpinUntil(() => IsListening(plan.TpmSocket) || !identity.IsAlive, s_patience) && IsListening(plan.TpmSocket))
         {
@@ -55,6 +72,15 @@ internal static class TpmProcess
                 handle.Signal(Terminate);
             }
         }
+    }
+
+    // In the run folder, which is memory, and only until the module has read it.
+    private static string WriteKey(string path, byte[] key)
+    {
+        File.Delete(path);
+        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        file.Write(key);
+        return path;
     }
 
     private static void PrepareState(string path, string? user)

@@ -1,5 +1,15 @@
 namespace Microsoft.HyperV.PowerShell;
 
+/// <summary>The key that a machine's trusted platform module encrypts with, as it is kept.</summary>
+public sealed class VMKeyProtector : VMComponentObject
+{
+    /// <summary>The key, encrypted with the guardian key of a host, in base 64; empty when there is none and the module does not encrypt.</summary>
+    public string KeyProtector { get; set; } = "";
+
+    /// <summary>This host can open it.</summary>
+    public bool IsUsable { get; set; }
+}
+
 /// <summary>What protects a machine's guest.</summary>
 public sealed class VMSecurity : VMComponentObject
 {

@@ -269,7 +269,7 @@ internal sealed partial class DiskRegistry(
             var search = _parents with { IgnoreIdMismatch = record.Change is not null };
             image = attachment.Standby is { } standby
                 ? new StandbyImage(attachment.Path, standby, attachment.ReadOnly)
-                : await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct)).ConfigureAwait(false);
+                : await OpenImageAsync(attachment.Path, new ImageOpenOptions(attachment.ReadOnly, Parents: search, Direct: attachment.Direct, Device: attachment.IsDevice)).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {

@@ -30,7 +30,7 @@ internal sealed partial class DiskRegistry
         IDiskImage image;
         try
         {
-            image = await OpenImageAsync(active.Path, new ImageOpenOptions(active.ReadOnly, Parents: _parents, Direct: active.Direct)).ConfigureAwait(false);
+            image = await OpenImageAsync(active.Path, new ImageOpenOptions(active.ReadOnly, Parents: _parents, Direct: active.Direct, Device: active.IsDevice)).ConfigureAwait(false);
         }
         catch (ImageException exception)
         {

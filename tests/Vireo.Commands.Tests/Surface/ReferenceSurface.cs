@@ -6,13 +6,16 @@ namespace Vireo.Commands.Tests.Surface;
 
 /// <summary>A parameter in one parameter set of the original.</summary>
 /// <param name="Pipeline">Empty, ByValue, ByPropertyName or Both.</param>
-internal sealed record ReferenceParameter(string Name, string Type, int? Position, bool Mandatory, string Pipeline, IReadOnlyList<string> Aliases);
+/// <param name="AcceptedValues">The only values it takes; null is any.</param>
+internal sealed record ReferenceParameter(
+    string Name, string Type, int? Position, bool Mandatory, string Pipeline, IReadOnlyList<string> Aliases, IReadOnlyList<string>? AcceptedValues = null);
 
 /// <summary>A parameter set of the original.</summary>
 internal sealed record ReferenceSet(string Name, bool IsDefault, IReadOnlyList<ReferenceParameter> Parameters);
 
 /// <summary>A command of the original.</summary>
-internal sealed record ReferenceCommand(string Name, bool ShouldProcess, bool AsJob, IReadOnlyList<ReferenceSet> Sets);
+/// <param name="Outputs">Types it writes, by their names without a namespace; null is none that is told.</param>
+internal sealed record ReferenceCommand(string Name, bool ShouldProcess, bool AsJob, IReadOnlyList<ReferenceSet> Sets, IReadOnlyList<string>? Outputs = null);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(List<ReferenceCommand>))]
@@ -54,7 +57,15 @@ internal static class ReferenceSurface
         [.. command.GetProperty("parameterSets").EnumerateArray().Select(static set => new ReferenceSet(
             set.GetProperty("name").GetString()!,
             set.GetProperty("isDefault").GetBoolean(),
-            [.. set.GetProperty("parameters").EnumerateArray().Select(Parameter)]))]);
+            [.. set.GetProperty("parameters").EnumerateArray().Select(Parameter)]))],
+        Outputs(command));
+
+    // "None" is said beside what -Passthru writes, and an object is anything.
+    private static List<string>? Outputs(JsonElement command)
+    {
+        var types = command.GetProperty("outputs").EnumerateArray().Select(static type => type.GetString()!.Split('.')[^1]).Where(static type => type is not ("None" or "Object")).Distinct().ToList();
+        return types.Count > 0 ? types : null;
+    }
 
     private static ReferenceParameter Parameter(JsonElement parameter) => new(
         parameter.GetProperty("name").GetString()!,
@@ -62,5 +73,6 @@ internal static class ReferenceSurface
         parameter.GetProperty("position").ValueKind == JsonValueKind.Number ? parameter.GetProperty("position").GetInt32() : null,
         parameter.GetProperty("mandatory").GetBoolean(),
         parameter.TryGetProperty("valueFromPipeline", out var pipeline) && pipeline.ValueKind == JsonValueKind.String ? pipeline.GetString()! : "",
-        parameter.TryGetProperty("aliases", out var aliases) ? [.. aliases.EnumerateArray().Select(static alias => alias.GetString()!)] : []);
+        parameter.TryGetProperty("aliases", out var aliases) ? [.. aliases.EnumerateArray().Select(static alias => alias.GetString()!)] : [],
+        parameter.TryGetProperty("acceptedValues", out var values) ? [.. values.EnumerateArray().Select(static value => value.GetString()!)] : null);
 }

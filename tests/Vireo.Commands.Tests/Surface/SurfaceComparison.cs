@@ -19,7 +19,7 @@ internal static class SurfaceComparison
             yield return $"{name}: AsJob is {ours.SupportsAsJob}";
         }
 
-        foreach (var difference in Sets(ours, reference).Concat(Parameters(ours, reference)))
+        foreach (var difference in Sets(ours, reference).Concat(Parameters(ours, reference)).Concat(Outputs(ours, reference)))
         {
             yield return $"{name}: {difference}";
         }
@@ -84,6 +84,16 @@ internal static class SurfaceComparison
                 yield return $"parameter {parameter.Name} is a {mine.TypeName} instead of a {parameter.Type}";
             }
 
+            // A parameter may take less in one set than in another.
+            var all = reference.Sets.SelectMany(static set => set.Parameters).Where(other => Same(other.Name, parameter.Name)).ToList();
+            if (all.TrueForAll(static other => other.AcceptedValues is not null))
+            {
+                foreach (var difference in Values(mine, [.. all.SelectMany(static other => other.AcceptedValues!).Distinct()]))
+                {
+                    yield return $"parameter {parameter.Name} {difference}";
+                }
+            }
+
             var aliases = reference.Sets.SelectMany(static set => set.Parameters).Where(other => Same(other.Name, parameter.Name))
                 .SelectMany(static other => other.Aliases).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase).ToList();
             if (!mine.Aliases.Order(StringComparer.OrdinalIgnoreCase).SequenceEqual(aliases, StringComparer.OrdinalIgnoreCase))
@@ -91,6 +101,35 @@ internal static class SurfaceComparison
                 yield return $"parameter {parameter.Name} has the aliases ({string.Join(", ", mine.Aliases)}) instead of ({string.Join(", ", aliases)})";
             }
         }
+    }
+
+    private static IEnumerable<string> Values(ParameterInfo mine, List<string> wanted)
+    {
+        var taken = mine.AcceptedValues.Count > 0 ? mine.AcceptedValues
+            : mine is { Minimum: { } least, Maximum: { } most } && most - least < wanted.Count + 1 ? [.. Enumerable.Range((int)least, (int)(most - least) + 1).Select(static value => value.ToString(System.Globalization.CultureInfo.InvariantCulture))]
+            : [.. mine.Values.Select(static value => value.Name)];
+        if (taken.Count == 0)
+        {
+            return [$"takes any value instead of ({string.Join(", ", wanted)})"];
+        }
+
+        return wanted.Where(value => !taken.Any(other => Same(other, value))).Select(static value => $"does not take the value {value}")
+            .Concat(taken.Where(value => !wanted.Exists(other => Same(other, value))).Select(static value => $"takes the value {value}, which is not the original's"));
+    }
+
+    private static IEnumerable<string> Outputs(CommandInfo ours, ReferenceCommand reference)
+    {
+        var wanted = (reference.Outputs ?? []).Select(Plain).Distinct(StringComparer.OrdinalIgnoreCase).ToList();
+        var written = ours.OutputTypes.Select(Plain).Distinct(StringComparer.OrdinalIgnoreCase).ToList();
+        return wanted.Except(written, StringComparer.OrdinalIgnoreCase).Select(static type => $"output {type} is missing")
+            .Concat(wanted.Count == 0 ? [] : written.Except(wanted, StringComparer.OrdinalIgnoreCase).Select(static type => $"output {type} is not the original's"));
+    }
+
+    // The original's pages write some types with their prefix and some without.
+    private static string Plain(string type)
+    {
+        var name = type.Split('.')[^1].TrimEnd('[', ']');
+        return name.StartsWith("VM", StringComparison.Ordinal) ? name[2..] : name;
     }
 
     private static IEnumerable<string> InSet(CommandInfo ours, ReferenceCommand reference, ReferenceSet set, string ourSet)

@@ -51,7 +51,12 @@ public sealed class IdleCheckpointTests(HostFixture host) : IClassFixture<HostFi
     public async Task The_parts_of_a_checkpoint_are_what_the_machine_had_then()
     {
         await host.Client.ObjectsAsync("New-VM", new { Name = "then", Generation = 1, MemoryStartupBytes = 64 << 20, NewVHDPath = host["then.vhdx"], NewVHDSizeBytes = 64 << 20 });
+        await host.Client.ObjectsAsync("Set-VMNetworkAdapterVlan", new { VMName = "then", Access = true, VlanId = 7 });
+        await host.Client.ObjectsAsync("Add-VMNetworkAdapterAcl", new { VMName = "then", Direction = "Both", Action = "Meter", RemoteIPAddress = new[] { "10.0.0.0/8" } });
         await host.Client.ObjectsAsync("Checkpoint-VM", new { Name = "then", SnapshotName = "before" });
+        await host.Client.ObjectsAsync("Set-VMNetworkAdapterVlan", new { VMName = "then", Untagged = true });
+        await host.Client.ObjectsAsync("Remove-VMNetworkAdapterAcl", new { VMName = "then", Direction = "Both", Action = "Meter", RemoteIPAddress = new[] { "10.0.0.0/8" } });
+        await host.Client.ObjectsAsync("Rename-VMNetworkAdapter", new { VMName = "then", NewName = "renamed" });
         await host.Client.ObjectsAsync("Set-VMMemory", new { VMName = "then", StartupBytes = 128 << 20 });
         await host.Client.ObjectsAsync("Set-VMProcessor", new { VMName = "then", RelativeWeight = 77 });
         await host.Client.ObjectsAsync("Rename-VM", new { Name = "then", NewName = "now" });
@@ -61,6 +66,16 @@ public sealed class IdleCheckpointTests(HostFixture host) : IClassFixture<HostFi
         Assert.Equal(64 << 20, (long)Assert.Single(await host.Client.ObjectsAsync("Get-VMMemory", new { VMCheckpoint = checkpoint }))["Startup"]!);
         Assert.Equal(100, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMProcessor", new { VMSnapshot = checkpoint }))["RelativeWeight"]!);
         Assert.Equal(2, (await host.Client.ObjectsAsync("Get-VMComPort", new { VMSnapshot = checkpoint })).Count);
+        var adapter = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMSnapshot = checkpoint, Name = "network*" }));
+        Assert.Equal(("Network Adapter", "now"), ((string?)adapter["Name"], (string?)adapter["VMName"]));
+        Assert.Empty(await host.Client.ObjectsAsync("Get-VMNetworkAdapter", new { VMSnapshot = checkpoint, Name = "renamed" }));
+        Assert.Equal(7, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterVlan", new { VMSnapshot = checkpoint }))["AccessVlanId"]!);
+        Assert.Equal(0, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterVlan", new { VMName = "now" }))["AccessVlanId"]!);
+        var meter = Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterAcl", new { VMSnapshot = checkpoint }));
+        Assert.Equal(("10.0.0.0/8", null), ((string?)meter["RemoteAddress"], (string?)meter["MeteredMegabytes"]));
+        Assert.Empty(await host.Client.ObjectsAsync("Get-VMNetworkAdapterAcl", new { VMName = "now" }));
+        Assert.Single(await host.Client.ObjectsAsync("Get-VMNetworkAdapterIsolation", new { VMSnapshot = checkpoint }));
+        Assert.Empty(await host.Client.ObjectsAsync("Get-VMNetworkAdapterExtendedAcl", new { VMSnapshot = checkpoint }));
         Assert.Equal(77, (int)Assert.Single(await host.Client.ObjectsAsync("Get-VMProcessor", new { VMName = "now" }))["RelativeWeight"]!);
         await host.Client.ObjectsAsync("Remove-VM", new { Name = "now", Force = true });
         Assert.Equal("InvalidParameter", (string?)(await host.Client.ErrorAsync("Get-VMMemory", new { VMSnapshot = checkpoint }))["errorId"]);

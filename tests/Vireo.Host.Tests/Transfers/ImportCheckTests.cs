@@ -149,6 +149,8 @@ public sealed class ImportCheckTests
         yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Then(drive with { Kind = DriveKind.Dvd, Path = "/etc/shadow" })));
         yield return (IncompatibilityKind.RemovableMediaMissing, Facts(Tree([checkpoint with { Machine = plan.Machine with { FloppyPath = "/etc/shadow" } }])));
         yield return (IncompatibilityKind.DiskFormatUnsupported, Facts(Then(drive with { Path = "/etc/shadow" })));
+        yield return (IncompatibilityKind.PassthroughDiskMissing, Facts(Change(m => m with { Drives = [drive with { Path = "/dev/sda", PhysicalDisk = new() }] })) with { PhysicalDiskProblem = _ => "It is not here." });
+        yield return (IncompatibilityKind.DiskInUse, Facts(Change(m => m with { Drives = [drive with { Path = "/dev/sda", PhysicalDisk = new() }] })) with { Machines = [other with { Drives = [drive with { Id = Guid.NewGuid(), Path = "/dev/sda", PhysicalDisk = new() }] }] });
         yield return (IncompatibilityKind.PassthroughDiskMissing, Facts(Then(drive with { Path = "/dev/sda" })));
         var then = new DiskFacts("/source/then.vhdx", Info() with { Path = "/source/then.vhdx" }, null, [], IsWritable: true);
         var withThen = new Dictionary<string, DiskFacts>(Facts(plan).Disks) { [then.Path] = then };
@@ -168,6 +170,7 @@ public sealed class ImportCheckTests
         yield return (IncompatibilityKind.MemoryLimit, Facts(Change(m => m with { Memory = new() { StartupBytes = 1 << 20 } })));
         yield return (IncompatibilityKind.MemoryRange, Facts(Change(m => m with { Memory = new() { DynamicMemoryEnabled = true, MinimumBytes = 2L << 30, StartupBytes = 1L << 30 } })));
         yield return (IncompatibilityKind.SmartPagingPath, Facts(plan) with { FolderProblem = _ => "it is read-only." });
+        yield return (IncompatibilityKind.TpmKeyProtector, Facts(Change(m => m with { Generation = 2, Drives = [], TpmEnabled = true, KeyProtector = "another host's" })) with { CanOpenKeyProtector = _ => false });
         yield return (IncompatibilityKind.SecureBootOn, Facts(Change(m => m with { Generation = 2, Drives = [], SecureBootEnabled = true })));
         yield return (IncompatibilityKind.SerialPipeInvalid, Facts(Change(m => m with { ComPorts = [@"\\.\pipe\web", null] })));
 

@@ -303,6 +303,7 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
             throw Errors.State($"Checkpoints of the virtual machine '{Current.Name}' are disabled; use Set-VM -CheckpointType to allow them.", Current.Name);
         }
 
+        PhysicalDisks.RefuseFor(Current, isForExport ? "cannot be exported" : "cannot have a checkpoint");
         foreach (var drive in Current.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }))
         {
             var image = await services.Storage.InspectImageAsync(drive.Path!, cancellation);

@@ -50,6 +50,7 @@ internal static class CheckpointTree
             LastMove = machine.LastMove,
             ResourceMeteringEnabled = machine.ResourceMeteringEnabled,
             ConsoleUsers = machine.ConsoleUsers,
+            KeyProtector = machine.KeyProtector,
             HasSavedState = checkpoint.HasState,
             NetworkAdapters = [.. checkpoint.Machine.NetworkAdapters.Select(adapter => adapter.SwitchId is { } id && !switchExists(id) ? adapter with { SwitchId = null } : adapter)],
             Checkpoints = machine.Checkpoints with

@@ -20,7 +20,7 @@ internal static class ArrivalChecks
     /// <param name="plan">Where its files go.</param>
     public static IReadOnlyList<Incompatibility> Run(MoveOffer offer, ImportFacts facts, MoveHostFacts here, StorageMovePlan plan) =>
     [
-        .. Files(offer, facts.FreeBytes, plan), .. offer.IsRunning ? Guest(offer, here) : [],
+        .. PhysicalDisks(offer), .. Files(offer, facts.FreeBytes, plan), .. offer.IsRunning ? Guest(offer, here) : [],
         .. s_checks.SelectMany(check => check.Check(facts)).Where(one => one.Facts.Severity == Microsoft.HyperV.PowerShell.VMCompatibilitySeverity.Error),
     ];
 
@@ -54,6 +54,11 @@ internal static class ArrivalChecks
             }
         }
     }
+
+    // The other host's disks are not this one's, whatever their names are.
+    private static IEnumerable<Incompatibility> PhysicalDisks(MoveOffer offer) => offer.Machine.Drives.Concat(offer.Machine.Checkpoints.All.SelectMany(one => one.Machine.Drives))
+        .Where(static drive => drive.PhysicalDisk is not null)
+        .Select(drive => new Incompatibility(IncompatibilityKind.PassthroughDiskMissing, $"The disk '{drive.Path}' is a physical disk of the other host.", "Remove-VMHardDiskDrive", IncompatibleObject.Drive, drive.Id));
 
     /// <summary>What files need: storage of both hosts where they stay, and room and free names where they go.</summary>
     public static IEnumerable<Incompatibility> Files(MoveOffer offer, Func<string, long?> freeBytes, StorageMovePlan plan)

@@ -18,6 +18,13 @@ internal sealed class DeviceCheck : IImportCheck
             }
         }
 
+        if (machine is { Generation: 2, TpmEnabled: true, KeyProtector: { } protector } && !facts.CanOpenKeyProtector(protector))
+        {
+            yield return new(
+                IncompatibilityKind.TpmKeyProtector, $"What the trusted platform module of '{machine.Name}' keeps is encrypted with a key that only the host which made it can open.",
+                "Disable-VMTPM, or take the guardian key over from that host", IncompatibleObject.Machine);
+        }
+
         if (machine is { Generation: 2, SecureBootEnabled: true })
         {
             yield return new(

@@ -22,6 +22,21 @@ internal sealed class DiskCheck : IImportCheck
     private static IEnumerable<Incompatibility> CheckDisk(ImportFacts facts, DriveConfiguration drive, Dictionary<string, string> owners)
     {
         var path = drive.Path!;
+        if (drive.PhysicalDisk is not null)
+        {
+            if (facts.PhysicalDiskProblem(drive) is { } problem)
+            {
+                yield return On(IncompatibilityKind.PassthroughDiskMissing, problem, "Set-VMHardDiskDrive -DiskNumber, or Remove-VMHardDiskDrive");
+            }
+            else if (facts.Machines.Concat([facts.Machine]).SelectMany(machine => machine.Drives.Select(other => (machine.Name, Drive: other)))
+                .FirstOrDefault(other => other.Drive.Id != drive.Id && other.Drive is { PhysicalDisk: not null, Path: { } held } && facts.RealPath(held) == facts.RealPath(path)) is { Drive: not null } owner)
+            {
+                yield return On(IncompatibilityKind.DiskInUse, $"The physical disk '{path}' belongs to the virtual machine '{owner.Name}'.", "Set-VMHardDiskDrive -DiskNumber, or Remove-VMHardDiskDrive");
+            }
+
+            yield break;
+        }
+
         if (DiskRules.PlaceProblem(facts, path) is { } place)
         {
             yield return On(place.Kind, place.Message, SetDisk);
