@@ -54,6 +54,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
     private readonly Accounts _accounts;
     private readonly AutomaticActions _actions;
     private readonly ExtensionEventFollower _extensionEvents;
+    private readonly StalledDiskFollower _stalledDisks;
     private readonly MeteringService _metering;
     private readonly ArrivalService _arrivals;
     private readonly DepartureService _departures;
@@ -68,6 +69,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
         _arrivals = arrivals;
         _departures = departures;
         _extensionEvents = extensionEvents;
+        _stalledDisks = new StalledDiskFollower(new StorageControlClient(paths.StorageSocket), machines, TimeProvider.System);
         _metering = metering;
         _mounts = mounts;
         _actions = actions;
@@ -247,6 +249,7 @@ internal sealed partial class HostAssembly : IAsyncDisposable
             background.RunAsync("Bringing the planes to what is wanted", ReconcileAsync, stopping),
             background.RunAsync("Sharing memory between machines", _machines.BalanceMemoryAsync, stopping),
             background.RunAsync("Following the extensions of switches", _extensionEvents.FollowAsync, stopping),
+            background.RunAsync("Following disks that wait for their storage", _stalledDisks.FollowAsync, stopping),
             background.RunAsync("Listening for other hosts", _peers.FollowAsync, stopping),
             background.RunAsync("Looking after the trust between hosts", _peers.Keeper.RunAsync, stopping),
             background.RunAsync("Giving up virtual machines that do not come", _arrivals.WatchAsync, stopping),

@@ -153,6 +153,9 @@ public interface IMachine : IAsyncDisposable
     /// <summary>Switches the heartbeat service on or off; it takes effect at once.</summary>
     void EnableHeartbeat(bool enabled);
 
+    /// <summary>What keeps a disk of the guest from answering, in a sentence for its owner; null when nothing does. The machine is critical meanwhile.</summary>
+    void SetDriveTrouble(string? reason);
+
     /// <summary>The process, by a name that no other one ever has; null without one.</summary>
     ProcessIdentity? Process { get; }
 

@@ -8,6 +8,8 @@ namespace Vireo.Machines;
 /// <summary>What is seen of a machine that nobody asked for: QEMU's events, the loss of its control connection, what stops and continues the guest.</summary>
 internal sealed partial class Machine
 {
+    private string? _driveTrouble;
+
     private void OnControl(bool connected)
     {
         _condition.SetCritical(connected ? null : "QEMU's control connection is lost.");
@@ -15,6 +17,13 @@ internal sealed partial class Machine
         {
             OnProcessors();
         }
+    }
+
+    /// <inheritdoc/>
+    public void SetDriveTrouble(string? reason)
+    {
+        Volatile.Write(ref _driveTrouble, reason);
+        OnProcessors();
     }
 
     /// <summary>The guest may have been stopped or continued.</summary>
@@ -122,7 +131,7 @@ internal sealed partial class Machine
             current = operations == _operations;
             if (current)
             {
-                _condition.SetCritical(DescribeTrouble(status));
+                _condition.SetCritical(DescribeTrouble(status) ?? Volatile.Read(ref _driveTrouble));
                 states.ObserveProcessors(status == "running");
             }
 

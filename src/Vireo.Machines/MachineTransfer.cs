@@ -19,6 +19,16 @@ public sealed record TransferSettings
 
     /// <summary>A guest that changes its memory faster than it travels is slowed down until it does not.</summary>
     public bool SlowsGuest { get; init; } = true;
+
+    /// <summary>
+    /// The same, as far as a QEMU can be trusted with it that sends. Before 9.1 one with several connections may wait for ever, its lock held, when the other side dies
+    /// (<c>multifd_send_sync_main</c> waits for a thread that has ended): the guest would stand still until somebody turns it off.
+    /// </summary>
+    /// <param name="qemuVersion">Version of QEMU on the side that sends.</param>
+    public TransferSettings For(string qemuVersion) =>
+        Version.TryParse(qemuVersion, out var version) && version >= s_parallel ? this : this with { Channels = 1, Compressed = false };
+
+    private static readonly Version s_parallel = new(9, 1);
 }
 
 /// <summary>Who the other side must be, and who we are.</summary>

@@ -27,6 +27,14 @@ public interface IVhostUserDevice
     void QueueStarted(VirtQueue queue);
 
     /// <summary>
+    /// No buffer can be taken off until <see cref="Service"/> is called again: the front end changes something, and waits until nothing is in flight. A
+    /// device that holds buffers back gives them back now, or leaves them (<see cref="VirtQueue.Leave"/>).
+    /// </summary>
+    void QueuePaused(VirtQueue queue)
+    {
+    }
+
+    /// <summary>
     /// No buffer can be taken off any more. The device gives back soon what it holds: the front end waits until nothing is in flight.
     /// </summary>
     void QueueStopping(VirtQueue queue);

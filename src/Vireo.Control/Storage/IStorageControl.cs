@@ -9,6 +9,11 @@ public interface IStorageControl
     /// <summary>What every open disk has counted.</summary>
     Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default);
 
+    /// <summary>Disks whose guests wait for the storage below; answers when the list is another one than the caller knows, or after half a minute.</summary>
+    /// <param name="known">Generation of the list that the caller has; 0 for none.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<StalledDisks> ListStalledAsync(long known, CancellationToken cancellationToken = default);
+
     /// <summary>
     /// Opens a disk and serves it; asking for the same thing again changes nothing. The same without <see cref="DiskAttachment.Standby"/> gives a disk
     /// that was opened with it its image; while another program has the image, that is refused (<c>ObjectInUse</c>) and may be asked again. <see cref="DiskAttachment.TlsListen"/> is added and taken away in the same way.

@@ -187,8 +187,9 @@ public sealed record CompleteMirror(MirrorEnd End = MirrorEnd.Switch);
 /// <param name="CopiedBytes">Bytes that were read and written; fewer where the disk is sparse.</param>
 /// <param name="BytesPerSecond">Limit; 0 is none.</param>
 /// <param name="Failure">Why it failed, or null.</param>
+/// <param name="IsTargetFull">It failed because the target has no room.</param>
 public sealed record CopyStatus(
-    CopyKind Kind, string Path, CopyPhase Phase, long DoneBytes, long SizeBytes, long CopiedBytes, long BytesPerSecond, string? Failure);
+    CopyKind Kind, string Path, CopyPhase Phase, long DoneBytes, long SizeBytes, long CopiedBytes, long BytesPerSecond, string? Failure, bool IsTargetFull = false);
 
 /// <summary>Format of a disk image.</summary>
 public enum ImageFormat
@@ -351,3 +352,17 @@ public sealed record DiskFailure(DiskAttachment Attachment, ControlError Error);
 /// <param name="Failures">Disks that could not be opened when the plane came back.</param>
 /// <param name="LayerViolations">Times that a layer broke a rule since the plane started; anything but 0 is a defect.</param>
 public sealed record StorageHealth(int ProcessId, int Disks, IReadOnlyList<DiskFailure> Failures, long LayerViolations);
+
+/// <summary>
+/// A disk whose guest waits, because what is below it is full or broken: requests over vhost-user that fail are tried again until they do not. (Behind NBD the client
+/// gets the error and decides.)
+/// </summary>
+/// <param name="Id">Of the attachment.</param>
+/// <param name="Path">Its image.</param>
+/// <param name="IsFull">There is no room; false for other failures.</param>
+public sealed record StalledDisk(Guid Id, string Path, bool IsFull);
+
+/// <summary>All disks whose guests wait.</summary>
+/// <param name="Generation">Another number whenever the list has changed.</param>
+/// <param name="Disks">The disks.</param>
+public sealed record StalledDisks(long Generation, IReadOnlyList<StalledDisk> Disks);

@@ -12,6 +12,10 @@ public sealed class StorageControlClient(string socketPath) : ControlClient("sto
         SendAsync(HttpMethod.Get, "v1/disks", null, StorageJson.Default.IReadOnlyListDiskStatus, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<StalledDisks> ListStalledAsync(long known, CancellationToken cancellationToken = default) =>
+        SendAsync(HttpMethod.Get, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"v1/stalled?known={known}"), null, StorageJson.Default.StalledDisks, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default) =>
         SendAsync(HttpMethod.Get, "v1/counters", null, StorageJson.Default.IReadOnlyListDiskCounters, cancellationToken);
 

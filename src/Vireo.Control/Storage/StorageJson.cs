@@ -27,5 +27,6 @@ namespace Vireo.Control.Storage;
 [JsonSerializable(typeof(LayerSpecification))]
 [JsonSerializable(typeof(LayerStatus))]
 [JsonSerializable(typeof(StorageHealth))]
+[JsonSerializable(typeof(StalledDisks))]
 [JsonSerializable(typeof(ControlError))]
 public sealed partial class StorageJson : JsonSerializerContext;

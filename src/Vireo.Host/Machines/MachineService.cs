@@ -226,11 +226,12 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
     internal IEnumerable<MachineUnit> Units => _units.Values;
 
     /// <summary>Begins to manage a machine that came here while its guest ran.</summary>
-    internal void Adopt(VirtualMachineConfiguration configuration, IMachine machine)
+    internal async Task AdoptAsync(VirtualMachineConfiguration configuration, IMachine machine)
     {
-        _units[configuration.Id] = new MachineUnit(configuration, machine, _services);
+        var unit = _units[configuration.Id] = new MachineUnit(configuration, machine, _services);
         _services.Running.Set(configuration.Id, machine.Running is not null);
         ShareProcessors();
+        await unit.TidyIfEndedAsync();
     }
 
     /// <summary>Forgets a machine that is another host's now.</summary>

@@ -15,6 +15,7 @@ internal sealed partial class MachineUnit
         await WithDisksAsync("take a checkpoint", async () =>
         {
             RequireNoMove();
+            RequireNotStalled();
             try
             {
                 taken = await _checkpoints.TakeAsync(name, progress, cancellation);

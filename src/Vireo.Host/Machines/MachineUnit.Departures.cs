@@ -91,6 +91,9 @@ internal sealed partial class MachineUnit
         }
     }
 
+    /// <summary>Closes what the machine brought along, if its process ended before anybody here looked at it.</summary>
+    public Task TidyIfEndedAsync() => _machine.Status.ProcessId is null ? TidyAsync() : Task.CompletedTask;
+
     /// <summary>Whether the machine is another host's, or nobody here knows whose it is: what is left to do is done by whoever asks that host.</summary>
     public bool IsNotOurs => _doubt is not null || _removed;
 
@@ -201,6 +204,7 @@ internal sealed partial class MachineUnit
     private void RequireMovable()
     {
         PhysicalDisks.RefuseFor(Configuration, "cannot be moved to another host");
+        RequireNotStalled();
         if (CheckpointTree.Next(Configuration) is { } left)
         {
             throw Errors.State($"The virtual machine '{Name}' cannot be moved: its disk '{left.Path}' is yet to be {(left.Into is null ? "removed" : $"merged into '{left.Into}'")}; try again later, the events say why when that fails.", Name);

@@ -299,6 +299,7 @@ internal sealed partial class MachineUnit : IAsyncDisposable
 
     public Task SaveAsync(Action<string, int> progress, CancellationToken cancellation) => WithDisksAsync("save", async () =>
     {
+        RequireNotStalled();
         progress("Writing memory", -1);
         await _services.ReadCounters(Configuration.Id);
         await _machine.SaveAsync(

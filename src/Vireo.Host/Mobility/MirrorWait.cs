@@ -1,3 +1,4 @@
+using Vireo.Commands.Framework;
 using Vireo.Control.Storage;
 
 namespace Vireo.Host.Mobility;
@@ -6,6 +7,14 @@ namespace Vireo.Host.Mobility;
 internal static class MirrorWait
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The error of a mirror that came to nothing.</summary>
+    /// <param name="status">How it ended; null when there is none any more.</param>
+    /// <param name="message">What that means.</param>
+    /// <param name="target">The object that it is about.</param>
+    public static CommandException Failed(CopyStatus? status, string message, string target) => status is { IsTargetFull: true }
+        ? new("OutOfDiskSpace", ErrorCategory.ResourceUnavailable, message, target)
+        : new("OperationFailed", ErrorCategory.NotSpecified, message, target);
 
     /// <summary>Returns when the copy is the same as the disk, and stays so.</summary>
     /// <param name="look">Says how far it is; throws when nothing comes of it any more.</param>

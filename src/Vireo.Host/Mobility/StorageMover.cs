@@ -212,7 +212,7 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         try
         {
             var status = await services.Storage.GetCopyAsync(live.DriveId, CopyKind.Mirror, cancellation);
-            return status.Path == live.Target && status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw Ended(live, status.Failure);
+            return status.Path == live.Target && status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw Ended(live, status);
         }
         catch (ControlException gone) when (gone.Error.ErrorId == "ObjectNotFound")
         {
@@ -220,9 +220,9 @@ internal sealed class StorageMover(ConfigurationKeeper keeper, IMachine machine,
         }
     }
 
-    private CommandException Ended(LiveImageMove live, string? reason) => new(
-        "OperationFailed", ErrorCategory.NotSpecified,
-        $"The disk '{live.Source}' of the virtual machine '{Current.Name}' was not moved to '{live.Target}', it is as it was: {reason ?? "the machine stopped running meanwhile"}.", Current.Name);
+    private CommandException Ended(LiveImageMove live, CopyStatus? status) => MirrorWait.Failed(
+        status,
+        $"The disk '{live.Source}' of the virtual machine '{Current.Name}' was not moved to '{live.Target}', it is as it was: {status?.Failure ?? "the machine stopped running meanwhile"}.", Current.Name);
 
     private async Task CompleteAsync(LiveImageMove live)
     {

@@ -13,6 +13,9 @@ public sealed class RetryingStorageControl(IStorageControl inner, PlanePatience 
         patience.RunAsync(() => inner.ListDisksAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<StalledDisks> ListStalledAsync(long known, CancellationToken cancellationToken = default) => inner.ListStalledAsync(known, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<DiskCounters>> ListCountersAsync(CancellationToken cancellationToken = default) =>
         patience.RunAsync(() => inner.ListCountersAsync(cancellationToken), cancellationToken);
 

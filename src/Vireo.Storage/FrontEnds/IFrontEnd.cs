@@ -19,7 +19,11 @@ public interface IFrontEnd : IAsyncDisposable
 /// <param name="Disk">The disk to serve.</param>
 /// <param name="Loggers">For messages about peers; the data path logs nothing per request.</param>
 /// <param name="Time">The clock.</param>
-public sealed record FrontEndContext(DiskAttachment Attachment, DiskStack Disk, ILoggerFactory Loggers, TimeProvider Time);
+/// <param name="Stalled">
+/// A front end that can makes its guest wait while the storage below is full or broken, and tells this why when it begins to, and null when it does no more; without it
+/// the guest gets the errors.
+/// </param>
+public sealed record FrontEndContext(DiskAttachment Attachment, DiskStack Disk, ILoggerFactory Loggers, TimeProvider Time, Action<Vireo.Disks.BlockStatus?>? Stalled = null);
 
 /// <summary>Makes front ends of one kind. Built-in kinds are registered in <c>Program</c> by the same call that any other would use.</summary>
 public interface IFrontEndFactory

@@ -58,6 +58,7 @@ public sealed partial class MirrorLayer : LayerBase
     private long _bytesPerSecond;
     private double _paidUntil;
     private volatile string? _failure;
+    private volatile bool _isTargetFull;
     private volatile bool _isReady;
     private Task _copying = Task.CompletedTask;
 
@@ -106,6 +107,9 @@ public sealed partial class MirrorLayer : LayerBase
 
     /// <summary>Why it was given up, or null.</summary>
     public string? Failure => _failure;
+
+    /// <summary>Whether it was given up because the target has no room.</summary>
+    public bool IsTargetFull => _failure is not null && _isTargetFull;
 
     /// <summary>Bytes behind the cursor; all of the disk when it is ready.</summary>
     public long CursorBytes => Volatile.Read(ref _cursor);
@@ -186,7 +190,7 @@ public sealed partial class MirrorLayer : LayerBase
         var status = await _target.FlushAsync().ConfigureAwait(false);
         if (status != BlockStatus.Ok)
         {
-            Fail($"the target could not be made durable ({status})");
+            Fail($"the target could not be made durable ({status})", status);
         }
 
         return status == BlockStatus.Ok;
@@ -260,7 +264,7 @@ public sealed partial class MirrorLayer : LayerBase
         var mirroredStatus = await mirrored.ConfigureAwait(false);
         if (mirroredStatus != BlockStatus.Ok)
         {
-            Fail($"a write to the target at {offsetBytes} failed ({mirroredStatus})");
+            Fail($"a write to the target at {offsetBytes} failed ({mirroredStatus})", mirroredStatus);
         }
         else if (status != BlockStatus.Ok && behindBytes > 0)
         {
@@ -329,8 +333,9 @@ public sealed partial class MirrorLayer : LayerBase
         return status;
     }
 
-    private void Fail(string reason)
+    private void Fail(string reason, BlockStatus status = BlockStatus.IoError)
     {
+        _isTargetFull |= status == BlockStatus.NoSpace;
         if (Interlocked.CompareExchange(ref _failure, reason, null) is null)
         {
             _settled.TrySetResult();
@@ -481,7 +486,7 @@ public sealed partial class MirrorLayer : LayerBase
 
             if (status != BlockStatus.Ok)
             {
-                Fail($"the target could not be written at {extent.OffsetBytes} ({status})");
+                Fail($"the target could not be written at {extent.OffsetBytes} ({status})", status);
                 break;
             }
         }

@@ -1,8 +1,11 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Vireo.Control;
 using Vireo.Control.Storage;
@@ -15,12 +18,16 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
     /// <summary>Longest request body.</summary>
     public const long MaximumBodyBytes = 1 << 20;
 
+    // Less than clients wait for an answer.
+    private static readonly TimeSpan s_stalledPatience = TimeSpan.FromSeconds(30);
+
     /// <summary>Adds the routes.</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/health", Handle(context => Answer(context, disks.Health, StorageJson.Default.StorageHealth)));
         routes.MapGet("/v1/disks", Handle(context => Answer(context, disks.List(), StorageJson.Default.IReadOnlyListDiskStatus)));
         routes.MapGet("/v1/counters", Handle(context => Answer(context, disks.ListCounters(), StorageJson.Default.IReadOnlyListDiskCounters)));
+        routes.MapGet("/v1/stalled", Handle(StalledAsync));
         routes.MapGet("/v1/disks/{id}", Handle(context => Answer(context, disks.Get(Id(context)).Status, StorageJson.Default.DiskStatus)));
         routes.MapPut("/v1/disks/{id}", Handle(PutDiskAsync));
         routes.MapDelete("/v1/disks/{id}", Handle(async context =>
@@ -165,6 +172,16 @@ internal sealed partial class ControlApi(DiskRegistry disks, ImageService images
 
         var replace = string.Equals(context.Request.Query["replace"], "true", StringComparison.OrdinalIgnoreCase);
         await Answer(context, await disks.PutAsync(attachment, replace).ConfigureAwait(false), StorageJson.Default.DiskStatus).ConfigureAwait(false);
+    }
+
+    private async Task StalledAsync(HttpContext context)
+    {
+        var known = long.TryParse(context.Request.Query["known"], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+        // A reader who waits does not keep the plane from ending.
+        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        await Answer(context, await disks.Stalled.AfterAsync(known, s_stalledPatience, end.Token).ConfigureAwait(false), StorageJson.Default.StalledDisks).ConfigureAwait(false);
     }
 
     private RequestDelegate Handle(Func<HttpContext, Task> handler) => async context =>

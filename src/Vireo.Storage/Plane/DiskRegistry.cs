@@ -31,6 +31,9 @@ internal sealed partial class DiskRegistry(
     public StorageHealth Health => new(
         Environment.ProcessId, _disks.Count, [.. _failed.Values.Select(failed => new DiskFailure(failed.Record.Attachment, failed.Error))], Volatile.Read(ref _violations));
 
+    /// <summary>Disks whose guests wait for what is below them.</summary>
+    public StalledBoard Stalled { get; } = new(time);
+
     /// <summary>Every open disk.</summary>
     public IReadOnlyList<DiskStatus> List() => [.. _disks.Values.Select(disk => disk.Status)];
 
@@ -284,7 +287,8 @@ internal sealed partial class DiskRegistry(
         {
             var meter = new MeterLayer(OpenDisk.MeterName, time);
             await stack.InsertAsync(meter).ConfigureAwait(false);
-            frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time));
+            frontEnd = factory.Start(new FrontEndContext(attachment, stack, loggers, time, why => Stalled.Set(
+                attachment.Id, why is null ? null : new StalledDisk(attachment.Id, attachment.Path, why == BlockStatus.NoSpace))));
             network = StartNetwork(attachment, stack, record.TlsAddress);
             var disk = new OpenDisk(attachment, image, stack, meter, frontEnd) { Change = record.Change, LastCopy = ended, Network = network };
             foreach (var layer in record.Layers)

@@ -26,5 +26,6 @@ internal sealed record LiveCopy(CopyKind Kind, string Path, MirrorLayer Layer, I
         SizeBytes,
         Layer.CopiedBytes,
         Layer.BytesPerSecond,
-        Layer.Failure);
+        Layer.Failure,
+        Layer.IsTargetFull);
 }

@@ -136,6 +136,21 @@ public sealed unsafe partial class VirtQueue
         _inflight?.Undo(chain.Head);
     }
 
+    /// <summary>Whether what is in flight when the queue stops comes first when it is started again, by this process or another.</summary>
+    public bool RemembersInFlight => _inflight is not null;
+
+    /// <summary>
+    /// Leaves a buffer that was taken off to whoever goes on with the queue, which is paused or stops: it is taken off again when the queue goes on,
+    /// after a new start only with <see cref="RemembersInFlight"/>.
+    /// </summary>
+    public void Leave(DescriptorChain chain)
+    {
+        Invariant.Check(chain.IsInUse && !IsRunning);
+        _toRedo = [.. _toRedo.AsSpan(_redone), chain.Head];
+        _redone = 0;
+        Return(chain);
+    }
+
     /// <summary>
     /// Puts a buffer into the used ring (virtio 1.2 2.7.8.2). The driver sees it after <see cref="Publish"/>.
     /// </summary>

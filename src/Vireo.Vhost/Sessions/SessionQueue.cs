@@ -89,6 +89,10 @@ internal sealed class SessionQueue(int index, ReactorSeat reactor, IVhostUserDev
     {
         _isPaused = true;
         Apply();
+        if (Queue is not null && !_isStopping)
+        {
+            device.QueuePaused(Queue);
+        }
     }
 
     public void Unpause()

@@ -11,13 +11,15 @@ namespace Vireo.Host.Tests.Mobility;
 [Requirement("LM-4")]
 public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
 {
-    private static readonly string[] s_source =
+    /// <summary>Steps of the host that the machine leaves.</summary>
+    internal static readonly string[] SourceSteps =
     [
         "host.departure.begun", "host.departure.offered", "host.departure.file", "host.departure.mirroring", "machine.departing", "machine.leaving", "host.departure.closed",
         "machine.leaving.still", "machine.leaving.sent", "host.departure.asking", "host.departure.asked", "host.departure.released", "host.move.deleted",
     ];
 
-    private static readonly string[] s_destination =
+    /// <summary>Steps of the host that it comes to.</summary>
+    internal static readonly string[] DestinationSteps =
     [
         "host.arrival.begun", "host.arrival.file", "host.arrival.disks", "host.arrival.memory", "host.arrival.ready", "host.import.configured", "host.arrival.registered",
         "host.arrival.ending",
@@ -177,12 +179,12 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
     {
         foreach (var isRunning in new[] { true, false })
         {
-            foreach (var point in s_source.Where(point => isRunning || !s_runningOnly.Contains(point)))
+            foreach (var point in SourceSteps.Where(point => isRunning || !s_runningOnly.Contains(point)))
             {
                 await DieAsync(isRunning, point, atSource: true);
             }
 
-            foreach (var point in s_destination.Where(point => isRunning || !s_runningOnly.Contains(point)))
+            foreach (var point in DestinationSteps.Where(point => isRunning || !s_runningOnly.Contains(point)))
             {
                 await DieAsync(isRunning, point, atSource: false);
             }
@@ -193,7 +195,7 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
     [Trait("Category", "Long")]
     public async Task A_move_can_be_given_up_at_every_step_before_the_other_host_is_asked()
     {
-        foreach (var point in s_source.TakeWhile(point => point != "machine.leaving.sent"))
+        foreach (var point in SourceSteps.TakeWhile(point => point != "machine.leaving.sent"))
         {
             await hosts.TurnAsync(isRunning: true);
             await hosts.WriteAsync();

@@ -47,6 +47,7 @@ public sealed class HostPair : IAsyncLifetime
             await side.StartHostAsync();
             await side.Client.ObjectsAsync("Set-VMHost", new { UseAnyNetworkForMigration = true });
             await side.Client.ObjectsAsync("Enable-VMMigration", new { });
+            await side.Client.ObjectsAsync("New-VMSwitch", new { Name = "lan", SwitchType = "Private" });
         }
 
         var (_, invitation) = await Here.Client.PostAsync("api/trust/invite", new { });
@@ -74,11 +75,11 @@ public sealed class HostPair : IAsyncLifetime
     internal string NextPlace() => Path.Combine(There.Files, $"place{++_places}");
 
     /// <summary>Moves the machine with its files; the answer is its error, or null.</summary>
-    internal async Task<JsonObject?> TryMoveAsync()
+    internal async Task<JsonObject?> TryMoveAsync(string? place = null)
     {
         try
         {
-            var records = await Here.Client.RunAsync("Move-VM", new { Name, DestinationHost = There.Address, IncludeStorage = true, DestinationStoragePath = NextPlace() });
+            var records = await Here.Client.RunAsync("Move-VM", new { Name, DestinationHost = There.Address, IncludeStorage = true, DestinationStoragePath = place ?? NextPlace() });
             return records.FirstOrDefault(record => (string?)record["record"] == "error");
         }
         catch (HttpRequestException cut)
@@ -123,14 +124,14 @@ public sealed class HostPair : IAsyncLifetime
     internal async Task<string> StateAsync() => (string)Assert.Single(await Here.Client.ObjectsAsync("Get-VM", new { Name }))["State"]!;
 
     /// <summary>Writes to both disks; half of it lies where the checkpoint's image has something, too.</summary>
-    internal async Task WriteAsync()
+    internal async Task WriteAsync(int extraBytes = 0)
     {
         _stamp = (_stamp % 250) + 1;
         foreach (var (drive, stamp) in await DrivesAsync())
         {
             if (await StateAsync() == "Running")
             {
-                Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", $"write -P {stamp} 1M 64k", "-c", $"write -P {stamp} 40M 64k", "-c", "flush", Here.DiskAddress(drive.Id));
+                Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", $"write -P {stamp} 1M 64k", "-c", $"write -P {stamp} 40M 64k", "-c", $"write -P {stamp} 50M {Math.Max(512, extraBytes)}", "-c", "flush", Here.DiskAddress(drive.Id));
             }
             else
             {
@@ -162,7 +163,7 @@ public sealed class HostPair : IAsyncLifetime
 
     private async Task MakeMachineAsync(string folder)
     {
-        await Here.Client.ObjectsAsync("New-VM", new { Name, Generation = 1, MemoryStartupBytes = 32 << 20, NoVHD = true, Path = Here.Files });
+        await Here.Client.ObjectsAsync("New-VM", new { Name, Generation = 1, MemoryStartupBytes = 32 << 20, NoVHD = true, Path = Here.Files, SwitchName = "lan" });
         Directory.CreateDirectory(folder);
         foreach (var disk in s_disks)
         {

@@ -29,6 +29,9 @@ internal sealed class HostSide : IAsyncDisposable
     /// <summary>Where files of machines are that are this host's alone.</summary>
     public string Files => _root["files"];
 
+    /// <summary>A file system of its own in <see cref="Files"/>.</summary>
+    public string Small => Path.Combine(Files, "small");
+
     public string Hold => _root["hold"];
 
     public static async Task<HostSide> StartAsync(string address)
@@ -36,8 +39,12 @@ internal sealed class HostSide : IAsyncDisposable
         var side = new HostSide(address);
         File.SetUnixFileMode(side._root.Path, (UnixFileMode)0b111_101_101);
         Directory.CreateDirectory(side.Files);
+
+        // Before the processes start, because each has a list of mounts of its own.
+        Directory.CreateDirectory(side.Small);
+        Peer.Run("mount", "-t", "tmpfs", "none", side.Small);
         await side.StartStorageAsync();
-        side._switching = await PlaneProcess.StartAsync("switch", side._root.Path, networkNamespace: side.Network.Name);
+        await side.StartSwitchAsync();
         return side;
     }
 
@@ -63,6 +70,24 @@ internal sealed class HostSide : IAsyncDisposable
         await _storage!.KillAsync();
         await _storage.DisposeAsync();
         await StartStorageAsync();
+    }
+
+    /// <summary>Ends the switch plane as a crash would, and starts it again.</summary>
+    public async Task KillSwitchAsync()
+    {
+        await _switching!.KillAsync();
+        await _switching.DisposeAsync();
+        await StartSwitchAsync();
+    }
+
+    /// <summary>Ends the process of a machine as a crash would, if there is one.</summary>
+    public void KillProcessOf(Guid machine)
+    {
+        if (ProcessOf(machine) is { } id)
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(id);
+            process.Kill();
+        }
     }
 
     /// <summary>Everything that this host could still have to do with a machine that is not its own.</summary>
@@ -118,8 +143,11 @@ internal sealed class HostSide : IAsyncDisposable
         }
 
         Network.Dispose();
+        Peer.Run("umount", "--lazy", Small);
         _root.Dispose();
     }
+
+    private async Task StartSwitchAsync() => _switching = await PlaneProcess.StartAsync("switch", _root.Path, networkNamespace: Network.Name);
 
     private async Task StartStorageAsync() => _storage = await PlaneProcess.StartAsync("storage", _root.Path, networkNamespace: Network.Name);
 }

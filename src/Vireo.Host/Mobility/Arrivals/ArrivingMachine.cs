@@ -355,7 +355,7 @@ internal sealed class ArrivingMachine
             if (Offer.IsRunning)
             {
                 await _starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                _machines.Adopt(Machine, _machine!);
+                await _machines.AdoptAsync(Machine, _machine!);
             }
             else
             {

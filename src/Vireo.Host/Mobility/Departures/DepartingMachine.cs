@@ -196,8 +196,8 @@ internal sealed class DepartingMachine : IAsyncDisposable
     /// <param name="cancellation">Gives up.</param>
     public async Task<MachineDeparture> ExpectAsync(IMachine machine, VirtualMachineConfiguration configuration, Action<string, int> progress, CancellationToken cancellation)
     {
-        var settings = _request.Transfer;
         var state = await machine.DescribeStateAsync(cancellation);
+        var settings = _request.Transfer.For(state.QemuVersion);
         var answer = await _peer.ExpectMemoryAsync(new MemoryRequest(state, settings, ""), cancellation);
         return new MachineDeparture
         {
@@ -387,8 +387,8 @@ internal sealed class DepartingMachine : IAsyncDisposable
         async () =>
         {
             var status = await _services.Storage.GetCopyAsync(live.DriveId, CopyKind.Mirror, cancellation);
-            return status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw new CommandException(
-                "OperationFailed", ErrorCategory.NotSpecified, $"The disk '{live.Source}' could not be copied to the host '{Peer.Name}': {status.Failure ?? "its copy was ended"}", live.Source);
+            return status.Phase is CopyPhase.Copying or CopyPhase.Ready ? status : throw MirrorWait.Failed(
+                status, $"The disk '{live.Source}' could not be copied to the host '{Peer.Name}': {status.Failure ?? "its copy was ended"}.", live.Source);
         },
         told, _services.Time, cancellation);
 

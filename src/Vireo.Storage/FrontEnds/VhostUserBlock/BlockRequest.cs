@@ -24,6 +24,7 @@ internal sealed class BlockRequest : ReactorWork, IThreadPoolWorkItem
     private uint _type;
     private int _dataBytes;
     private uint _usedBytes;
+    private ulong _sector;
     private int _rangeCount;
 
     public BlockRequest(VhostUserBlockDevice device)
@@ -34,6 +35,15 @@ internal sealed class BlockRequest : ReactorWork, IThreadPoolWorkItem
 
     /// <summary>The buffers in guest memory.</summary>
     public DescriptorChain Chain { get; } = new();
+
+    /// <summary>Where the request came from.</summary>
+    public VirtQueue Queue => _queue;
+
+    /// <summary>It failed before, see <see cref="HeldRequests"/>.</summary>
+    public bool WasHeld { get; set; }
+
+    /// <summary>Whether a failure of it may be tried again: everything but a flush.</summary>
+    public bool MayBeHeld => _type != VirtioBlock.Flush;
 
     /// <summary>The next of the free list.</summary>
     public BlockRequest? NextFree { get; set; }
@@ -67,11 +77,36 @@ internal sealed class BlockRequest : ReactorWork, IThreadPoolWorkItem
             return false;
         }
 
-        return Await(Submit(BinaryPrimitives.ReadUInt64LittleEndian(header[8..])));
+        _sector = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
+        return Await(Submit());
     }
 
-    /// <summary>Puts the status into the guest's memory and the request into the used ring. On the reactor.</summary>
+    /// <summary>Does it once more from the beginning. On the reactor.</summary>
+    public void TryAgain()
+    {
+        if (_rangeCount > 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+        else if (Await(Submit()))
+        {
+            Run();
+        }
+    }
+
+    /// <summary>Puts the status into the guest's memory and the request into the used ring, unless it waits for better times. On the reactor.</summary>
     public void Finish()
+    {
+        if (_result is BlockStatus.IoError or BlockStatus.NoSpace && _device.TryHold(this, _result))
+        {
+            return;
+        }
+
+        Complete();
+    }
+
+    /// <summary>The guest gets the result as it is. On the reactor.</summary>
+    public void Complete()
     {
         var status = _result switch
         {
@@ -103,18 +138,18 @@ internal sealed class BlockRequest : ReactorWork, IThreadPoolWorkItem
         _device.Completed(queue);
     }
 
-    private ValueTask<BlockStatus> Submit(ulong sector)
+    private ValueTask<BlockStatus> Submit()
     {
         switch (_type)
         {
             case VirtioBlock.Read:
                 _dataBytes = Chain.WritableBytes;
-                return BlockRange.TryGetOffset(sector, out var source)
+                return BlockRange.TryGetOffset(_sector, out var source)
                     ? _device.Disk.ReadAsync(source, new IoVector(Chain.WritableMemory, Chain.WritableBytes))
                     : new(BlockStatus.OutOfRange);
             case VirtioBlock.Write:
                 _dataBytes = Chain.ReadableBytes;
-                return BlockRange.TryGetOffset(sector, out var target)
+                return BlockRange.TryGetOffset(_sector, out var target)
                     ? _device.Disk.WriteAsync(target, new IoVector(Chain.ReadableMemory, Chain.ReadableBytes), WriteOptions.None)
                     : new(BlockStatus.OutOfRange);
             case VirtioBlock.Flush:

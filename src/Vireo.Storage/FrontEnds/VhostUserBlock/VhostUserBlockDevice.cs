@@ -20,10 +20,18 @@ internal sealed class VhostUserBlockDevice : IVhostUserDevice
 
     private readonly byte[] _config;
     private readonly Flusher[] _flushers;
+    private readonly HeldRequests? _held;
     private BlockRequest? _free;
 
-    public VhostUserBlockDevice(DiskStack disk, Guid id, int queues, Reactor reactor)
+    /// <summary>A device that nobody is connected to.</summary>
+    /// <param name="disk">What it serves.</param>
+    /// <param name="id">Its name for the guest.</param>
+    /// <param name="queues">How many queues it has.</param>
+    /// <param name="reactor">Where it lives.</param>
+    /// <param name="stalled">Told when the guest begins and ends to wait for the storage below; null for one that gets the errors instead.</param>
+    public VhostUserBlockDevice(DiskStack disk, Guid id, int queues, Reactor reactor, Action<BlockStatus?>? stalled = null)
     {
+        _held = stalled is null ? null : new HeldRequests(reactor, stalled);
         Disk = disk;
         Reactor = reactor;
         QueueCount = queues;
@@ -68,9 +76,18 @@ internal sealed class VhostUserBlockDevice : IVhostUserDevice
     {
     }
 
+    /// <summary>What is held is taken up again when the queue goes on.</summary>
+    public void QueuePaused(VirtQueue queue)
+    {
+        foreach (var request in _held?.Take(queue) ?? [])
+        {
+            PutAside(request);
+        }
+    }
+
     public void QueueStopping(VirtQueue queue)
     {
-        // What is in flight completes by itself.
+        // What is in flight completes by itself, and a queue that stops is paused first.
     }
 
     public void QueueStopped(VirtQueue queue)
@@ -127,8 +144,43 @@ internal sealed class VhostUserBlockDevice : IVhostUserDevice
     /// <summary>Takes a request back for later use.</summary>
     public void Release(BlockRequest request)
     {
+        if (request.WasHeld)
+        {
+            _held!.Forget(request);
+        }
+
         request.NextFree = _free;
         _free = request;
+    }
+
+    /// <summary>Keeps a request that failed, to try it again.</summary>
+    /// <returns>False when the guest is to get the error.</returns>
+    public bool TryHold(BlockRequest request, BlockStatus why)
+    {
+        if (_held is not { } held || !request.MayBeHeld || !held.TryHold(request, why))
+        {
+            return false;
+        }
+
+        if (!request.Queue.IsRunning)
+        {
+            QueuePaused(request.Queue);
+        }
+
+        return true;
+    }
+
+    private void PutAside(BlockRequest request)
+    {
+        // A queue that remembers nothing may be about to stop for good.
+        if (!request.Queue.RemembersInFlight)
+        {
+            request.Complete();
+            return;
+        }
+
+        request.Queue.Leave(request.Chain);
+        Release(request);
     }
 
     /// <summary>Counts a finished request.</summary>

@@ -43,7 +43,7 @@ public sealed partial class VhostUserBlockFrontEnd : IFrontEnd
         var attachment = context.Attachment;
         var logger = context.Loggers.CreateLogger<VhostUserBlockFrontEnd>();
         var reactor = (reactors ?? ReactorPool.Shared).Next();
-        var device = new VhostUserBlockDevice(context.Disk, attachment.Id, attachment.Queues, reactor);
+        var device = new VhostUserBlockDevice(context.Disk, attachment.Id, attachment.Queues, reactor, context.Stalled);
         var options = new VhostUserBackendOptions
         {
             Name = $"the disk '{attachment.Path}'",

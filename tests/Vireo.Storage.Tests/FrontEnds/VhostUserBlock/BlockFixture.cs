@@ -17,11 +17,11 @@ internal sealed class BlockFixture : IAsyncDisposable
     private readonly ReactorPool _reactors = new("blk-test", 1);
     private readonly List<IDisposable> _owned = [];
 
-    private BlockFixture(IBlockDevice image, int queues)
+    private BlockFixture(IBlockDevice image, int queues, Action<BlockStatus?>? stalled)
     {
         Stack = new DiskStack(image, "disk", violation => throw new InvalidOperationException(violation.Message));
         var attachment = new DiskAttachment(Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), "disk", false, FrontEndKind.VhostUserBlock, _folder["s"], queues);
-        FrontEnd = VhostUserBlockFrontEnd.Start(new FrontEndContext(attachment, Stack, NullLoggerFactory.Instance, TimeProvider.System), _reactors);
+        FrontEnd = VhostUserBlockFrontEnd.Start(new FrontEndContext(attachment, Stack, NullLoggerFactory.Instance, TimeProvider.System, stalled), _reactors);
     }
 
     public DiskStack Stack { get; }
@@ -32,9 +32,10 @@ internal sealed class BlockFixture : IAsyncDisposable
 
     public MockFrontEnd Guest { get; private set; } = null!;
 
-    public static BlockFixture Create(IBlockDevice image, ulong features = ulong.MaxValue & ~(1UL << 26), int queues = 2)
+    public static BlockFixture Create(
+        IBlockDevice image, ulong features = ulong.MaxValue & ~(1UL << 26), int queues = 2, Action<BlockStatus?>? stalled = null)
     {
-        var fixture = new BlockFixture(image, queues);
+        var fixture = new BlockFixture(image, queues, stalled);
         fixture.Guest = new MockFrontEnd(fixture._folder["s"]);
         fixture._owned.Add(fixture.Guest);
         fixture.Guest.Negotiate(features);
