@@ -55,6 +55,12 @@ public sealed partial class CodeTests
         SourceTree.CSharp().Where(file => !UnsafeRooms.Any(room => file.StartsWith(room, StringComparison.Ordinal)))
             .SelectMany(file => CodeText.Lines(SourceTree.Text(file)).Select((line, index) => (line, index)).Where(pair => UnsafeWord().IsMatch(pair.line)).Select(pair => $"{file}:{pair.index + 1}")));
 
+    /// <summary>What <c>dotnet format</c> would do; asking it takes as long as building everything.</summary>
+    [Fact]
+    public void UsingsAreInOrder() => Findings.None(
+        "Namespaces of System come first, then the others, then static ones, then names given; each by the alphabet ('dotnet format' does it):",
+        SourceTree.CSharp().Where(file => Usings(file) is var found && !found.SequenceEqual(found.Order(StringComparer.OrdinalIgnoreCase))));
+
     [Fact]
     public void NothingIsLeftForLater() => Findings.None(
         "Do it, or leave it out:",
@@ -67,11 +73,22 @@ public sealed partial class CodeTests
         SourceTree.CSharp().Where(file => !file.StartsWith("tests/Tidy/", StringComparison.Ordinal))
             .SelectMany(file => SourceTree.Lines(file).Select((line, index) => (line, index)).Where(pair => EmptyTag().IsMatch(pair.line)).Select(pair => $"{file}:{pair.index + 1}: {pair.line.Trim()}")));
 
+    // The directives of a file, each with its kind before its name, so that they are in order when the alphabet says so.
+    private static List<string> Usings(string file) =>
+        [.. SourceTree.Lines(file).Select(line => UsingDirective().Match(line)).Where(match => match.Success).Select(match => (match.Groups["alias"], match.Groups["static"], match.Groups["name"]) switch
+        {
+            ({ Success: true } alias, _, _) => $"4 {alias.Value}",
+            (_, { Success: true }, var name) => $"{(IsOfSystem(name.Value) ? 2 : 3)} {name.Value}",
+            (_, _, var name) => $"{(IsOfSystem(name.Value) ? 0 : 1)} {name.Value}",
+        })];
+
+    private static bool IsOfSystem(string name) => name == "System" || name.StartsWith("System.", StringComparison.Ordinal);
+
     private static IEnumerable<string> Find(string file, string pattern, string use)
     {
         var original = SourceTree.Lines(file);
         var code = string.Join('\n', CodeText.Lines(SourceTree.Text(file)));
-        foreach (Match match in Regex.Matches(code, pattern, RegexOptions.None, TimeSpan.FromSeconds(5)))
+        foreach (Match match in Regex.Matches(code, pattern, RegexOptions.None, TimeSpan.FromMinutes(1)))
         {
             var line = code.AsSpan(0, match.Index).Count('\n');
             if (!Allowed(original, line))
@@ -159,16 +176,19 @@ public sealed partial class CodeTests
         return lines[(above + 1)..(last + 1)].Any(text => text.Contains("SAFETY:", StringComparison.Ordinal));
     }
 
-    [GeneratedRegex(@"\bunsafe\b", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"^using (?<static>static )?((?<alias>\w+) = )?(?<name>[A-Z][^ (]*);$", RegexOptions.ExplicitCapture, 60_000)]
+    private static partial Regex UsingDirective();
+
+    [GeneratedRegex(@"\bunsafe\b", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex UnsafeWord();
 
     // A type marked unsafe holds unsafe members, each of which is looked at by itself; fields and delegates have no code.
-    [GeneratedRegex(@"\bunsafe\b.*\b(class|struct|interface|record|delegate)\b(?!\s*\*)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\bunsafe\b.*\b(class|struct|interface|record|delegate)\b(?!\s*\*)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex TypeOrDeclaration();
 
-    [GeneratedRegex(@"//.*\b(TODO|FIXME|XXX|HACK)\b", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"//.*\b(TODO|FIXME|XXX|HACK)\b", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex LeftForLater();
 
-    [GeneratedRegex(@"<(?<tag>summary|param|returns|remarks|value|exception)\b[^>]*>\s*</\k<tag>>", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"<(?<tag>summary|param|returns|remarks|value|exception)\b[^>]*>\s*</\k<tag>>", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex EmptyTag();
 }

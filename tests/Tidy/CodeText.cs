@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 
 namespace Vireo.Tidy.Tests;
@@ -5,11 +6,15 @@ namespace Vireo.Tidy.Tests;
 /// <summary>Source with its comments and string contents blanked, so that a rule about code is not met by words.</summary>
 internal static class CodeText
 {
+    private static readonly ConcurrentDictionary<string, string[]> s_known = new(StringComparer.Ordinal);
+
     /// <summary>
     /// The lines of a C# file with every comment and the inside of every literal replaced by spaces; positions stay.
     /// Raw strings are blanked whole: what is interpolated in them counts as text.
     /// </summary>
-    public static string[] Lines(string text)
+    public static string[] Lines(string text) => s_known.GetOrAdd(text, Blanked);
+
+    private static string[] Blanked(string text)
     {
         var output = new StringBuilder(text.Length);
         var at = 0;

@@ -53,7 +53,7 @@ public sealed partial class DocumentTests
         // Below such folders lie checkouts, and much else that files may name.
         string[] common = ["/", "/home", "/mnt", "/opt", "/root", "/src", "/srv", "/tmp", "/usr", "/usr/src", "/var", "/var/tmp"];
         var places = new[] { Repository.Root, Path.GetDirectoryName(Repository.Root)! }.Except(common, StringComparer.Ordinal).ToList();
-        var named = new Regex($@"(?<![\w.$}}/-])({string.Join('|', places.Select(Regex.Escape))})/", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        var named = new Regex($@"(?<![\w.$}}/-])({string.Join('|', places.Select(Regex.Escape))})/", RegexOptions.ExplicitCapture, TimeSpan.FromMinutes(1));
         Findings.None(
             "Say where it is in the tree; every checkout is somewhere else:",
             places.Count == 0 ? [] : SourceTree.Files.Where(IsText).SelectMany(file => SourceTree.Lines(file).Select((line, index) => (line, index))
@@ -93,15 +93,15 @@ public sealed partial class DocumentTests
         .SelectMany((line, index) => Link().Matches(line).Select(match => (Path: match.Groups["path"].Value.Split('#')[0], Line: index + 1)))
         .Where(link => link.Path.Length > 0 && !link.Path.Contains("://", StringComparison.Ordinal) && !link.Path.StartsWith("mailto:", StringComparison.Ordinal));
 
-    [GeneratedRegex("`(?<text>[^`]+)`", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("`(?<text>[^`]+)`", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex BackQuoted();
 
-    [GeneratedRegex(@"\]\((?<path>[^)\s]+)\)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\]\((?<path>[^)\s]+)\)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"^Vireo(\.[A-Z][A-Za-z]+)+$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"^Vireo(\.[A-Z][A-Za-z]+)+$", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex ProjectName();
 
-    [GeneratedRegex(@"^[A-Z][A-Za-z0-9]+\.cs$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"^[A-Z][A-Za-z0-9]+\.cs$", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex FileName();
 }

@@ -13,10 +13,10 @@ public sealed partial class FuzzTests
     [Fact]
     public void EveryParserOfUntrustedBytesHasAFuzzer()
     {
-        var fuzzers = string.Join('\n', SourceTree.CSharp("tests/Fuzz").Select(SourceTree.Text));
+        var fuzzers = SourceTree.CSharp("tests/Fuzz").SelectMany(file => Word().Matches(SourceTree.Text(file)).Select(match => match.Value)).ToHashSet(StringComparer.Ordinal);
         Findings.None(
             "Write a fuzz target in tests/Fuzz that names the type, or say in FuzzTests which target reaches it:",
-            SourceTree.CSharp("src").SelectMany(file => Parsers(file).Where(parser => !Covered.ContainsKey(parser) && !Regex.IsMatch(fuzzers, $@"\b{parser}\b", RegexOptions.None, TimeSpan.FromSeconds(1)))
+            SourceTree.CSharp("src").SelectMany(file => Parsers(file).Where(parser => !Covered.ContainsKey(parser) && !fuzzers.Contains(parser))
                 .Select(parser => $"{file}: {parser}")));
     }
 
@@ -31,16 +31,19 @@ public sealed partial class FuzzTests
             {
                 type = match.Groups["name"].Value;
             }
-            else if (ParserMethod().IsMatch(line) && type.Length > 0 && found.Add(type))
+            else if (line.Contains("byte>", StringComparison.Ordinal) && ParserMethod().IsMatch(line) && type.Length > 0 && found.Add(type))
             {
                 yield return type;
             }
         }
     }
 
-    [GeneratedRegex(@"^\s*(public|internal|private|file)?\s*((static|sealed|readonly|ref|partial|abstract|unsafe)\s+)*(class|struct|record struct|record|interface)\s+(?<name>\w+)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\w+", RegexOptions.None, 60_000)]
+    private static partial Regex Word();
+
+    [GeneratedRegex(@"^\s*(public|internal|private|file)?\s*((static|sealed|readonly|ref|partial|abstract|unsafe)\s+)*(class|struct|record struct|record|interface)\s+(?<name>\w+)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex TypeName();
 
-    [GeneratedRegex(@"\b(public|internal)\s+static\s[^=;]*\b(Try)?(Parse|Decode|Deserialize)\w*\s*(<\w+>)?\(\s*(scoped\s+)?(in\s+)?Read(OnlySpan|OnlyMemory|OnlySequence)<byte>", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\b(public|internal)\s+static\s[^=;]*\b(Try)?(Parse|Decode|Deserialize)\w*\s*(<\w+>)?\(\s*(scoped\s+)?(in\s+)?Read(OnlySpan|OnlyMemory|OnlySequence)<byte>", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex ParserMethod();
 }

@@ -69,6 +69,6 @@ internal static partial class RequirementReader
         return type.Namespace.IsNil ? name : $"{metadata.GetString(type.Namespace)}.{name}";
     }
 
-    [GeneratedRegex(@"^\|\s*(?<id>[A-Z]{2}-\d+)\s*\|", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"^\|\s*(?<id>[A-Z]{2}-\d+)\s*\|", RegexOptions.None, 60_000)]
     private static partial Regex RowPattern();
 }

@@ -62,6 +62,6 @@ public sealed partial class CrashPointTests
         Peer.Run("qemu-img", "check", "-f", "vhdx", attachment.Path);
     }
 
-    [GeneratedRegex(@"wrote 65536/65536 bytes at offset (?<offset>\d+)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"wrote 65536/65536 bytes at offset (?<offset>\d+)", RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex Wrote();
 }

@@ -88,6 +88,6 @@ public sealed partial class TutorialTests : IDisposable
         return Peer.Run("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", _folder["script.sh"]);
     }
 
-    [GeneratedRegex("^```sh\n(?<commands>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^```sh\n(?<commands>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, 60_000)]
     private static partial Regex Blocks();
 }
