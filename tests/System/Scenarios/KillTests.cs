@@ -9,13 +9,14 @@ namespace Vireo.SystemTests.Scenarios;
 [Collection(KillCollection.Name)]
 public sealed class KillTests(SystemHost system)
 {
-    // Each block of the stream carries its number in every line, so that a lost, torn or misplaced write changes the sum.
+    // Each block of the stream carries its number in every line, so that a lost, torn or misplaced write changes the sum. Between two blocks the guest rests:
+    // an emulated processor that never does takes that of the planes which are to come back.
     private const string Writer =
-        "rm -f /data/stop /data/stream /data/sums; (n=0; while [ ! -e /data/stop ]; do seq $((n*20000)) $((n*20000+19999)) > /tmp/block; "
-        + "cat /tmp/block >> /data/stream && sync && sha256sum < /tmp/block >> /data/sums && n=$((n+1)) || { echo failed > /data/failed; break; }; done; sync; echo $n > /data/count) >/dev/null 2>&1 &";
+        "rm -f /data/stop /data/stream /data/sums; (n=0; while [ ! -e /data/stop ]; do seq $((n*4000)) $((n*4000+3999)) > /tmp/block; "
+        + "cat /tmp/block >> /data/stream && sync && sha256sum < /tmp/block >> /data/sums && n=$((n+1)) && usleep 50000 || { echo failed > /data/failed; break; }; done; sync; echo $n > /data/count) >/dev/null 2>&1 &";
 
     private const string Verifier =
-        "[ ! -e /data/failed ] && echo 3 > /proc/sys/vm/drop_caches && n=$(cat /data/count) && [ \"$n\" -gt 0 ] && seq 0 $((n*20000-1)) | sha256sum > /tmp/want && sha256sum < /data/stream > /tmp/have && cmp /tmp/want /tmp/have && "
+        "[ ! -e /data/failed ] && echo 3 > /proc/sys/vm/drop_caches && n=$(cat /data/count) && [ \"$n\" -gt 0 ] && seq 0 $((n*4000-1)) | sha256sum > /tmp/want && sha256sum < /data/stream > /tmp/have && cmp /tmp/want /tmp/have && "
         + "[ \"$(wc -l < /data/sums)\" = \"$n\" ] && echo verified $n blocks";
 
     [Fact]
