@@ -65,7 +65,7 @@ public sealed class FiftyMovesTests
         using var folder = new TempFolder();
         var talking = client.InNetworkAsync(
             "sh", "-c",
-            $"(i=0; while [ ! -e {folder["stop"]} ]; do i=$((i+1)); echo $i; sleep 0.1; done; echo last) | socat -t 60 - TCP:{Guest}:7007 >{folder["echoed"]}");
+            $"(i=0; while [ ! -e {folder["stop"]} ]; do i=$((i+1)); echo $i; sleep 0.1; done; echo last) | socat -t 300 - TCP:{Guest}:7007 >{folder["echoed"]}");
         var (uptime, metered, duration) = (0.0, 0L, TimeSpan.Zero);
         for (var move = 1; move <= Moves; move++)
         {
