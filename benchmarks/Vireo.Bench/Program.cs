@@ -3,11 +3,12 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Vireo.Bench;
 using Vireo.Bench.Machines;
+using Vireo.Bench.Mobility;
 using Vireo.Bench.Networks;
 using Vireo.Bench.Storage;
 
 // vireo-bench NAME [ARGUMENTS]: prints a table and, as the last line, the worst ratio; writes out/bench/NAME.json.
-IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new SwitchNetBenchmark(), new StorageBenchmark(), new MachinesBenchmark()];
+IBenchmark[] benchmarks = [new ManageBenchmark(), new SwitchBenchmark(), new SwitchPeersBenchmark(), new SwitchNetBenchmark(), new StorageBenchmark(), new MachinesBenchmark(), new MobilityBenchmark()];
 if (args is [ServedPair.Verb, .. var sockets])
 {
     return await ServedPair.RunAsync(sockets);

@@ -24,7 +24,9 @@ internal sealed class RawQemu : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="megabytes">Its memory.</param>
     /// <param name="drive">Its IDE disk, as options of <c>-drive</c>.</param>
-    public static async Task<RawQemu> StartAsync(string folder, string name, int megabytes, string drive)
+    /// <param name="network">Network namespace that it runs in; null is this program's.</param>
+    /// <param name="more">More arguments; with <c>-incoming</c> it waits for a guest.</param>
+    public static async Task<RawQemu> StartAsync(string folder, string name, int megabytes, string drive, string? network = null, IReadOnlyList<string>? more = null)
     {
         var qmp = Path.Combine(folder, $"{name}.qmp");
         string[] arguments =
@@ -35,8 +37,14 @@ internal sealed class RawQemu : IDisposable
             "-chardev", $"socket,id=com1,path={folder}/{name}.com1,server=on,wait=off,logfile={folder}/{name}.com1.log", "-device", "isa-serial,chardev=com1",
             "-chardev", $"socket,id=com2,path={folder}/{name}.com2,server=on,wait=off", "-device", "isa-serial,chardev=com2",
             "-drive", $"{drive},id=disk,if=none", "-device", "ide-hd,drive=disk,bus=ide.0", "-device", "ide-cd,bus=ide.1", "-nic", "none", "-qmp", $"unix:{qmp},server=on,wait=off",
+            .. more ?? [],
         ];
-        var process = Process.Start(new ProcessStartInfo("qemu-system-x86_64", arguments) { UseShellExecute = false })!;
+        File.Delete(qmp);
+
+        // 'ip netns exec' becomes the program.
+        var process = Process.Start(network is null
+            ? new ProcessStartInfo("qemu-system-x86_64", arguments) { UseShellExecute = false }
+            : new ProcessStartInfo("ip", ["netns", "exec", network, "qemu-system-x86_64", .. arguments]) { UseShellExecute = false })!;
         while (!File.Exists(qmp) || !Listens(qmp))
         {
             if (process.HasExited)
@@ -50,7 +58,7 @@ internal sealed class RawQemu : IDisposable
         var qemu = new RawQemu(process, qmp);
         await qemu._reader.ReadLineAsync();
         await qemu.DoAsync("qmp_capabilities");
-        while ((string?)(await qemu.DoAsync("query-status"))["status"] != "running")
+        while ((string?)(await qemu.DoAsync("query-status"))["status"] is not ("running" or "inmigrate"))
         {
             await Task.Delay(1);
         }
