@@ -52,7 +52,12 @@ public static class ProgramRunner
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
-            return new(exitCode, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
+            var result = new ProgramResult(exitCode, await output.ConfigureAwait(false), await error.ConfigureAwait(false));
+
+            // The process does not close what was read from it.
+            process.StandardOutput.Dispose();
+            process.StandardError.Dispose();
+            return result;
         }
     }
 }

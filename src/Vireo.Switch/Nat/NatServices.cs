@@ -54,7 +54,10 @@ internal sealed record NatServices(string StateFolder, string RunFolder, TimePro
 
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
-        var said = await process.StandardError.ReadToEndAsync();
+
+        // The process does not close what was read from it.
+        using var errors = process.StandardError;
+        var said = await errors.ReadToEndAsync();
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
         {
