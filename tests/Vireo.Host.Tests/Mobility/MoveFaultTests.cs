@@ -113,6 +113,9 @@ public sealed class MoveFaultTests(HostPair hosts) : IClassFixture<HostPair>
         var error = await moving;
         await hosts.SettleAsync();
         Assert.True(error is null == (hosts.Here == after), $"{where}: the machine is at the {(hosts.Here == after ? "new" : "old")} host, and the answer was {error?.ToJsonString()}");
+
+        // Its host notices that its process has died a moment later.
+        await Wait.UntilAsync($"its state ({where})", async () => (await hosts.StateAsync() == "Running") == (hosts.Here.ProcessOf(hosts.MachineId) is not null));
         var state = await hosts.StateAsync();
         Assert.True(state == "Running" || (victim == Victim.Machine && state == "Off"), $"{where}: {state}; {error?.ToJsonString()}");
         await hosts.ExpectAsync();
