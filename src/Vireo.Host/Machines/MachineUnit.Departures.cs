@@ -94,9 +94,6 @@ internal sealed partial class MachineUnit
     /// <summary>Closes what the machine brought along, if its process ended before anybody here looked at it.</summary>
     public Task TidyIfEndedAsync() => _machine.Status.ProcessId is null ? TidyAsync() : Task.CompletedTask;
 
-    /// <summary>Whether the machine is another host's, or nobody here knows whose it is: what is left to do is done by whoever asks that host.</summary>
-    public bool IsNotOurs => _doubt is not null || _removed;
-
     /// <summary>A host before this one asked another to take the machine: nothing is done with it before that one has answered.</summary>
     public void Doubt(DepartureRecord record) => _doubt = record;
 

@@ -19,6 +19,7 @@ internal sealed class DepartureService(
     private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(1);
     private readonly SemaphoreSlim _wake = new(0);
+    private readonly ConcurrentDictionary<Guid, bool> _underWay = new();
     private readonly ConcurrentDictionary<(Guid Move, string Kind), bool> _told = new();
 
     /// <inheritdoc/>
@@ -28,6 +29,11 @@ internal sealed class DepartureService(
         machines().Unit(id);
         RequireEnabled();
         using var turn = await queue.EnterAsync(() => progress("Waiting for other moves to end", 0), cancellation);
+        if (!_underWay.TryAdd(id, true))
+        {
+            throw Errors.State($"The virtual machine '{machines().Unit(id).Configuration.Name}' is on its way to another host already.", id.ToString());
+        }
+
         try
         {
             return await MoveInTurnAsync(id, request, progress, cancellation);
@@ -35,6 +41,7 @@ internal sealed class DepartureService(
         finally
         {
             // What did not come to its end is followed.
+            _underWay.TryRemove(id, out _);
             _wake.Release();
         }
     }
@@ -84,8 +91,8 @@ internal sealed class DepartureService(
             }
         }
 
-        // A move of this life of the host that is not in doubt comes to its own end.
-        IEnumerable<DepartureRecord> Open() => journal.All.Where(record => record.Phase != DeparturePhase.Preparing && Unit(record.MachineId) is not { IsNotOurs: false });
+        // A move that is under way comes to its own end.
+        IEnumerable<DepartureRecord> Open() => journal.All.Where(record => record.Phase != DeparturePhase.Preparing && !_underWay.ContainsKey(record.MachineId));
     }
 
     private async Task<string> MoveInTurnAsync(Guid id, MoveRequest request, Action<string, int> progress, CancellationToken cancellation)
@@ -97,10 +104,6 @@ internal sealed class DepartureService(
         try
         {
             await unit.DepartAsync(departing, () => machines().ReleaseAsync(unit), progress, cancellation);
-        }
-        catch (HandOverUnknownException)
-        {
-            throw;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
