@@ -96,6 +96,9 @@ public sealed class EndpointTests : IAsyncLifetime, IDisposable
         using var broken = await http.PostAsync("/api/commands/Test-Sample", new StringContent("{"));
         Assert.Equal(400, (int)broken.StatusCode);
         Assert.Contains("InvalidRequest", await broken.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var halfCharacter = await http.PostAsync("/api/commands/Test-Sample", new StringContent("""{"parameters":{"Name":"\ud800"}}"""));
+        Assert.Equal(400, (int)halfCharacter.StatusCode);
+        Assert.Contains("InvalidRequest", await halfCharacter.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var unknown = await http.PostAsync("/api/commands/Test-Nothing", new StringContent("{}"));
         Assert.Equal(404, (int)unknown.StatusCode);
     }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Vireo.Commands.Framework;
+using Vireo.Platform.Text;
 using Vireo.Surface;
 
 namespace Vireo.Host.Api;
@@ -57,10 +58,11 @@ public static class CommandEndpoints
             return;
         }
 
-        CommandRequest? request;
+        CommandRequest request;
         try
         {
-            request = await JsonSerializer.DeserializeAsync(context.Request.Body, SurfaceJson.Default.CommandRequest, context.RequestAborted);
+            request = await JsonSerializer.DeserializeAsync(context.Request.Body, SurfaceJson.Default.CommandRequest, context.RequestAborted) ?? new CommandRequest();
+            UnicodeJson.RequireUnicode(request.Parameters);
         }
         catch (JsonException error)
         {
@@ -70,7 +72,6 @@ public static class CommandEndpoints
             return;
         }
 
-        request ??= new CommandRequest();
         if (request.AsJob && descriptor.Info.SupportsAsJob)
         {
             records.Job(host.StartJob(descriptor, request with { AsJob = false, Interactive = false }, host.CallerOf(context)));

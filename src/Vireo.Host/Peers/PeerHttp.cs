@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Vireo.Commands.Framework;
+using Vireo.Platform.Text;
 
 namespace Vireo.Host.Peers;
 
@@ -144,6 +145,7 @@ internal static class PeerLines
 
         try
         {
+            UnicodeJson.RequireUnicode(line, maximumDepth: 64);
             var reader = new Utf8JsonReader(line);
             if (reader.Read() && reader.TokenType == JsonTokenType.StartObject && reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Vireo.Platform.Text;
 
 namespace Vireo.Machines.GuestAgents;
 
@@ -21,8 +22,7 @@ public static class GuestAnswers
         JsonElement root;
         try
         {
-            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 32 });
-            root = document.RootElement.Clone();
+            root = UnicodeJson.Parse(line, maximumDepth: 32);
         }
         catch (JsonException exception)
         {
@@ -131,19 +131,9 @@ public static class GuestAnswers
             return [];
         }
 
-        try
-        {
-            if (value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) && bytes.Length <= maximumBytes)
-            {
-                return bytes;
-            }
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new GuestAnswerException("a text is not Unicode", exception);
-        }
-
-        throw new GuestAnswerException(string.Create(CultureInfo.InvariantCulture, $"'{property}' is not base 64 of at most {maximumBytes} bytes"));
+        return value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) && bytes.Length <= maximumBytes
+            ? bytes
+            : throw new GuestAnswerException(string.Create(CultureInfo.InvariantCulture, $"'{property}' is not base 64 of at most {maximumBytes} bytes"));
     }
 
     /// <summary>A text for people: bounded, without control characters that could drive a terminal.</summary>
@@ -154,18 +144,8 @@ public static class GuestAnswers
             return "";
         }
 
-        string text;
-        try
-        {
-            text = value.GetString()!;
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new GuestAnswerException("a text is not Unicode", exception);
-        }
-
         var clean = new StringBuilder();
-        foreach (var rune in text.EnumerateRunes())
+        foreach (var rune in value.GetString()!.EnumerateRunes())
         {
             if (clean.Length >= MaximumText)
             {

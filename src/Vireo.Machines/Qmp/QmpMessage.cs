@@ -1,5 +1,5 @@
 using System.Text.Json;
-using System.Text.Unicode;
+using Vireo.Platform.Text;
 
 namespace Vireo.Machines.Qmp;
 
@@ -32,15 +32,9 @@ public sealed record QmpMessage(QmpMessageKind Kind, long? Id, string Name, stri
     public static QmpMessage Parse(ReadOnlyMemory<byte> line)
     {
         JsonElement root;
-        if (!Utf8.IsValid(line.Span))
-        {
-            throw new QmpProtocolException("a line is not UTF-8");
-        }
-
         try
         {
-            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 64 });
-            root = document.RootElement.Clone();
+            root = UnicodeJson.Parse(line, maximumDepth: 64);
         }
         catch (JsonException exception)
         {

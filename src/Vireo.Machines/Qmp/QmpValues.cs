@@ -19,18 +19,7 @@ internal static class QmpValues
     public static string AsText(this JsonElement value) => value.FindText() ?? throw Malformed("text");
 
     /// <summary>A text; null when the value is something else.</summary>
-    public static string? FindText(this JsonElement value)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half a surrogate pair is JSON, but not Unicode.
-            return null;
-        }
-    }
+    public static string? FindText(this JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     /// <summary>A whole number.</summary>
     public static long AsNumber(this JsonElement value) =>

@@ -1,6 +1,7 @@
 using System.Text;
 using Vireo.Machines.HyperV;
 using Vireo.Machines.Tests.HyperV;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Machines;
 
@@ -15,8 +16,7 @@ public sealed class ForeignConfigurationFuzz
 
     public ForeignConfigurationFuzz()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         _random = new(seed);
     }
 

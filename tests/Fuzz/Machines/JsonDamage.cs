@@ -7,7 +7,7 @@ internal static class JsonDamage
 {
     private static readonly string[] s_traps =
     [
-        "null", "true", "-1", "1e999", "9223372036854775808", "0.5", "\"\"", "\"\\ud800\"", "\"\\u0000\"", "[]", "{}", "[[[[[[[[", "{\"a\":", "\xFF", "\\", ",", ":",
+        "null", "true", "-1", "1e999", "9223372036854775808", "0.5", "\"\"", "\"\\ud800\"", "\\udc00", "\\ud83d\\ude00", "\"\\u0000\"", "[]", "{}", "[[[[[[[[", "{\"a\":", "\xFF", "\\", ",", ":",
     ];
 
     public static byte[] Apply(string text, Random random)
