@@ -93,6 +93,54 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
     }
 
     [Fact]
+    [Requirement("LM-3")]
+    public async Task Machines_go_both_ways_at_once_and_no_more_than_a_host_may_send()
+    {
+        var (first, second) = (hosts.Here, hosts.There);
+        await using var going = await MachineCrowd.CreateAsync(first, "a", 3);
+        await using var coming = await MachineCrowd.CreateAsync(second, "b", 3);
+        foreach (var side in new[] { first, second })
+        {
+            await side.Client.ObjectsAsync("Set-VMHost", new { MaximumVirtualMachineMigrations = 2 });
+        }
+
+        // Those that leave the first host stand still while those of the second come to it.
+        await File.WriteAllTextAsync(first.Hold, "host.departure.offered");
+        var leaving = await going.StartMovesAsync(second);
+        await Wait.UntilAsync(
+            "one move to wait for the other two", async () => File.Exists(CrashPoint.HeldFile(first.Hold)) && await going.WaitingAsync(leaving) == 1, TimeSpan.FromMinutes(2), () => first.Host.Log);
+        await coming.EndMovesAsync(await coming.StartMovesAsync(first));
+        await coming.ExpectAsync(first);
+        Assert.Equal(1, await going.WaitingAsync(leaving));
+
+        File.Delete(first.Hold);
+        File.Delete(CrashPoint.HeldFile(first.Hold));
+        await going.EndMovesAsync(leaving);
+        await going.ExpectAsync(second);
+    }
+
+    [Fact]
+    [Requirement("LM-9")]
+    public async Task A_disk_of_the_host_stays_and_the_machine_with_it()
+    {
+        using var folder = new TempFolder();
+        using var disk = new LoopDisk(folder["disk"], 8 << 20);
+        await hosts.TurnAsync(isRunning: false);
+        var drive = Assert.Single(await hosts.Here.Client.ObjectsAsync("Add-VMHardDiskDrive", new { VMName = HostPair.Name, DiskNumber = disk.Number, Passthru = true }));
+        foreach (var isRunning in new[] { false, true })
+        {
+            await hosts.TurnAsync(isRunning);
+            var report = Assert.Single(await hosts.Here.Client.ObjectsAsync("Compare-VM", new { HostPair.Name, DestinationHost = hosts.There.Address, IncludeStorage = true }));
+            Assert.Contains(disk.Device, (string)Assert.Single(report["Incompatibilities"]!.AsArray())!["Message"]!, StringComparison.Ordinal);
+            Assert.Contains(disk.Device, (string)(await hosts.TryMoveAsync())!["message"]!, StringComparison.Ordinal);
+            await hosts.SettleAsync();
+        }
+
+        await hosts.TurnAsync(isRunning: false);
+        await hosts.Here.Client.ObjectsAsync("Remove-VMHardDiskDrive", new { VMHardDiskDrive = new[] { drive } });
+    }
+
+    [Fact]
     [Requirement("LM-4")]
     public async Task Nothing_that_waited_for_its_turn_happens_to_a_machine_that_has_gone()
     {
