@@ -309,7 +309,7 @@ public sealed class OperationTests(ITestOutputHelper output) : IDisposable
 
     private async Task FillAsync(string path, byte[] content, int writes)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed of {path}: {seed}");
         var random = new Random(seed);
         await using var image = ImageFile.Open(path, new ImageOpenOptions());

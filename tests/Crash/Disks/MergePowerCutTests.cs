@@ -23,7 +23,7 @@ public sealed class MergePowerCutTests(ITestOutputHelper output)
     [Theory]
     [InlineData(DiskFormat.Vhdx)]
     [InlineData(DiskFormat.Vhd)]
-    public async Task PowerCutAnywhereInAMerge_LeavesAChain_ThatMergesToTheEnd(DiskFormat format) => await CutAsync(format, 25, Random.Shared.Next());
+    public async Task PowerCutAnywhereInAMerge_LeavesAChain_ThatMergesToTheEnd(DiskFormat format) => await CutAsync(format, 25, TestSeed.Next());
 
     [Theory]
     [InlineData(DiskFormat.Vhdx)]
@@ -32,7 +32,7 @@ public sealed class MergePowerCutTests(ITestOutputHelper output)
     public async Task ManyPowerCuts_LeaveChainsThatMergeToTheEnd(DiskFormat format)
     {
         var cuts = 0;
-        await Parallel.ForEachAsync(Enumerable.Range(0, ManyCuts / 200), async (_, _) => Interlocked.Add(ref cuts, await CutAsync(format, 200, Random.Shared.Next())));
+        await Parallel.ForEachAsync(Enumerable.Range(0, ManyCuts / 200), async (part, _) => Interlocked.Add(ref cuts, await CutAsync(format, 200, TestSeed.Next() + part)));
         output.WriteLine($"{cuts} power cuts");
         Assert.Equal(ManyCuts, cuts);
     }
@@ -42,7 +42,7 @@ public sealed class MergePowerCutTests(ITestOutputHelper output)
     [InlineData(DiskFormat.Vhd)]
     public async Task KillAnywhereInAMerge_LosesNothingThatCompleted(DiskFormat format)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var guest = new MergeGuest(format, random);
         await guest.RunAsync();

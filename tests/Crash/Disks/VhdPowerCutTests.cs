@@ -20,7 +20,7 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
     [InlineData(false, 40)]
     [InlineData(true, 40)]
     public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(bool hasParent, int cutsPerHundred) =>
-        await CutAsync(hasParent, cutsPerHundred, Random.Shared.Next());
+        await CutAsync(hasParent, cutsPerHundred, TestSeed.Next());
 
     [Fact]
     [Requirement("VD-2")]
@@ -33,9 +33,9 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
             Enumerable.Range(0, Environment.ProcessorCount),
             async (worker, _) =>
             {
-                for (var round = worker; Volatile.Read(ref cuts) < ManyCuts; round++)
+                for (var round = worker; Volatile.Read(ref cuts) < ManyCuts; round += Environment.ProcessorCount)
                 {
-                    Interlocked.Add(ref cuts, await CutAsync(hasParent: round % 2 == 0, cutsPerHundred: 100, Random.Shared.Next()));
+                    Interlocked.Add(ref cuts, await CutAsync(hasParent: round % 2 == 0, cutsPerHundred: 100, TestSeed.Next() + round));
                 }
             });
         output.WriteLine($"{cuts} power cuts");
@@ -80,7 +80,7 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
     [InlineData(true)]
     public async Task KillAnywhere_LosesNothingThatCompleted(bool hasParent)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var run = await RunGuestAsync(random, hasParent);
@@ -105,7 +105,7 @@ public sealed class VhdPowerCutTests(ITestOutputHelper output)
     [InlineData(VhdDiskType.Differencing)]
     public async Task PowerCutInAChangeOfTheWhole_LeavesTheImageAsBeforeOrAsAfter(VhdDiskType type)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var made = new SimulatedDisk([]);

@@ -22,7 +22,7 @@ public sealed class VhdxCompactPowerCutTests(ITestOutputHelper output)
     [Requirement("VD-3")]
     public async Task PlaceThatABlockLeft_IsNotUsed_BeforeThatIsDurable()
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var parent = new SimulatedDisk([]) { Path = "parent.vhdx" };

@@ -34,7 +34,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
     [Theory]
     [Requirement("VD-3")]
     [MemberData(nameof(Plans))]
-    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(string plan) => await CutAsync(plan, 600, Random.Shared.Next());
+    public async Task PowerCutAnywhere_LeavesAWholeImage_WithEverythingThatWasFlushed(string plan) => await CutAsync(plan, 600, TestSeed.Next());
 
     [Fact]
     [Requirement("VD-3")]
@@ -43,11 +43,12 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
     {
         // Each guest works and is cut on one processor.
         var cuts = 0;
-        await Parallel.ForEachAsync(Rounds(), async (plan, _) => Interlocked.Add(ref cuts, await CutAsync(plan, CutsInARound, Random.Shared.Next())));
+        await Parallel.ForEachAsync(Rounds(), async (round, _) => Interlocked.Add(ref cuts, await CutAsync(round.Plan, CutsInARound, TestSeed.Next() + round.Number)));
         output.WriteLine($"{cuts} power cuts");
         Assert.True(cuts >= ManyCuts);
 
-        static IEnumerable<string> Rounds() => Enumerable.Range(0, (ManyCuts / CutsInARound / s_plans.Count) + 1).SelectMany(_ => s_plans.Keys);
+        static IEnumerable<(string Plan, int Number)> Rounds() =>
+            Enumerable.Range(0, (ManyCuts / CutsInARound / s_plans.Count) + 1).SelectMany(_ => s_plans.Keys).Select((plan, number) => (plan, number));
     }
 
     [Theory]
@@ -56,7 +57,7 @@ public sealed class VhdxPowerCutTests(ITestOutputHelper output)
     [InlineData("child")]
     public async Task KillAnywhere_LosesNothingThatCompleted(string plan)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         var guest = await VhdxGuest.RunAsync(s_plans[plan] with { Trims = false }, random);

@@ -21,13 +21,13 @@ public sealed class VhdFuzz(ITestOutputHelper output)
 
     [Fact]
     [Requirement("VD-10")]
-    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(Random.Shared.Next(), Rounds);
+    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(TestSeed.Next(), Rounds);
 
     [Fact]
     [Requirement("VD-10")]
     [Trait("Category", "Long")]
     public Task ManyDamagedImages_AreRefusedPreciselyOrWork() =>
-        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (_, _) => await DamageAsync(Random.Shared.Next(), ManyRounds / Environment.ProcessorCount));
+        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (part, _) => await DamageAsync(TestSeed.Next() + part, ManyRounds / Environment.ProcessorCount));
 
     private async Task DamageAsync(int seed, int rounds)
     {

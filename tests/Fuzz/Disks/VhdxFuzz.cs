@@ -20,13 +20,13 @@ public sealed class VhdxFuzz(ITestOutputHelper output)
 
     [Fact]
     [Requirement("VD-10")]
-    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(Random.Shared.Next(), Rounds);
+    public Task DamagedImage_IsRefusedPreciselyOrWorks() => DamageAsync(TestSeed.Next(), Rounds);
 
     [Fact]
     [Requirement("VD-10")]
     [Trait("Category", "Long")]
     public Task ManyDamagedImages_AreRefusedPreciselyOrWork() =>
-        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (_, _) => await DamageAsync(Random.Shared.Next(), ManyRounds / Environment.ProcessorCount));
+        Parallel.ForEachAsync(Enumerable.Range(0, Environment.ProcessorCount), async (part, _) => await DamageAsync(TestSeed.Next() + part, ManyRounds / Environment.ProcessorCount));
 
     private async Task DamageAsync(int seed, int rounds)
     {
@@ -67,8 +67,7 @@ public sealed class VhdxFuzz(ITestOutputHelper output)
     [Requirement("VD-10")]
     public void DamagedParentLocator_IsReadOrRefused()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var item = VhdxParentLocator.Of(new ParentReference([@".\a.vhdx", @"\srv\a.vhdx"], Guid.NewGuid(), Guid.NewGuid())).ToBytes();
         var read = 0;

@@ -19,8 +19,7 @@ public sealed class MoveFuzz
 
     public MoveFuzz()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         _random = new(seed);
     }
 

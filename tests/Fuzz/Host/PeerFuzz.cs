@@ -7,6 +7,7 @@ using System.Text.Json.Serialization.Metadata;
 using Vireo.Commands.Framework;
 using Vireo.Fuzz.Tests.Machines;
 using Vireo.Host.Peers;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Host;
 
@@ -19,8 +20,7 @@ public sealed class PeerFuzz
 
     public PeerFuzz()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         _random = new(seed);
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Vireo.Storage.FrontEnds.VhostUserBlock;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Storage;
 
@@ -9,8 +10,7 @@ public sealed class BlockRangeFuzz
     [Fact]
     public void Ranges_AreRefusedOrStandOnSectorsThatCanExist()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var bytes = new byte[BlockRange.LengthInRequest];
         var accepted = 0;

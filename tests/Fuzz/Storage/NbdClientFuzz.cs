@@ -5,6 +5,7 @@ using Vireo.Disks;
 using Vireo.Platform.Memory;
 using Vireo.Storage.FrontEnds.Nbd;
 using Vireo.Storage.NbdClient;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Storage;
 
@@ -17,8 +18,7 @@ public sealed class NbdClientFuzz
     [Fact]
     public void Parsers_RefuseOrStayInside()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var extents = new List<BlockExtent>();
         for (var round = 0; round < 300_000; round++)
@@ -58,8 +58,7 @@ public sealed class NbdClientFuzz
     [Fact]
     public async Task Client_OfAServerOfGarbage_EndsEveryRequest()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 300; round++)
         {

@@ -19,8 +19,7 @@ public sealed class NbdConnectionFuzz
     [Fact]
     public async Task Transmission_SurvivesAnything()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         using var folder = new TempFolder();
         await using var stack = new DiskStack(new MemoryBlockDevice(DiskBytes), "fuzz", violation => Assert.Fail(violation.Message));

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Vireo.Storage.FrontEnds.Nbd;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Storage;
 
@@ -9,8 +10,7 @@ public sealed class NbdFuzz
     [Fact]
     public void Parsers_RefuseOrStayInside()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 300_000; round++)
         {

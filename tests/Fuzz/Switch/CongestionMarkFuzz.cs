@@ -1,6 +1,7 @@
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Scheduling;
 using Vireo.Switch.Tracing;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -10,8 +11,7 @@ public sealed class CongestionMarkFuzz
     [Fact]
     public void A_mark_changes_two_bits_and_keeps_the_checksum_right()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         ushort[] types = [0x0800, 0x86DD, 0x0806];
         for (var round = 0; round < 200_000; round++)
@@ -52,8 +52,7 @@ public sealed class CongestionMarkFuzz
     [Fact]
     public void A_filter_of_any_words_is_read_or_refused_with_a_sentence()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         string[] words = ["(", ")", "and", "or", "not", "src", "dst", "host", "port", "vlan", "ether", "tcp", "arp", "ip6", "10.0.0.1", "10.0.0.0/8", "fd00::/16", "0x800", "80", "-1", "99999999999", "é", "\0"];
         for (var round = 0; round < 100_000; round++)

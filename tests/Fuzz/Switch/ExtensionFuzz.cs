@@ -1,6 +1,7 @@
 using System.Text;
 using Vireo.Switch.Extensions;
 using Vireo.Switch.Sdk;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -13,8 +14,7 @@ public sealed class ExtensionFuzz
     [Fact]
     public void Quoted_packets_parts_and_options_are_read_inside_their_bytes()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var bytes = new byte[200];
         var found = 0;
@@ -50,8 +50,7 @@ public sealed class ExtensionFuzz
     [Fact]
     public void Conversations_of_another_host_are_read_or_left_out()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var table = new ConnectionTable(64, 1);
         var bytes = new byte[1000];
@@ -75,8 +74,7 @@ public sealed class ExtensionFuzz
     [Fact]
     public void A_manifest_is_read_or_refused()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var good = Encoding.UTF8.GetBytes("""
             { "id": "7d9d2a4e-98ba-4b7e-a2a0-c3d7d2e2a111", "name": "x", "vendor": "y", "version": "1.0.0", "kind": "Filter", "sdk": "1.0", "assembly": "a.dll", "type": "T", "failsClosed": true }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Vireo.Switch.Pipeline.Flows;
 using Vireo.Switch.Sdk;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -16,8 +17,7 @@ public sealed class FrameParserFuzz
     [Fact]
     public void Offsets_stay_inside_the_frame()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         for (var round = 0; round < 300_000; round++)
         {
@@ -45,8 +45,7 @@ public sealed class FrameParserFuzz
     [Fact]
     public void The_beginning_of_a_frame_tells_what_the_whole_would_or_that_it_cannot()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var whole = new byte[1500];
         var cutShort = 0;
@@ -82,8 +81,7 @@ public sealed class FrameParserFuzz
     [Fact]
     public void A_frame_with_a_key_has_the_headers_that_the_parser_finds()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var found = 0;
         for (var round = 0; round < 300_000; round++)

@@ -6,6 +6,7 @@ using Vireo.Switch.Pipeline;
 using Vireo.Switch.Ports;
 using Vireo.Switch.Sdk;
 using Vireo.Switch.Stages;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -135,8 +136,7 @@ public sealed class InspectionFuzz
 
     private static Random Seeded()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         return new Random(seed);
     }
 }

@@ -1,5 +1,6 @@
 using Vireo.Switch.Offloads;
 using Vireo.Switch.Sdk;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -9,8 +10,7 @@ public sealed class NetworkHeaderFuzz
     [Fact]
     public void Sound_requests_can_be_carried_out_and_survive_a_round_trip()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var batch = new FrameBatch();
         var header = new byte[NetworkHeader.LengthBytes];

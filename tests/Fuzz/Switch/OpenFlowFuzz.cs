@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Vireo.Extensions.OpenFlow;
 using Vireo.Extensions.StatefulFirewall;
 using Vireo.Switch.Sdk;
+using Vireo.Testing;
 
 namespace Vireo.Fuzz.Tests.Switch;
 
@@ -16,8 +17,7 @@ public sealed class OpenFlowFuzz
     [Fact]
     public void Every_message_is_answered_or_refused()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var pipeline = new Pipeline(TimeProvider.System);
         var handler = new MessageHandler(pipeline, new Datapath());
@@ -50,8 +50,7 @@ public sealed class OpenFlowFuzz
     [Fact]
     public void Rules_are_read_or_refused()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         string[] words = ["Any", "TCP", "UDP", "ICMP", "6", "300", "10.0.0.0/8", "::1/64", "fe80::/129", "80", "80,443", "1-2", "2-1", "-", ",", "", "Inbound", "outbound", "::ffff:1.2.3.4", "0.0.0.0/0"];
         for (var round = 0; round < 20_000; round++)

@@ -24,8 +24,7 @@ public sealed class VhostUserFuzz
     [Fact]
     public async Task Messages_of_every_kind_and_none()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var name = $"fuzz-{Guid.NewGuid():N}";
         await using var server = new Server();
@@ -56,8 +55,7 @@ public sealed class VhostUserFuzz
     [Fact]
     public async Task Rings_and_requests_of_random_content()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         await using var server = new Server();
         for (var round = 0; round < 800; round++)
@@ -90,8 +88,7 @@ public sealed class VhostUserFuzz
     [Fact]
     public void Ranges_of_discards_stay_within_what_a_position_can_be()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var bytes = new byte[BlockRange.LengthInRequest];
         for (var round = 0; round < 200_000; round++)

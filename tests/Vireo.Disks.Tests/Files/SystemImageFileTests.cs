@@ -45,8 +45,7 @@ public sealed class SystemImageFileTests
 
         using var reactor = new Reactor("files", useRing: useRing);
         using var memory = new NativeBuffer(1 << 20);
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var expected = new byte[FileBytes];
         for (var round = 0; round < 400; round++)

@@ -17,7 +17,7 @@ public sealed class VhdxModelTests(ITestOutputHelper output)
     [InlineData(false, 4096)]
     public async Task RandomRequests_AgreeWithAnArray_AlsoAfterReopening(bool isFixed, int sector)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using var folder = new TempFolder();

@@ -14,7 +14,7 @@ public sealed class MemoryPolicyTests(ITestOutputHelper output)
     [Requirement("DM-1")]
     public void Whatever_is_observed_no_promise_breaks_the_limits()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < 20_000; round++)
@@ -94,7 +94,7 @@ public sealed class MemoryPolicyTests(ITestOutputHelper output)
 
     private void RunRandomHosts(int hosts)
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < hosts; round++)

@@ -61,7 +61,7 @@ public sealed class TopologyTests(ITestOutputHelper output)
     [Requirement("VM-4")]
     public void Every_layout_adds_up()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < 5000; round++)
@@ -132,7 +132,7 @@ public sealed class TopologyTests(ITestOutputHelper output)
     public void Weights_keep_every_reserve()
     {
         Assert.Equal([1, 100, 10_000], ProcessorShares.Weights(4, [Claim(1, 0, 0), Claim(1, 0, 100), Claim(64, 0, 20_000)]).Values);
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < 2000; round++)

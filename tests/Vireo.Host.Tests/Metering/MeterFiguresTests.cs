@@ -12,7 +12,7 @@ public sealed class MeterFiguresTests(Xunit.Abstractions.ITestOutputHelper outpu
     [Fact]
     public void Figures_are_those_of_the_life_however_it_is_sampled()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"Seed {seed}");
         var random = new Random(seed);
         for (var life = 0; life < 300; life++)

@@ -10,7 +10,7 @@ public sealed class SourceBookTests(Xunit.Abstractions.ITestOutputHelper output)
     [Fact]
     public void What_is_counted_is_what_happened_but_for_what_a_kill_took()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"Seed {seed}");
         var random = new Random(seed);
         for (var life = 0; life < 500; life++)

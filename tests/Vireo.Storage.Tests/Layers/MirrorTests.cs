@@ -25,7 +25,7 @@ public sealed class MirrorTests(ITestOutputHelper output)
     [InlineData("vhdx to vhdx", true)]
     public async Task UnderLoad_BothSidesBecomeTheSame_AndTheTargetTakesOver(string kind, bool isSpliced)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         using var folder = new TempFolder();
         var (source, target, disposeTarget) = await OpenAsync(kind, folder);

@@ -5,6 +5,7 @@ using Vireo.Storage.Layers;
 using Vireo.Storage.Stacks;
 using Vireo.Storage.Tests.Stacks;
 using Vireo.Storage.Tests.Support;
+using Vireo.Testing;
 using Xunit.Abstractions;
 
 namespace Vireo.Storage.Tests.Layers;
@@ -15,7 +16,7 @@ public sealed class ThrottleTests(ITestOutputHelper output)
     [Fact]
     public void NoWindowOfTimeHoldsMoreThanTheMaximum_AndNothingIsLeftUnused()
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < 40; round++)

@@ -17,7 +17,7 @@ public sealed class TrackingTests(ITestOutputHelper output)
     [Fact]
     public async Task EachCheckpoint_KnowsEveryChangeSinceIt_AlsoAfterKillsAndCleanEnds()
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using var folder = new TempFolder();

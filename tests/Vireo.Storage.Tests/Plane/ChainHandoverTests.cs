@@ -16,7 +16,7 @@ public sealed class ChainHandoverTests(ITestOutputHelper output)
     [Fact]
     public async Task Chain_ReadsTheSameThere_AlsoAfterAnAttemptWhoseServerWasKilled()
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         using var folder = new TempFolder();
         var certificates = Certificates.Make(folder["certificates"]);

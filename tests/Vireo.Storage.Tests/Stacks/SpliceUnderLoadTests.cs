@@ -18,7 +18,7 @@ public sealed class SpliceUnderLoadTests(ITestOutputHelper output)
     [Fact]
     public async Task LayersComeAndGoUnderLoad_DataVerifies_CountsAgree()
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         using var folder = new TempFolder();
         ImageFile.Create(folder["a.vhdx"], new VhdxCreate(Workers * SlotsPerWorker * SlotBytes, IsFixed: false, 1 << 20));

@@ -11,8 +11,7 @@ public sealed class MacTableTests
     [Requirement("SW-1")]
     public void Agrees_with_a_dictionary_as_long_as_there_is_room()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var table = new MacTable(4096, 300, (ulong)random.NextInt64());
         Dictionary<(int Station, ushort Vlan), (ushort Port, uint Seen)> model = [];

@@ -104,8 +104,7 @@ public sealed class OffloadTests
     [Fact]
     public void Random_requests_to_cut_harm_nobody()
     {
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var (a, _) = _switch.AddPort();
         var (b, _) = _switch.AddPort();

@@ -20,7 +20,7 @@ public sealed class GuestMoveTests(ITestOutputHelper output)
     [Requirement("IO-3")]
     public async Task Guests_do_not_notice_that_their_ports_move()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         using var folder = new TempFolder();

@@ -46,7 +46,7 @@ public sealed class LoadLevellingTests(ITestOutputHelper output)
     [Requirement("IO-3")]
     public void Any_load_comes_to_rest()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);
         for (var round = 0; round < 100; round++)

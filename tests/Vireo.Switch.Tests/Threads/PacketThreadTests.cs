@@ -18,7 +18,7 @@ public sealed class PacketThreadTests(ITestOutputHelper output)
     [Requirement("IO-3")]
     public async Task A_port_that_moves_again_and_again_loses_and_reorders_nothing()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         await using var lab = await Lab.StartAsync(threads: 3, ports: 6, seed);
         await lab.BeginAsync();
@@ -38,7 +38,7 @@ public sealed class PacketThreadTests(ITestOutputHelper output)
     [Requirement("SW-1")]
     public async Task Changes_of_policies_and_ports_that_come_and_go_harm_nobody_else()
     {
-        var seed = Environment.TickCount;
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         await using var lab = await Lab.StartAsync(threads: 3, ports: 6, seed);
         await lab.BeginAsync();

@@ -18,8 +18,7 @@ public sealed class FaultyFileTests
     {
         using var folder = new TempFolder();
         ImageFile.Create(folder["a.vhdx"], new VhdxCreate(DiskBytes, IsFixed: false, 1 << 20));
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         var file = new FaultyFile(SystemImageFile.Open(folder["a.vhdx"], readOnly: false), failure, new Random(seed + 1));
         var expected = new byte[DiskBytes / BlockBytes];

@@ -22,8 +22,7 @@ public sealed class NbdStreamTests
             await server.Stack.InsertAsync(new DelayLayer("late", TimeSpan.FromMilliseconds(1), BlockOperations.All, TimeProvider.System));
         }
 
-        var seed = Environment.TickCount;
-        Console.WriteLine($"seed {seed}");
+        var seed = TestSeed.Next();
         var random = new Random(seed);
         using var client = new NbdClient(server.SocketPath);
         var expected = new byte[DiskBytes];

@@ -72,7 +72,7 @@ public sealed class NbdTlsTests(ITestOutputHelper output)
     [InlineData(FrontEndKind.VhostUserBlock)]
     public async Task Server_ComesAndGoes_WhileTheDiskIsInUse_AndKeepsItsPort(FrontEndKind frontEnd)
     {
-        var seed = Random.Shared.Next();
+        var seed = TestSeed.Next();
         output.WriteLine($"seed {seed}");
         using var folder = new TempFolder();
         var certificates = Certificates.Make(folder["certificates"]);
