@@ -19,6 +19,7 @@ namespace Vireo.Machines;
 internal sealed partial class Machine : IMachine
 {
     private static readonly TimeSpan s_connectPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_trimInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_quitPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_interruptPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_resetPatience = TimeSpan.FromSeconds(60);
@@ -622,11 +623,13 @@ internal sealed partial class Machine : IMachine
     /// <summary>A guest can write to its serial ports without end.</summary>
     private async Task TrimLogsAsync()
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10), _time);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            while (true)
             {
+                // All machines at the same moment: a host with a thousand wakes once, and not a thousand times.
+                var late = _time.GetUtcNow().Ticks % s_trimInterval.Ticks;
+                await Task.Delay(s_trimInterval - TimeSpan.FromTicks(late), _time, _stop.Token).ConfigureAwait(false);
                 if (_process?.Record.Plan is { } plan)
                 {
                     foreach (var log in new[] { plan.LogPath, plan.ComLog(1), plan.ComLog(2) })

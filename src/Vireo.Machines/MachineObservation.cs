@@ -113,6 +113,7 @@ internal sealed partial class Machine
             }
 
             _condition.SetHeartbeat(RestingHeartbeat());
+            _monitor.Wake();
         }
         catch (Exception exception) when (exception is MachineException or QmpException or OperationCanceledException)
         {

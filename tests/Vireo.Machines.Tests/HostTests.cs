@@ -118,6 +118,31 @@ public sealed class HostTests
         await running;
     }
 
+    [Theory]
+    [Requirement("VM-8")]
+    [InlineData(true, 12)]
+    [InlineData(false, 8)]
+    public async Task Who_does_not_answer_is_asked_more_and_more_seldom(bool runs, int roundsMax)
+    {
+        using var folder = new TempFolder();
+        using var client = new GuestAgentClient(folder["nobody"], TimeProvider.System);
+        using var cancel = new CancellationTokenSource();
+        var clock = new SkippableClock(stands: true);
+        var rounds = 0;
+        var monitor = new HeartbeatMonitor(client, clock, () => Interlocked.Increment(ref rounds) > 0 && runs, _ => { });
+        var running = monitor.RunAsync(cancel.Token);
+        for (var second = 0; second < 200; second++)
+        {
+            clock.Skip(TimeSpan.FromSeconds(1));
+            await Task.Delay(2);
+        }
+
+        // After 1, 2, 4, 8, 16, then every 30 seconds; every 30 seconds where there is nobody to ask.
+        Assert.InRange(Volatile.Read(ref rounds), 2, roundsMax);
+        await cancel.CancelAsync();
+        await running;
+    }
+
     [Fact]
     public async Task A_machine_runs_as_an_unprivileged_user_in_its_own_session()
     {

@@ -3,7 +3,10 @@ using Vireo.Machines.States;
 
 namespace Vireo.Machines.Running;
 
-/// <summary>Asks the guest's agent for a sign of life, often until it answers for the first time, then seldom: an idle guest costs little.</summary>
+/// <summary>
+/// Asks the guest's agent for a sign of life, often after something changed, more and more seldom while there is no answer: an idle guest costs little. QEMU says
+/// when the agent opens its end of the channel.
+/// </summary>
 /// <param name="agent">The agent.</param>
 /// <param name="time">Clock.</param>
 /// <param name="isAsking">Whether there is somebody to ask: the guest runs and the service is on.</param>
@@ -12,6 +15,7 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
 {
     private static readonly TimeSpan s_firstInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_longestInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     // One late answer of a busy guest is not a loss.
@@ -45,6 +49,7 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        var retry = s_firstInterval;
         try
         {
             while (true)
@@ -52,13 +57,21 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
                 // Before looking: who wakes it after that has something that was not seen.
                 var woken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 Volatile.Write(ref _woken, woken);
+                var pause = s_longestInterval;
                 if (isAsking())
                 {
                     await AskAsync(cancellationToken).ConfigureAwait(false);
+                    var answers = _contact && _misses == 0;
+                    pause = answers ? s_interval : retry;
+                    retry = answers ? s_firstInterval : TimeSpan.FromTicks(Math.Min(retry.Ticks * 2, s_longestInterval.Ticks));
                 }
 
-                var pause = _contact && _misses == 0 ? s_interval : s_firstInterval;
                 await woken.Task.WaitAsync(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (woken.Task.IsCompleted)
+                {
+                    retry = s_firstInterval;
+                }
+
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }

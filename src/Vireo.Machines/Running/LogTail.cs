@@ -48,6 +48,13 @@ internal static class LogTail
     /// <summary>Cuts a log that has become too long; its end stays readable. What is written in that instant may be lost.</summary>
     public static void Trim(string path)
     {
+        // Nearly every time there is nothing to do, and that is cheaper to see than to open the file. What the name stands for is looked at when it is open.
+        var look = new FileInfo(path);
+        if (!look.Exists || look.Length <= MaximumBytes)
+        {
+            return;
+        }
+
         using var stream = UntrustedFile.TryOpen(path, writable: true);
         if (stream?.Length > MaximumBytes && UntrustedFile.TryReplace(Kept(path), ReadEnd(stream)))
         {
