@@ -268,6 +268,9 @@ internal sealed partial class Machine : IMachine
         var handle = ProcessHandle.TryOpen(record.Process!)
             ?? throw new MachineException(MachineErrorKind.StartFailed, $"QEMU ended at once: {string.Join(" / ", LogTail.Read(start.Plan.LogPath, 3))}");
         var process = Attach(record, handle);
+
+        // A guest that boots has it closed; one that comes back may have it open.
+        _monitor.SetChannel(file is null && start.Arrival is null ? false : null);
         try
         {
             await process.ConnectAsync(s_connectPatience, cancellationToken).ConfigureAwait(false);

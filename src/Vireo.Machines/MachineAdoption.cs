@@ -28,6 +28,7 @@ internal sealed partial class Machine
         };
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         var process = Attach(record, handle);
+        _monitor.SetChannel(null);
         var answered = false;
         try
         {

@@ -17,6 +17,11 @@ internal sealed partial class Machine
         {
             OnProcessors();
         }
+        else
+        {
+            // What it says meanwhile is not heard.
+            _monitor.SetChannel(null);
+        }
     }
 
     /// <inheritdoc/>
@@ -75,8 +80,8 @@ internal sealed partial class Machine
             case "STOP" or "RESUME":
                 OnProcessors();
                 break;
-            case "VSERPORT_CHANGE" when happening.Flag("open"):
-                _monitor.Wake();
+            case "VSERPORT_CHANGE" when happening.Text("id") == DeviceNames.AgentPort:
+                _monitor.SetChannel(happening.Flag("open"));
                 break;
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Vireo.Machines.Accelerators;
 using Vireo.Machines.Checks;
 using Vireo.Machines.GuestAgents;
@@ -139,6 +140,33 @@ public sealed class HostTests
 
         // After 1, 2, 4, 8, 16, then every 30 seconds; every 30 seconds where there is nobody to ask.
         Assert.InRange(Volatile.Read(ref rounds), 2, roundsMax);
+        await cancel.CancelAsync();
+        await running;
+    }
+
+    [Fact]
+    [Requirement("VM-8")]
+    public async Task An_agent_whose_channel_is_closed_is_asked_when_it_opens()
+    {
+        using var folder = new TempFolder();
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(folder["agent"]));
+        socket.Listen();
+        using var client = new GuestAgentClient(folder["agent"], TimeProvider.System);
+        using var cancel = new CancellationTokenSource();
+        var rounds = 0;
+        var monitor = new HeartbeatMonitor(client, new SkippableClock(stands: true), () => Interlocked.Increment(ref rounds) > 0, _ => { });
+        monitor.SetChannel(false);
+        var running = monitor.RunAsync(cancel.Token);
+        for (var round = 1; round <= 5; round++)
+        {
+            await Until.TrueAsync(() => Volatile.Read(ref rounds) >= round, "the next round");
+            monitor.Wake();
+        }
+
+        Assert.False(socket.Poll(0, SelectMode.SelectRead));
+        monitor.SetChannel(true);
+        using var asked = await socket.AcceptAsync().WaitAsync(TimeSpan.FromMinutes(1));
         await cancel.CancelAsync();
         await running;
     }

@@ -4,8 +4,8 @@ using Vireo.Machines.States;
 namespace Vireo.Machines.Running;
 
 /// <summary>
-/// Asks the guest's agent for a sign of life, often after something changed, more and more seldom while there is no answer: an idle guest costs little. QEMU says
-/// when the agent opens its end of the channel.
+/// Asks the guest's agent for a sign of life, often after something changed, more and more seldom while there is no answer: an idle guest costs little. An agent
+/// that was never heard is not asked while it is known to have its end of the channel closed.
 /// </summary>
 /// <param name="agent">The agent.</param>
 /// <param name="time">Clock.</param>
@@ -24,6 +24,7 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
     private readonly Lock _judging = new();
     private TaskCompletionSource _woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _contact;
+    private volatile bool _closed;
     private int _misses;
     private int _life;
 
@@ -43,6 +44,14 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
         agent.Disconnect();
     }
 
+    /// <summary>What QEMU says of the guest's end of the channel.</summary>
+    /// <param name="isOpen">Whether the guest has it open; null when that is not known.</param>
+    public void SetChannel(bool? isOpen)
+    {
+        _closed = isOpen == false;
+        Wake();
+    }
+
     /// <summary>Something changed: ask now.</summary>
     public void Wake() => Volatile.Read(ref _woken).TrySetResult();
 
@@ -58,7 +67,7 @@ internal sealed class HeartbeatMonitor(GuestAgentClient agent, TimeProvider time
                 var woken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 Volatile.Write(ref _woken, woken);
                 var pause = s_longestInterval;
-                if (isAsking())
+                if (isAsking() && (!_closed || _contact))
                 {
                     await AskAsync(cancellationToken).ConfigureAwait(false);
                     var answers = _contact && _misses == 0;
