@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Vireo.Testing.Vhost;
 
@@ -30,9 +31,10 @@ public sealed class StorageServerProcess : IDisposable
     /// <param name="image">Image file.</param>
     /// <param name="socketPath">At most 107 bytes.</param>
     /// <param name="crashAt">Value of <c>VIREO_CRASH_AT</c>: the named point at which the process kills itself.</param>
-    public static StorageServerProcess Start(string image, string socketPath, string? crashAt = null)
+    /// <param name="queues">Queues that the disk has.</param>
+    public static StorageServerProcess Start(string image, string socketPath, string? crashAt = null, int queues = 4)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "vireo-storage"), ["serve", image, "--vhost-user", socketPath])
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "vireo-storage"), ["serve", image, "--vhost-user", socketPath, "--queues", queues.ToString(CultureInfo.InvariantCulture)])
         {
             UseShellExecute = false,
             RedirectStandardError = true,
@@ -77,7 +79,7 @@ public sealed class StorageServerProcess : IDisposable
     /// <summary>SIGTERM: closes the image cleanly.</summary>
     public void Stop()
     {
-        Peer.Run("kill", "-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Peer.Run("kill", "-TERM", _process.Id.ToString(CultureInfo.InvariantCulture));
         _process.WaitForExit();
     }
 

@@ -46,4 +46,25 @@ public sealed class KillTests
         stream.Verify();
         Assert.Equal(5, stream.Deaths);
     }
+
+    [Fact]
+    public void EightQueues_AllInUse_LoseNothingWhenKilled()
+    {
+        const int queues = 8;
+        const int seed = 1789;
+        using var folder = new TempFolder();
+        ImageFile.Create(folder["disk.vhdx"], new VhdxCreate(64 << 20, IsFixed: false, BlockSizeBytes: 1 << 20));
+        using var stream = new CheckedStream(folder["disk.vhdx"], folder["s"], 8 * Pages, seed, queues);
+        stream.StartServer();
+        for (var round = 0; round < 2; round++)
+        {
+            stream.Write(1200);
+            stream.Kill();
+        }
+
+        stream.Write(1200);
+        stream.Verify();
+        Assert.Equal(2, stream.Deaths);
+        Assert.All(stream.AnswersByQueue, answers => Assert.Equal(3600 / queues, answers));
+    }
 }
