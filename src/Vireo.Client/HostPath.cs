@@ -12,8 +12,6 @@ public static class HostPath
         ArgumentNullException.ThrowIfNull(path);
         return path.StartsWith(@"\\.\", StringComparison.Ordinal)
             ? $"'{path}' is a device or named pipe of Windows; name a Unix socket or file of the host, for example /run/web1.sock."
-            : path.StartsWith(@"\\", StringComparison.Ordinal)
-            ? $"'{path}' is on a Windows share, and shares are not available in this version; mount it on the host and write the path there, for example /mnt/share/web1.vhdx."
             : path.Length >= 3 && char.IsAsciiLetter(path[0]) && path[1] == ':' && path[2] is '\\' or '/'
             ? $"'{path}' is a path of Windows, and the host runs Linux; write a path such as {Suggestion(path)}."
             : null;

@@ -33,6 +33,9 @@ public sealed record HostPaths(string State, string Run)
     /// <summary>Images that the storage plane makes, for requests that are repeated.</summary>
     public string StorageCreations => Path.Combine(State, "storage-images.json");
 
+    /// <summary>Logins at file servers; readable by its owner only.</summary>
+    public string SmbLogins => Path.Combine(State, "smb.json");
+
     /// <summary>What the switch plane needs to come back alone.</summary>
     public string SwitchState => Path.Combine(State, "switch.json");
 

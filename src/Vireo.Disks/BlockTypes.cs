@@ -100,4 +100,7 @@ public readonly struct IoVector
 
     /// <summary>The segments.</summary>
     public ReadOnlySpan<IoSegment> Segments => _segments.Span;
+
+    /// <summary>The segments, for whoever goes on later.</summary>
+    internal ReadOnlyMemory<IoSegment> SegmentMemory => _segments;
 }

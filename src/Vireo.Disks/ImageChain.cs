@@ -1,3 +1,6 @@
+using Vireo.Disks.Files;
+using Vireo.Platform.Files;
+
 namespace Vireo.Disks;
 
 /// <summary>
@@ -124,13 +127,14 @@ public static class ImageChain
     // In the order of the paths in the image; each as it stands, mapped, and at last by its name beside the child.
     private static IEnumerable<string> Candidates(ParentReference reference, string childPath, ParentSearch search)
     {
-        var folder = Path.GetDirectoryName(RealPath(childPath))!;
+        var remote = UncPath.TryParse(childPath, out var child, out _) ? child : null;
+        var folder = remote is null ? Path.GetDirectoryName(RealPath(childPath))! : "";
         HashSet<string> tried = [];
         foreach (var path in reference.Paths)
         {
-            foreach (var candidate in Places(path, folder, search))
+            foreach (var candidate in Places(path, folder, remote, search))
             {
-                if (tried.Add(candidate) && File.Exists(candidate))
+                if (tried.Add(candidate) && IsThere(candidate))
                 {
                     yield return candidate;
                 }
@@ -140,14 +144,14 @@ public static class ImageChain
         foreach (var path in reference.Paths)
         {
             var name = Path.GetFileName(ParentPath.ToLocal(path));
-            if (name.Length > 0 && FindInFolder(folder, name) is { } beside && tried.Add(beside))
+            if (name.Length > 0 && (remote is null ? FindInFolder(folder, name) : FindOnShare(remote, name)) is { } beside && tried.Add(beside))
             {
                 yield return beside;
             }
         }
     }
 
-    private static IEnumerable<string> Places(string path, string folder, ParentSearch search)
+    private static IEnumerable<string> Places(string path, string folder, UncPath? child, ParentSearch search)
     {
         if (path.Contains('\0', StringComparison.Ordinal))
         {
@@ -156,7 +160,15 @@ public static class ImageChain
 
         if (!ParentPath.IsAbsolute(path))
         {
-            yield return Path.GetFullPath(Path.Combine(folder, ParentPath.ToLocal(path)));
+            if (child is null)
+            {
+                yield return Path.GetFullPath(Path.Combine(folder, ParentPath.ToLocal(path)));
+            }
+            else if (child.Beside(path) is { } beside)
+            {
+                yield return beside.ToString();
+            }
+
             yield break;
         }
 
@@ -167,6 +179,11 @@ public static class ImageChain
             {
                 yield return Path.GetFullPath(Path.Combine(mapping.Folder, ParentPath.ToLocal(path[prefix.Length..]).TrimStart('/')));
             }
+        }
+
+        if (UncPath.TryParse(path, out var remote, out _))
+        {
+            yield return remote.ToString();
         }
 
         // A path of this system, perhaps with the separators that the standard asks for.
@@ -196,8 +213,17 @@ public static class ImageChain
         }
     }
 
+    private static string? FindOnShare(UncPath child, string name) => child.Beside(name) is { } beside && ImageFiles.Exists(beside.ToString()) ? beside.ToString() : null;
+
+    private static bool IsThere(string path) => UncPath.IsUnc(path) ? ImageFiles.Exists(path) : File.Exists(path);
+
     private static string RealPath(string path)
     {
+        if (UncPath.IsUnc(path))
+        {
+            return ImageFiles.Key(path);
+        }
+
         var full = Path.GetFullPath(path);
         try
         {

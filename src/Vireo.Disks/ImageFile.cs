@@ -95,8 +95,13 @@ public static class ImageFile
     public static async Task<ImageInspection> InspectAsync(string path, ParentSearch? parents = null)
     {
         bool isInUse;
-        using (var probe = NativeFile.TryOpen(path, writable: false, out _))
+        if (UncPath.IsUnc(path))
         {
+            isInUse = SmbImageFile.IsInUse(path);
+        }
+        else
+        {
+            using var probe = NativeFile.TryOpen(path, writable: false, out _);
             isInUse = probe is not null && ImageLock.IsHeld(probe);
         }
 
@@ -149,7 +154,7 @@ public static class ImageFile
 
     internal static IDiskImage OpenAlone(string path, ImageOpenOptions options)
     {
-        var file = SystemImageFile.Open(path, options.ReadOnly, options.TakeLock);
+        var file = ImageFiles.Open(path, options.ReadOnly, options.TakeLock);
         try
         {
             if (options.Device && file.DeviceSectorBytes == 0)
@@ -163,7 +168,7 @@ public static class ImageFile
             // In a VHD, bitmaps and data share pages of the file, which must not be reached on two ways.
             if (options.Direct && format != DiskFormat.Vhd)
             {
-                file.TryGoDirect();
+                (file as SystemImageFile)?.TryGoDirect();
             }
 
             return Open(file, format, options.AcceptBadChecksums);
@@ -180,7 +185,7 @@ public static class ImageFile
     internal static void Create(string path, Action<IImageFile> write)
     {
         NewFile.Check(path);
-        using var file = SystemImageFile.CreateUnpublished(path);
+        using var file = ImageFiles.CreateUnpublished(path);
         write(file);
         CrashPoint.Hit("image.written");
         file.Publish(path);

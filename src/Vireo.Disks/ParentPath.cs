@@ -1,3 +1,5 @@
+using Vireo.Platform.Files;
+
 namespace Vireo.Disks;
 
 /// <summary>Forms of the paths by which a differencing image names its parent.</summary>
@@ -20,7 +22,18 @@ public static class ParentPath
     /// <summary>What a child writes about a parent: the path relative to the child, then the absolute one.</summary>
     public static IReadOnlyList<string> Of(string childPath, string parentPath)
     {
+        if (UncPath.TryParse(parentPath, out var remote, out _))
+        {
+            // A share has no way from this system's files, nor from another share.
+            return UncPath.TryParse(childPath, out var child, out _) && child.RelativeTo(remote) is { } relative ? [relative, parentPath] : [parentPath];
+        }
+
         var parent = Path.GetFullPath(parentPath);
+        if (UncPath.IsUnc(childPath))
+        {
+            return [parent];
+        }
+
         return [ToWindows(Path.GetRelativePath(Path.GetDirectoryName(Path.GetFullPath(childPath))!, parent)), parent];
     }
 }

@@ -198,7 +198,7 @@ public abstract class HostCmdlet : PSCmdlet, IDisposable
             ThrowTerminatingError(Failure("InvalidParameter", ErrorCategory.InvalidArgument, refusal, path));
         }
 
-        return !isLocal || path.Length == 0 || path.Contains("://", StringComparison.Ordinal) || (rule == PathRule.KeepBareName && path.AsSpan().IndexOfAny('/', '\\') < 0)
+        return !isLocal || path.Length == 0 || path.Contains("://", StringComparison.Ordinal) || path.StartsWith(@"\\", StringComparison.Ordinal) || (rule == PathRule.KeepBareName && path.AsSpan().IndexOfAny('/', '\\') < 0)
             ? path
             : GetUnresolvedProviderPathFromPSPath(path);
     }

@@ -1,5 +1,7 @@
 using Vireo.Control;
 using Vireo.Disks;
+using Vireo.Disks.Files;
+using Vireo.Smb;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.FrontEnds.Nbd;
 using Vireo.Storage.FrontEnds.VhostUserBlock;
@@ -16,8 +18,10 @@ try
     switch (args)
     {
         case []:
+            SmbServers.Logins = new SmbLoginFile(HostPaths.Default.SmbLogins);
             return await StoragePlane.RunAsync(HostPaths.Default, frontEnds, TimeProvider.System);
         case ["--root", var root]:
+            SmbServers.Logins = new SmbLoginFile(HostPaths.ForRoot(root).SmbLogins);
             return await StoragePlane.RunAsync(HostPaths.ForRoot(root), frontEnds, TimeProvider.System);
         case ["check", var image]:
             return DiskCheck.Run(image, Console.Out);

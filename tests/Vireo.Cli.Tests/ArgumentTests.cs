@@ -131,7 +131,6 @@ public class ArgumentTests
     [Theory]
     [InlineData(@"C:\d\a.vhdx", "/srv/d/a.vhdx")]
     [InlineData("d:/a.vhdx", "/srv/a.vhdx")]
-    [InlineData(@"\\files\share\a.vhdx", "mount it")]
     [InlineData(@"\\.\pipe\com1", "Unix socket")]
     public void A_path_of_Windows_is_refused_with_what_to_write(string path, string advice)
     {
@@ -139,6 +138,10 @@ public class ArgumentTests
         Assert.Equal("InvalidParameter", error.ErrorId);
         Assert.Contains(advice, error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_path_of_a_file_on_a_share_stays_as_it_is() =>
+        Assert.Equal(@"\\files\share\a.vhdx", Bind("New-VHD", @"\\files\share\a.vhdx", "-SizeBytes", "1GB").GetProperty("Path")[0].GetString());
 
     [Fact]
     public void Only_the_words_of_a_set_are_accepted_whatever_the_kind()

@@ -47,6 +47,66 @@ public sealed class DiskCommandTests(HostFixture host) : IClassFixture<HostFixtu
     }
 
     [Fact]
+    [Requirement("SB-1")]
+    [Requirement("SM-2")]
+    public async Task Disks_on_a_share_are_made_and_given_to_a_machine()
+    {
+        using var server = new SambaServer();
+        var (parent, child) = (server.Unc("base.vhdx"), server.Unc("child.avhdx"));
+        var stranger = await host.Client.ErrorAsync("New-VHD", new { Path = parent, SizeBytes = Size });
+        Assert.Equal("AccessDenied", (string?)stranger["errorId"]);
+        Assert.Contains("no login", (string?)stranger["message"], StringComparison.Ordinal);
+        host.AddLogin(server);
+        var made = Assert.Single(await host.Client.ObjectsAsync("New-VHD", new { Path = parent, SizeBytes = Size }));
+        Assert.Equal(parent, (string?)made["Path"]);
+        Assert.Equal("ObjectAlreadyExists", (string?)(await host.Client.ErrorAsync("New-VHD", new { Path = parent, SizeBytes = Size }))["errorId"]);
+        var forked = Assert.Single(await host.Client.ObjectsAsync("New-VHD", new { Path = child, ParentPath = parent, Differencing = true }));
+        Assert.Equal(parent, (string?)forked["ParentPath"], ignoreCase: true);
+        Assert.True(await TestAsync(child));
+        await host.Client.ObjectsAsync("New-VM", new { Name = "sharing", MemoryStartupBytes = 64L << 20, VHDPath = child, Generation = 2 });
+        await host.Client.ObjectsAsync("New-VHD", new { Path = server.Unc("data.vhdx"), SizeBytes = Size });
+        await host.Client.ObjectsAsync("Add-VMHardDiskDrive", new { VMName = "sharing", Path = server.Unc("data.vhdx") });
+        var drives = await host.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = "sharing" });
+        Assert.Equal([child, server.Unc("data.vhdx")], drives.Select(drive => (string?)drive["Path"]));
+        Assert.Equal("ObjectInUse", (string?)(await host.Client.ErrorAsync("New-VM", new { Name = "another", MemoryStartupBytes = 64L << 20, VHDPath = child.ToUpperInvariant() }))["errorId"]);
+        Assert.Equal("NotSupported", (string?)(await host.Client.ErrorAsync("Checkpoint-VM", new { Name = "sharing" }))["errorId"]);
+        Assert.Equal("NotSupported", (string?)(await host.Client.ErrorAsync("Export-VM", new { Name = "sharing", Path = host["export"] }))["errorId"]);
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "sharing", Force = true });
+        Assert.Equal("ParameterArgumentValidationError", (string?)(await host.Client.ErrorAsync("New-VHD", new { Path = server.Unc(@"..\x.vhdx"), SizeBytes = Size }))["errorId"]);
+        Assert.Equal("ParameterArgumentValidationError", (string?)(await host.Client.ErrorAsync("New-VM", new { Name = "there", Path = server.Unc("machines") }))["errorId"]);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    [Requirement("SB-1")]
+    [Requirement("SM-2")]
+    public async Task Disks_on_a_share_are_converted_merged_grown_and_kept_by_the_machine_that_runs()
+    {
+        using var server = new SambaServer();
+        var (parent, child, copy) = (server.Unc("base.vhdx"), server.Unc(@"children\child.avhdx"), server.Unc("copy.vhd"));
+        host.AddLogin(server);
+        Directory.CreateDirectory(Path.Combine(server.Folder, "children"));
+        await host.Client.ObjectsAsync("New-VHD", new { Path = parent, SizeBytes = Size });
+        Peer.Run("qemu-io", "-f", "vhdx", "-c", "write -P 0x5a 1M 64k", Path.Combine(server.Folder, "base.vhdx"));
+        await host.Client.ObjectsAsync("New-VHD", new { Path = child, ParentPath = parent, Differencing = true });
+        await host.Client.ObjectsAsync("Convert-VHD", new { Path = child, DestinationPath = copy, VHDType = "Fixed" });
+        Peer.Run("qemu-io", "-r", "-f", "vpc", "-c", "read -P 0x5a 1M 64k", Path.Combine(server.Folder, "copy.vhd"));
+        await host.Client.ObjectsAsync("Convert-VHD", new { Path = copy, DestinationPath = host["local.vhdx"] });
+        Peer.Run("qemu-io", "-r", "-f", "vhdx", "-c", "read -P 0x5a 1M 64k", host["local.vhdx"]);
+        await host.Client.ObjectsAsync("Merge-VHD", new { Path = child, Force = true });
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(server.Folder, "children")));
+        Assert.Equal(2 * Size, (long)Assert.Single(await host.Client.ObjectsAsync("Resize-VHD", new { Path = parent, SizeBytes = 2 * Size, Passthru = true }))["Size"]!);
+
+        // A machine that runs has it, and nobody else meanwhile.
+        await host.Client.ObjectsAsync("New-VM", new { Name = "on a share", MemoryStartupBytes = 64L << 20, VHDPath = parent, Generation = 2 });
+        await host.Client.ObjectsAsync("Start-VM", new { Name = "on a share" });
+        Assert.NotEqual(0, Peer.TryRun("smbclient", $"//{server.Address}/vms", "-m", "SMB3", "-U", $"{SambaServer.User}%{server.Password}", "-c", $"put {host["local.vhdx"]} base.vhdx").ExitCode);
+        Assert.True((bool)Assert.Single(await host.Client.ObjectsAsync("Get-VHD", new { Path = parent }))["Attached"]!);
+        await host.Client.ObjectsAsync("Stop-VM", new { Name = "on a share", TurnOff = true });
+        await host.Client.ObjectsAsync("Remove-VM", new { Name = "on a share", Force = true });
+    }
+
+    [Fact]
     [Requirement("VD-8")]
     [Requirement("VD-10")]
     public async Task A_lost_parent_is_named_and_set_again()

@@ -28,6 +28,9 @@ public sealed class HostFixture : IAsyncLifetime
             () => $"{_host.Log}\n{_switching.Log}\n{_storage.Log}");
     }
 
+    /// <summary>Lets the host log in at a file server.</summary>
+    internal void AddLogin(SambaServer server) => server.WriteLogin(_root["smb.json"]);
+
     /// <summary>Ends the switch plane without a chance to do anything, and starts it again.</summary>
     public async Task KillSwitchPlaneAsync()
     {

@@ -155,7 +155,7 @@ internal static class ArgumentValue
             throw new CliException("InvalidParameter", $"{command.Name}: {refusal}");
         }
 
-        return text.Length == 0 || text.Contains("://", StringComparison.Ordinal) || (parameter.KeepBareName && !text.Contains('/', StringComparison.Ordinal) && text is not ("." or ".."))
+        return text.Length == 0 || text.Contains("://", StringComparison.Ordinal) || text.StartsWith(@"\\", StringComparison.Ordinal) || (parameter.KeepBareName && !text.Contains('/', StringComparison.Ordinal) && text is not ("." or ".."))
             ? text
             : Path.GetFullPath(text.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), text[2..]) : text, currentFolder);
     }

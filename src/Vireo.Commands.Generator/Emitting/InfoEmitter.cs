@@ -39,7 +39,7 @@ internal static class InfoEmitter
             $"new({QuoteOrNull(place.SetName)}, {place.Position}, {Flag(place.Mandatory)}, {Flag(place.FromPipeline)}, {Flag(place.FromPipelineByName)})"));
         var text = $"new({Quote(parameter.Name)}, {Space}ParameterKind.{type.Kind}, {Quote(type.ShortName + (type.IsArray ? "[]" : ""))}, [{places}]) {{ ";
         text += Option("IsArray", type.IsArray) + Option("NotEmpty", parameter.NotEmpty) + Option("Wildcards", parameter.Wildcards)
-            + Option("IsPath", parameter.IsPath) + Option("KeepBareName", parameter.KeepBareName) + Option("ClientSide", parameter.ClientSide);
+            + Option("IsPath", parameter.IsPath) + Option("KeepBareName", parameter.KeepBareName) + Option("OnShare", parameter.OnShare) + Option("ClientSide", parameter.ClientSide);
         if (type.Kind is "Enum" or "Object")
         {
             text += $"FullTypeName = {Quote(type.FullName)}, ";

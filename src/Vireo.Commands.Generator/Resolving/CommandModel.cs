@@ -34,6 +34,8 @@ internal sealed record ParameterModel(string Name, TypeModel Type, IReadOnlyList
 
     public bool KeepBareName { get; init; }
 
+    public bool OnShare { get; init; }
+
     /// <summary>Clients act on it; the class may not even declare it.</summary>
     public bool ClientSide { get; init; }
 

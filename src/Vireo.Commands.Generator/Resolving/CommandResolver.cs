@@ -134,6 +134,7 @@ internal sealed class CommandResolver
             Wildcards = Find("SupportsWildcards") is not null,
             IsPath = Find("FilePath") is not null,
             KeepBareName = Find("FilePath") is { } path && _constants.Flag(Named(path, "KeepBareName"), owner),
+            OnShare = Find("FilePath") is { } place && _constants.Flag(Named(place, "OnShare"), owner),
             ClientSide = ClientSideNames.Contains(property.Name, StringComparer.Ordinal),
         };
     }

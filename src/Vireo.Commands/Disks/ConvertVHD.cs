@@ -3,6 +3,7 @@ using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Control.Storage;
+using Vireo.Platform.Files;
 
 namespace Vireo.Commands.Disks;
 
@@ -23,7 +24,7 @@ public sealed class ConvertVHD : OneDiskCommand
 {
     /// <summary>The file to make; its extension is the format.</summary>
     [Parameter(Position = 1, Mandatory = true)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? DestinationPath { get; set; }
 
@@ -33,7 +34,7 @@ public sealed class ConvertVHD : OneDiskCommand
 
     /// <summary>Parent of the new disk when it is a differencing one: it holds what differs.</summary>
     [Parameter]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? ParentPath { get; set; }
 
@@ -70,13 +71,18 @@ public sealed class ConvertVHD : OneDiskCommand
         }
 
         var target = new CreateImage(DestinationPath!, DiskPaths.FormatOf(DestinationPath!), type, 0, (int)(BlockSizeBytes ?? 0), ParentPath: ParentPath);
-        if (System.IO.Path.Exists(DestinationPath))
+        if (DiskFiles.IsTaken(DestinationPath!))
         {
             throw Errors.Invalid($"The file '{DestinationPath}' exists already; nothing was changed.", DestinationPath);
         }
 
         if (await context.ShouldProcessAsync(path, "Convert-VHD"))
         {
+            if (DeleteSource && UncPath.IsUnc(path))
+            {
+                throw Errors.NotSupported($"The disk '{path}' is on a share, where -DeleteSource does not reach; nothing was converted. Leave it out, and remove the file there.", path);
+            }
+
             if (DeleteSource)
             {
                 RefuseOfCheckpoint(context, path, isRemoved: true);

@@ -34,7 +34,7 @@ public abstract class DiskCommand : MachineCommand
     /// <summary>A file that should be there.</summary>
     private protected static void RequireFile(string path)
     {
-        if (!File.Exists(path))
+        if (!DiskFiles.MayExist(path))
         {
             throw Errors.Invalid($"The file '{path}' does not exist.", path);
         }
@@ -44,7 +44,7 @@ public abstract class DiskCommand : MachineCommand
     private protected static void RefuseOfSaved(CommandContext context, string path)
     {
         var machines = context.Service<IMachines>();
-        var owner = machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => string.Equals(drive.Path, path, StringComparison.Ordinal))
+        var owner = machines.All.FirstOrDefault(machine => machine.Drives.Any(drive => drive.Path is { } held && DiskFiles.AreSame(held, path))
             && machines.StatusOf(machine.Id).State is VMState.Saved or VMState.FastSaved or VMState.SavedCritical);
         if (owner is not null)
         {

@@ -18,7 +18,7 @@ public sealed class DismountVHD : DiskCommand
     /// <summary>Disks.</summary>
     [Parameter(ParameterSetName = "Path", Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("FullName")]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
 

@@ -19,7 +19,7 @@ public sealed class GetVHD : MachineCommand
     /// <summary>Files; wildcards are allowed in the last part.</summary>
     [Parameter(ParameterSetName = "Path", Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("FullName")]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
 
@@ -45,7 +45,7 @@ public sealed class GetVHD : MachineCommand
         {
             await GuardAsync(context, async () =>
             {
-                if (!File.Exists(path))
+                if (!DiskFiles.MayExist(path))
                 {
                     throw Errors.Invalid($"The file '{path}' does not exist.", path);
                 }

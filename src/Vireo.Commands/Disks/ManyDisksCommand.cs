@@ -8,7 +8,7 @@ public abstract class ManyDisksCommand : DiskCommand
     /// <summary>Disks.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("FullName")]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
 

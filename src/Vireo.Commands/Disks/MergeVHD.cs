@@ -20,7 +20,7 @@ public sealed class MergeVHD : OneDiskCommand
 {
     /// <summary>One of its parents; the nearest when left out.</summary>
     [Parameter(Position = 1)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? DestinationPath { get; set; }
 

@@ -24,13 +24,13 @@ public sealed class NewVHD : DiskCommand
 {
     /// <summary>Files to create.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string[]? Path { get; set; }
 
     /// <summary>The parent of a differencing disk: a disk of the same format, which must not be written any more.</summary>
     [Parameter(ParameterSetName = "Differencing", Position = 1, Mandatory = true)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? ParentPath { get; set; }
 
@@ -93,7 +93,7 @@ public sealed class NewVHD : DiskCommand
 
     private async Task CreateAsync(CommandContext context, string path)
     {
-        if (ParentPath is not null && !File.Exists(ParentPath))
+        if (ParentPath is not null && !DiskFiles.MayExist(ParentPath))
         {
             throw Errors.Invalid($"The parent '{ParentPath}' does not exist.", ParentPath);
         }
@@ -108,7 +108,7 @@ public sealed class NewVHD : DiskCommand
             (int)(LogicalSectorSizeBytes ?? 0),
             (int)(PhysicalSectorSizeBytes ?? 0),
             ParentPath);
-        if (File.Exists(path))
+        if (DiskFiles.IsTaken(path))
         {
             throw Errors.Invalid($"The file '{path}' exists already; nothing was changed.", path);
         }

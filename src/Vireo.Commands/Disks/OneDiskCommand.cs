@@ -8,7 +8,7 @@ public abstract class OneDiskCommand : DiskCommand
     /// <summary>The disk.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("FullName")]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

@@ -21,7 +21,7 @@ public sealed class SetVHD : OneDiskCommand
 {
     /// <summary>Its parent.</summary>
     [Parameter(ParameterSetName = "Parent", Position = 1, Mandatory = true)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? ParentPath { get; set; }
 
@@ -31,7 +31,7 @@ public sealed class SetVHD : OneDiskCommand
 
     /// <summary>For a disk that is in use: the disk that its virtual machine has, in whose chain it is. The new parent must hold what the old one does.</summary>
     [Parameter(ParameterSetName = "Parent")]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? LeafPath { get; set; }
 

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Vireo.Platform.Files;
 using Vireo.Surface;
 
 namespace Vireo.Commands.Framework;
@@ -44,6 +45,12 @@ public readonly struct ArgumentReader(CommandInfo command, ParameterInfo paramet
         }
 
         RequireAccepted(text);
+        if (parameter.IsPath && UncPath.IsUnc(text))
+        {
+            return !parameter.OnShare ? throw Invalid($"is '{text}', which is on a share, where only virtual hard disks can be")
+                : UncPath.TryParse(text, out _, out var problem) ? text : throw Invalid($"is '{text}', which is no path of a file on a share: {problem}");
+        }
+
         if (parameter.IsPath && !IsPlace(text))
         {
             throw Invalid($"is '{text}', which is no absolute path; the host does not know the caller's folder");

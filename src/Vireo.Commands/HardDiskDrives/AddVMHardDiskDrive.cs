@@ -32,7 +32,7 @@ public sealed class AddVMHardDiskDrive : ChangePartCommand
 
     /// <summary>Virtual hard disk.</summary>
     [Parameter(Position = 4)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

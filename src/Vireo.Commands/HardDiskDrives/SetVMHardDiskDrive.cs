@@ -40,7 +40,7 @@ public sealed class SetVMHardDiskDrive : MachineCommand
 
     /// <summary>Virtual hard disk.</summary>
     [Parameter(Position = 4)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? Path { get; set; }
 

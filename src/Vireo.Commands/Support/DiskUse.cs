@@ -21,5 +21,5 @@ public static class DiskUse
     private static bool Holds(DriveConfiguration drive, string path) => drive is { Kind: DriveKind.HardDisk, Path: { } held } && IsSame(held, path);
 
     // The same file by another spelling of its path.
-    private static bool IsSame(string one, string other) => string.Equals(Path.GetFullPath(one), Path.GetFullPath(other), StringComparison.Ordinal);
+    private static bool IsSame(string one, string other) => DiskFiles.AreSame(one, other);
 }

@@ -68,7 +68,7 @@ public static class DriveRules
     public static async Task RequireUsableAsync(CommandContext context, DriveConfiguration drive)
     {
         var path = drive.Path!;
-        if (!File.Exists(path))
+        if (!DiskFiles.MayExist(path))
         {
             throw Errors.Invalid($"The file '{path}' does not exist.", path);
         }

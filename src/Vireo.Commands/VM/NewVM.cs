@@ -4,6 +4,7 @@ using Vireo.Commands.Services;
 using Vireo.Commands.Support;
 using Vireo.Control.Storage;
 using Vireo.Machines.Configuration;
+using Vireo.Platform.Files;
 
 namespace Vireo.Commands.VM;
 
@@ -46,13 +47,13 @@ public sealed class NewVM : MachineCommand
 
     /// <summary>Existing virtual hard disk.</summary>
     [Parameter(ParameterSetName = "Existing VHD", Mandatory = true)]
-    [FilePath]
+    [FilePath(OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? VHDPath { get; set; }
 
     /// <summary>Virtual hard disk to create; a bare file name lands in the machine's folder.</summary>
     [Parameter(ParameterSetName = "New VHD", Mandatory = true)]
-    [FilePath(KeepBareName = true)]
+    [FilePath(KeepBareName = true, OnShare = true)]
     [ValidateNotNullOrEmpty]
     public string? NewVHDPath { get; set; }
 
@@ -115,7 +116,7 @@ public sealed class NewVM : MachineCommand
         var generation = Generation ?? 1;
         var folder = System.IO.Path.Combine(Path ?? settings.VirtualMachinePath, DiskPaths.SafeName(name));
         var diskPath = VHDPath ?? NewVHDPath;
-        if (diskPath is not null && !System.IO.Path.IsPathRooted(diskPath))
+        if (diskPath is not null && !System.IO.Path.IsPathRooted(diskPath) && !UncPath.IsUnc(diskPath))
         {
             // As in the original: below the machine's folder when one was named, else with the host's other disks.
             diskPath = System.IO.Path.Combine(Path is null ? settings.VirtualHardDiskPath : System.IO.Path.Combine(folder, "Virtual Hard Disks"), diskPath);

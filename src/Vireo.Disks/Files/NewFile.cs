@@ -1,3 +1,5 @@
+using Vireo.Platform.Files;
+
 namespace Vireo.Disks.Files;
 
 /// <summary>What is checked before a new file is made.</summary>
@@ -7,6 +9,16 @@ internal static class NewFile
     /// <exception cref="ImageException">It is one.</exception>
     public static void Check(string path)
     {
+        if (UncPath.IsUnc(path))
+        {
+            if (SmbImageFile.Exists(path))
+            {
+                throw new ImageException(ImageErrorKind.AlreadyExists, path, $"The file '{path}' exists already; choose another path or remove it first.");
+            }
+
+            return;
+        }
+
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (!Directory.Exists(folder))
         {

@@ -14,7 +14,7 @@ namespace Vireo.Disks.Files;
 /// write of data waits for a disk: what the page cache holds is read at once, everything else goes through the reactor's
 /// <see cref="Platform.Files.Queues.FileQueue"/>. On other threads, and for files that are in memory anyway, it is a plain call.
 /// </summary>
-public sealed class SystemImageFile : IImageFile
+public sealed class SystemImageFile : INewImageFile
 {
     private const int ZeroBufferBytes = 1 << 20;
     private const long SharedUnitBytes = 4096;

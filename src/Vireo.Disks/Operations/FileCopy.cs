@@ -22,13 +22,13 @@ public static class FileCopy
     public static CopyResult Run(string sourcePath, string targetPath, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         NewFile.Check(targetPath);
-        using var source = SystemImageFile.Open(sourcePath, readOnly: true);
+        using var source = ImageFiles.Open(sourcePath, readOnly: true);
         if (source.DeviceSectorBytes != 0)
         {
             throw new ImageException(ImageErrorKind.InvalidParameter, sourcePath, $"'{sourcePath}' is a block device; only files are copied.");
         }
 
-        using var target = SystemImageFile.CreateUnpublished(targetPath);
+        using var target = ImageFiles.CreateUnpublished(targetPath);
         Require(target.SetLength(source.LengthBytes), targetPath, "write");
         var result = CopyRuns(source, target, progress, cancellationToken);
         Require(target.Flush(), targetPath, "write");
@@ -38,7 +38,7 @@ public static class FileCopy
         return result;
     }
 
-    private static CopyResult CopyRuns(SystemImageFile source, SystemImageFile target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
+    private static CopyResult CopyRuns(IImageFile source, IImageFile target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
         using var buffer = new NativeBuffer(PieceBytes);
         var (method, mayOffload, copied, offloaded) = (CopyMethod.None, true, 0L, 0L);
@@ -49,7 +49,7 @@ public static class FileCopy
             if (!isHole)
             {
                 length = Math.Min(length, OffloadBytes);
-                if (mayOffload && target.TryCopyFrom(source, offset, offset, length, ref method))
+                if (mayOffload && source is SystemImageFile from && target is SystemImageFile to && to.TryCopyFrom(from, offset, offset, length, ref method))
                 {
                     offloaded += length;
                 }
@@ -71,7 +71,7 @@ public static class FileCopy
         return new CopyResult(method, copied, offloaded);
     }
 
-    private static void Pipe(SystemImageFile source, SystemImageFile target, Span<byte> piece, long offset)
+    private static void Pipe(IImageFile source, IImageFile target, Span<byte> piece, long offset)
     {
         Require(source.Read(offset, piece), source.Path, "read");
         Require(target.Write(offset, piece), target.Path, "write");

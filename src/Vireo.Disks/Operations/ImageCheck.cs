@@ -16,7 +16,7 @@ public static class ImageCheck
     {
         List<ImageReport> reports = [];
         HashSet<string> seen = [];
-        for (string? next = path; next is not null && seen.Add(Path.GetFullPath(next)) && seen.Count <= ImageChain.MaximumDepth;)
+        for (string? next = path; next is not null && seen.Add(ImageFiles.Key(next)) && seen.Count <= ImageChain.MaximumDepth;)
         {
             reports.Add(CheckFile(next, cancellationToken));
             if (!reports[^1].IsSound)
@@ -32,7 +32,7 @@ public static class ImageCheck
 
     private static ImageReport CheckFile(string path, CancellationToken cancellationToken)
     {
-        using var file = SystemImageFile.Open(path, readOnly: true);
+        using var file = ImageFiles.Open(path, readOnly: true);
         switch (ImageFile.FormatByName(path) ?? ImageFile.Sniff(file))
         {
             case DiskFormat.Vhdx:

@@ -29,7 +29,7 @@ public static class ImageConversion
             var parent = await target.OpenParentAsync(targetPath, search).ConfigureAwait(false);
             try
             {
-                using var file = SystemImageFile.CreateUnpublished(targetPath);
+                using var file = ImageFiles.CreateUnpublished(targetPath);
                 target.Writer(targetPath, parent)(file);
                 var image = ImageFile.Open(new KeptFile(file), target.Format);
                 CopyResult result;

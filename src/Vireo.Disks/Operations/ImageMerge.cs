@@ -1,6 +1,5 @@
 using Vireo.Disks.Files;
 using Vireo.Disks.Vhdx;
-using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 
 namespace Vireo.Disks.Operations;
@@ -55,7 +54,7 @@ public static class ImageMerge
             // nobody may begin to write into a file that is about to go.
             for (var i = paths.Count - 2; i >= 0; i--)
             {
-                AtomicFile.Delete(paths[i]);
+                ImageFiles.Delete(paths[i]);
                 CrashPoint.Hit("merge.removed");
             }
         }
@@ -86,7 +85,7 @@ public static class ImageMerge
                 throw new ImageException(ImageErrorKind.InvalidParameter, path, $"The image '{path}' is not a differencing one; there is nothing to merge.");
             }
 
-            var index = intoPath is null ? 1 : paths.FindIndex(1, candidate => string.Equals(Path.GetFullPath(candidate), Path.GetFullPath(intoPath), StringComparison.Ordinal));
+            var index = intoPath is null ? 1 : paths.FindIndex(1, candidate => ImageFiles.AreSame(candidate, intoPath));
             return index > 0
                 ? paths[..(index + 1)]
                 : throw new ImageException(
@@ -107,7 +106,7 @@ public static class ImageMerge
             CrashPoint.Hit("merge.announced");
         }
 
-        var file = SystemImageFile.Open(path, readOnly: false);
+        var file = ImageFiles.Open(path, readOnly: false);
         IDiskImage image;
         try
         {

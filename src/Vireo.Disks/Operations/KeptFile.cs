@@ -3,16 +3,19 @@ using Vireo.Disks.Files;
 namespace Vireo.Disks.Operations;
 
 /// <summary>A file that outlives the image over it: a new file is made, filled as an image, and then gets its name.</summary>
-internal sealed class KeptFile(SystemImageFile file) : IImageFile
+internal sealed class KeptFile(IImageFile file) : IImageFile
 {
     /// <summary>The file.</summary>
-    public SystemImageFile Inner => file;
+    public IImageFile Inner => file;
 
     /// <inheritdoc/>
     public string Path => file.Path;
 
     /// <inheritdoc/>
     public bool IsReadOnly => file.IsReadOnly;
+
+    /// <inheritdoc/>
+    public bool MayWait => file.MayWait;
 
     /// <inheritdoc/>
     public long LengthBytes => file.LengthBytes;

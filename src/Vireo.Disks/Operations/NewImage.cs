@@ -105,7 +105,7 @@ public sealed record NewImage(
                         $"The image '{path}' cannot have sectors of {LogicalSectorBytes} and {PhysicalSectorBytes} bytes: those of a VHD have 512; choose VHDX.");
                 }
 
-                var reference = parent is null ? null : new VhdParent(parent.Identity, Disks.ParentPath.Of(path, parent.Path), new DateTimeOffset(File.GetLastWriteTimeUtc(parent.Path)));
+                var reference = parent is null ? null : new VhdParent(parent.Identity, Disks.ParentPath.Of(path, parent.Path), Platform.Files.UncPath.IsUnc(parent.Path) ? Time.GetUtcNow() : new DateTimeOffset(File.GetLastWriteTimeUtc(parent.Path)));
                 var vhd = new VhdCreate(size, Kind == DiskKind.Fixed, BlockSizeBytes, reference, Time.GetUtcNow());
                 return file => vhd.Write(file, () => DiskId ?? Guid.NewGuid());
             default:

@@ -88,7 +88,7 @@ internal sealed class RangeCopier(IDiskImage target, bool skipsZeros) : IDisposa
         return true;
     }
 
-    private static SystemImageFile? SystemFileOf(IImageFile? file) => file as SystemImageFile ?? (file as KeptFile)?.Inner;
+    private static SystemImageFile? SystemFileOf(IImageFile? file) => (file as KeptFile)?.Inner as SystemImageFile ?? file as SystemImageFile;
 
     private async Task PipeAsync(IDiskImage source, long offsetBytes, long end, Action<long> report, CancellationToken cancellationToken)
     {

@@ -1,3 +1,5 @@
+using Vireo.Platform.Files;
+
 namespace Vireo.Disks.Vhdx;
 
 /// <summary>What a new differencing image takes over from its parent.</summary>
@@ -20,6 +22,11 @@ public sealed record VhdxParent(ParentReference Reference, Guid DiskId, IReadOnl
     /// </summary>
     public static ParentReference ReferenceTo(IDiskImage parent, string childPath)
     {
+        if (UncPath.IsUnc(parent.Path) || UncPath.IsUnc(childPath))
+        {
+            return new ParentReference(ParentPath.Of(childPath, parent.Path), parent.Identity);
+        }
+
         var absolute = Path.GetFullPath(parent.Path);
         var relative = Path.GetRelativePath(Path.GetDirectoryName(Path.GetFullPath(childPath))!, absolute).Replace('/', '\\');
         return new ParentReference(

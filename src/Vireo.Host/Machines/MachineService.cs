@@ -14,6 +14,7 @@ using Vireo.Host.Store;
 using Vireo.Host.Transfers;
 using Vireo.Machines;
 using Vireo.Machines.Configuration;
+using Vireo.Platform.Files;
 
 namespace Vireo.Host.Machines;
 
@@ -182,7 +183,7 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
 
     public async Task CreateAsync(VirtualMachineConfiguration configuration, CreateImage? newDisk, CancellationToken cancellation)
     {
-        if (newDisk is not null && File.Exists(newDisk.Path))
+        if (newDisk is not null && DiskFiles.IsTaken(newDisk.Path))
         {
             throw Errors.Invalid($"The file '{newDisk.Path}' exists already; nothing was changed.", newDisk.Path);
         }
@@ -191,12 +192,16 @@ internal sealed class MachineService : IMachines, ICheckpoints, IGuestFiles, IAs
         {
             await _store.CreateAsync(
                 configuration,
-                newDisk?.Path,
+                newDisk is null || UncPath.IsUnc(newDisk.Path) ? null : newDisk.Path,
                 async () =>
                 {
                     if (newDisk is not null)
                     {
-                        Directory.CreateDirectory(Path.GetDirectoryName(newDisk.Path)!);
+                        if (!UncPath.IsUnc(newDisk.Path))
+                        {
+                            Directory.CreateDirectory(Path.GetDirectoryName(newDisk.Path)!);
+                        }
+
                         await _storage.CreateImageAsync(newDisk, cancellation);
                     }
                 });

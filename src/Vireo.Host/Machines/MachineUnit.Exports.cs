@@ -48,6 +48,7 @@ internal sealed partial class MachineUnit
             await WithDisksAsync("export", async () =>
             {
                 PhysicalDisks.RefuseFor(Configuration, "cannot be exported");
+                SharedDisks.RefuseFor(Configuration, "cannot be exported");
                 if (_machine.Running is null)
                 {
                     await copy(ExportSource.OfIdle(Configuration));

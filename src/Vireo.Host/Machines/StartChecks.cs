@@ -1,5 +1,6 @@
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
+using Vireo.Commands.Support;
 using Vireo.Machines.Configuration;
 
 namespace Vireo.Host.Machines;
@@ -17,7 +18,7 @@ internal static class StartChecks
                 throw new CommandException("Unspecified", ErrorCategory.NotSpecified, $"The virtual machine '{machine.Name}' cannot start: {char.ToLowerInvariant(problem[0])}{problem[1..]}", machine.Name);
             }
 
-            if (!File.Exists(drive.Path))
+            if (!DiskFiles.MayExist(drive.Path!))
             {
                 throw new CommandException(
                     "Unspecified", ErrorCategory.NotSpecified,

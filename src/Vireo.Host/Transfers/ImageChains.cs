@@ -1,4 +1,5 @@
 using Vireo.Control.Storage;
+using Vireo.Platform.Files;
 
 namespace Vireo.Host.Transfers;
 
@@ -26,7 +27,7 @@ internal static class ImageChains
             for (string? next = path; next is not null && !found.ContainsKey(next) && chain.Count < MaximumDepth;)
             {
                 var image = await storage.InspectImageAsync(next, cancellation);
-                var one = new ChainImage(next, image.ParentPath is { } parent ? Path.GetFullPath(parent) : null, image.FileSizeBytes);
+                var one = new ChainImage(next, image.ParentPath is { } parent ? UncPath.IsUnc(parent) ? parent : Path.GetFullPath(parent) : null, image.FileSizeBytes);
                 found[next] = one;
                 chain.Add(one);
                 next = one.ParentPath;

@@ -55,6 +55,9 @@ public sealed record ParameterInfo(string Name, ParameterKind Kind, string TypeN
     /// <summary>A bare file name is left to the host, which has a default folder for it.</summary>
     public bool KeepBareName { get; init; }
 
+    /// <summary>The file may be on a share of a file server.</summary>
+    public bool OnShare { get; init; }
+
     /// <summary>Acted on by the client and not sent, like <c>-ComputerName</c>.</summary>
     public bool ClientSide { get; init; }
 

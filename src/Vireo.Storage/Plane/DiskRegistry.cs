@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Disks.Files;
 using Vireo.Platform.Testing;
 using Vireo.Storage.FrontEnds;
 using Vireo.Storage.Layers;
@@ -42,7 +43,7 @@ internal sealed partial class DiskRegistry(
 
     /// <summary>The disk that has <paramref name="path"/> open, or null; one that stands by has not.</summary>
     public OpenDisk? FindByPath(string path) =>
-        _disks.Values.FirstOrDefault(disk => !IsStandby(disk) && string.Equals(Path.GetFullPath(disk.Attachment.Path), Path.GetFullPath(path), StringComparison.Ordinal));
+        _disks.Values.FirstOrDefault(disk => !IsStandby(disk) && ImageFiles.AreSame(disk.Attachment.Path, path));
 
     /// <summary>One open disk.</summary>
     /// <exception cref="ControlException">It is not open.</exception>

@@ -2,6 +2,7 @@ using System.Globalization;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 using Vireo.Storage.Layers;
 using Vireo.Storage.NbdClient;
@@ -78,10 +79,15 @@ internal sealed partial class DiskRegistry
         }
     }
 
-    // What is different after somebody else wrote to the image. Of a server nothing is known: each look counts as another content.
+    // What is different after somebody else wrote to the image. Of a server, and of a raw image on a share, nothing is known: each look counts as another content.
     private static string FingerprintOf(IDiskImage image)
     {
         if (NbdAddress.IsNbd(image.Path))
+        {
+            return Guid.NewGuid().ToString("N");
+        }
+
+        if (UncPath.IsUnc(image.Path) && image.Identity == Guid.Empty)
         {
             return Guid.NewGuid().ToString("N");
         }

@@ -1,8 +1,8 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Disks.Files;
 using Vireo.Disks.Vhdx;
-using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 using Vireo.Storage.Layers;
 
@@ -70,7 +70,7 @@ internal sealed partial class DiskRegistry
         }
     });
 
-    private static bool IsSame(string one, string other) => string.Equals(Path.GetFullPath(one), Path.GetFullPath(other), StringComparison.Ordinal);
+    private static bool IsSame(string one, string other) => ImageFiles.AreSame(one, other);
 
     // Whether the chain can be opened without knowing that a merge was under way.
     private static bool IsWhole(IDiskImage top)
@@ -187,7 +187,7 @@ internal sealed partial class DiskRegistry
 
         disk.LastCopy = copy.Status with { Phase = CopyPhase.Completed };
         disk.Copy = null;
-        AtomicFile.Delete(copy.Path);
+        ImageFiles.Delete(copy.Path);
         CrashPoint.Hit("storage.merge.removed");
         Note(disk, null);
         await ReopenParentsAsync(disk).ConfigureAwait(false);
@@ -298,7 +298,7 @@ internal sealed partial class DiskRegistry
 
         if (change.IsOurs)
         {
-            AtomicFile.Delete(change.Path);
+            ImageFiles.Delete(change.Path);
         }
 
         return (
@@ -320,7 +320,7 @@ internal sealed partial class DiskRegistry
         if (index < 0)
         {
             // The chain goes without it already.
-            AtomicFile.Delete(change.Path);
+            ImageFiles.Delete(change.Path);
             disk.Change = null;
             return;
         }

@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Disks.Files;
 using Vireo.Disks.Vhdx;
-using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 using Vireo.Storage.Layers;
 using Vireo.Storage.NbdClient;
@@ -31,7 +31,7 @@ internal sealed partial class DiskRegistry
         }
 
         var isOurs = request.Create && !NbdAddress.IsNbd(request.Target);
-        if (isOurs && Path.Exists(request.Target))
+        if (isOurs && ImageFiles.Exists(request.Target))
         {
             throw PlaneErrors.From(new ImageException(ImageErrorKind.AlreadyExists, request.Target, $"The file '{request.Target}' exists already; choose another path or remove it first."));
         }
@@ -251,7 +251,7 @@ internal sealed partial class DiskRegistry
     {
         if (disk.Change is { IsOurs: true } change)
         {
-            AtomicFile.Delete(change.Path);
+            ImageFiles.Delete(change.Path);
         }
 
         Note(disk, null);

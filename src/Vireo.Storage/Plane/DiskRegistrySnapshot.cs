@@ -1,6 +1,7 @@
 using Vireo.Control;
 using Vireo.Control.Storage;
 using Vireo.Disks;
+using Vireo.Disks.Files;
 using Vireo.Disks.Vhd;
 using Vireo.Disks.Vhdx;
 using Vireo.Platform.Testing;
@@ -24,7 +25,7 @@ internal sealed partial class DiskRegistry
             throw PlaneErrors.Invalid($"The disk {id} ('{disk.Attachment.Path}') cannot have a snapshot: it is {(disk.Attachment.ReadOnly ? "open for reading only" : "of a format that cannot be a parent; convert it to VHDX")}.", id.ToString());
         }
 
-        if (Path.Exists(request.Path))
+        if (ImageFiles.Exists(request.Path))
         {
             throw PlaneErrors.From(new ImageException(ImageErrorKind.AlreadyExists, request.Path, $"The file '{request.Path}' exists already; choose another path or remove it first."));
         }

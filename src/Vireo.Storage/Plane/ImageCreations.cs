@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Vireo.Control;
 using Vireo.Control.Storage;
+using Vireo.Disks.Files;
 using Vireo.Platform.Files;
 using Vireo.Platform.Testing;
 
@@ -46,7 +47,7 @@ internal sealed class ImageCreations(string logPath, Action<CreateImage> make)
                 return;
             }
 
-            if (Path.Exists(request.Path))
+            if (ImageFiles.Exists(request.Path))
             {
                 // Somebody else's: the operation must not come to own it.
                 Make(request, asker);
@@ -78,7 +79,7 @@ internal sealed class ImageCreations(string logPath, Action<CreateImage> make)
         make(request);
         if (asker.IsCancellationRequested)
         {
-            AtomicFile.Delete(request.Path);
+            ImageFiles.Delete(request.Path);
             asker.ThrowIfCancellationRequested();
         }
     }
@@ -88,7 +89,7 @@ internal sealed class ImageCreations(string logPath, Action<CreateImage> make)
     {
         lock (_changing)
         {
-            return Log().Operations.Any(known => known.Id == operation && known.Path == path) && File.Exists(path);
+            return Log().Operations.Any(known => known.Id == operation && known.Path == path) && ImageFiles.Exists(path);
         }
     }
 

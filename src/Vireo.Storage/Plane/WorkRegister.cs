@@ -1,3 +1,5 @@
+using Vireo.Disks.Files;
+
 namespace Vireo.Storage.Plane;
 
 /// <summary>The work on images that is under way, so that it can be ended by somebody who did not ask for it.</summary>
@@ -24,7 +26,7 @@ internal sealed class WorkRegister
         List<Entry> concerned;
         lock (_change)
         {
-            concerned = _entries.FindAll(entry => entry.IsAbout(Path.GetFullPath(path)));
+            concerned = _entries.FindAll(entry => entry.IsAbout(ImageFiles.Key(path)));
         }
 
         foreach (var entry in concerned)
@@ -36,7 +38,7 @@ internal sealed class WorkRegister
     /// <summary>One piece of work.</summary>
     internal sealed class Entry(WorkRegister register, string path, string? otherPath) : IDisposable
     {
-        private readonly string[] _paths = otherPath is null ? [Path.GetFullPath(path)] : [Path.GetFullPath(path), Path.GetFullPath(otherPath)];
+        private readonly string[] _paths = otherPath is null ? [ImageFiles.Key(path)] : [ImageFiles.Key(path), ImageFiles.Key(otherPath)];
         private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         // Never disposed: whoever ends the work may come at the moment at which it ends by itself, and there is no timer in it.

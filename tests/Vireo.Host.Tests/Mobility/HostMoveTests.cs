@@ -141,6 +141,33 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
     }
 
     [Fact]
+    [Requirement("LM-3")]
+    [Requirement("SB-1")]
+    public async Task A_disk_on_a_share_stays_where_it_is_while_its_machine_goes()
+    {
+        const string name = "sharer";
+        using var server = new SambaServer(hosts.Here.Network, hosts.Here.Address);
+        var (first, second, disk) = (hosts.Here, hosts.There, server.Unc("moved.vhdx"));
+        server.WriteLogin(first.LoginFile);
+        await first.Client.ObjectsAsync("New-VM", new { Name = name, MemoryStartupBytes = 64L << 20, Generation = 2, NewVHDPath = disk, NewVHDSizeBytes = 64L << 20, Path = Path.Combine(first.Files, name) });
+        await first.Client.ObjectsAsync("Start-VM", new { Name = name });
+        var address = await first.AddressOfDiskAsync(name);
+        Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", "write -P 0x5a 1M 64k", "-c", "flush", address);
+        var refused = await first.Client.ErrorAsync("Move-VM", new { Name = name, DestinationHost = second.Address, IncludeStorage = true, DestinationStoragePath = Path.Combine(second.Files, name) });
+        Assert.Contains("no login", (string?)refused["message"], StringComparison.Ordinal);
+        server.WriteLogin(second.LoginFile);
+        await first.Client.ObjectsAsync("Move-VM", new { Name = name, DestinationHost = second.Address, IncludeStorage = true, DestinationStoragePath = Path.Combine(second.Files, name) });
+        Assert.Equal("Running", (string?)Assert.Single(await second.Client.ObjectsAsync("Get-VM", new { Name = name }))["State"]);
+        Assert.Equal(disk, (string?)Assert.Single(await second.Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = name }))["Path"]);
+        Peer.Run("qemu-io", "-t", "none", "-f", "raw", "-c", "read -P 0x5a 1M 64k", "-c", "write -P 0x6b 2M 64k", "-c", "flush", await second.AddressOfDiskAsync(name));
+        Assert.Equal("ObjectInUse", (string?)(await first.Client.ErrorAsync("Resize-VHD", new { Path = disk, SizeBytes = 128L << 20 }))["errorId"]);
+        await second.Client.ObjectsAsync("Stop-VM", new { Name = name, TurnOff = true });
+        await second.Client.ObjectsAsync("Remove-VM", new { Name = name, Force = true });
+        Peer.Run("qemu-io", "-r", "-f", "vhdx", "-c", "read -P 0x5a 1M 64k", "-c", "read -P 0x6b 2M 64k", Path.Combine(server.Folder, "moved.vhdx"));
+        await hosts.SettleAsync();
+    }
+
+    [Fact]
     [Requirement("LM-4")]
     public async Task Nothing_that_waited_for_its_turn_happens_to_a_machine_that_has_gone()
     {

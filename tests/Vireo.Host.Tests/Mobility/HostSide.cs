@@ -34,6 +34,9 @@ internal sealed class HostSide : IAsyncDisposable
 
     public string Hold => _root["hold"];
 
+    /// <summary>Where its logins at file servers are.</summary>
+    public string LoginFile => _root["smb.json"];
+
     public static async Task<HostSide> StartAsync(string address)
     {
         var side = new HostSide(address);
@@ -133,6 +136,10 @@ internal sealed class HostSide : IAsyncDisposable
     }
 
     public string DiskAddress(Guid drive) => $"nbd+unix:///?socket={_root["run"]}/d/{drive:N}";
+
+    /// <summary>The address of the only disk of a machine.</summary>
+    public async Task<string> AddressOfDiskAsync(string machine) =>
+        DiskAddress(Guid.Parse(((string)Assert.Single(await Client.ObjectsAsync("Get-VMHardDiskDrive", new { VMName = machine }))["Id"]!).Split('\\')[^1]));
 
     public async ValueTask DisposeAsync()
     {

@@ -304,6 +304,7 @@ internal sealed class CheckpointKeeper(ConfigurationKeeper keeper, IMachine mach
         }
 
         PhysicalDisks.RefuseFor(Current, isForExport ? "cannot be exported" : "cannot have a checkpoint");
+        SharedDisks.RefuseFor(Current, isForExport ? "cannot be exported" : "cannot have a checkpoint");
         foreach (var drive in Current.Drives.Where(drive => drive is { Kind: DriveKind.HardDisk, Path: not null }))
         {
             var image = await services.Storage.InspectImageAsync(drive.Path!, cancellation);

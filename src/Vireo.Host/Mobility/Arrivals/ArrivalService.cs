@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Vireo.Commands.Framework;
 using Vireo.Commands.Services;
 using Vireo.Commands.Support;
+using Vireo.Control;
 using Vireo.Host.Machines;
 using Vireo.Host.Metering;
 using Vireo.Host.Mobility.Ownership;
@@ -169,7 +170,7 @@ internal sealed class ArrivalService(
         var plan = ArrivalPlans.Plan(offer, request);
         var machine = Place(offer.Machine);
         var looked = await facts().ReadAsync(ArrivalPlans.Planned(machine, time.GetUtcNow()), cancellation);
-        var problems = ArrivalChecks.Run(offer, looked, MoveHost.Describe(machines().Services), plan);
+        IReadOnlyList<Incompatibility> problems = [.. ArrivalChecks.Run(offer, looked, MoveHost.Describe(machines().Services), plan), .. await SharesAsync(offer, cancellation)];
         if (problems.Count > 0 || offer.IsQuestion)
         {
             return new MoveAnswer(Guid.Empty, problems, request, "");
@@ -265,6 +266,25 @@ internal sealed class ArrivalService(
         }
 
         await PeerHttp.WriteAsync(context, new Nothing(), MoveJson.Default.Nothing);
+    }
+
+    // Disks on shares are not moved: both hosts have them, which is asked of the server itself.
+    private async Task<IReadOnlyList<Incompatibility>> SharesAsync(MoveOffer offer, CancellationToken cancellation)
+    {
+        var problems = new List<Incompatibility>();
+        foreach (var path in SharedDisks.Of(offer.Machine))
+        {
+            try
+            {
+                _ = await ImageChains.CollectAsync(machines().Services.Storage, [path], cancellation);
+            }
+            catch (ControlException refused)
+            {
+                problems.Add(new(IncompatibilityKind.StorageNotShared, $"The disk '{path}' of '{offer.Machine.Name}' cannot be reached from this host: {refused.Message}", "Move-VM"));
+            }
+        }
+
+        return problems;
     }
 
     // Only of the host that the machine came from.

@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("Vireo.Fuzz.Tests")]
+[assembly: InternalsVisibleTo("Vireo.Disks.Tests")]

@@ -1,0 +1,60 @@
+using Vireo.Disks.Operations;
+using Vireo.Testing;
+
+namespace Vireo.Disks.Tests.Smb;
+
+/// <summary>What is done to images, on a share.</summary>
+[Requirement("SB-1")]
+[Requirement("SM-2")]
+public sealed class SharedImageTests(SambaFixture samba) : IClassFixture<SambaFixture>
+{
+    private const long Size = 32 << 20;
+    private readonly SambaServer _server = samba.Server;
+
+    [Fact]
+    public Task A_vhdx_is_made_forked_converted_merged_grown_and_checked() => LiveAsync(DiskFormat.Vhdx, "vhdx");
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public Task A_vhd_is_made_forked_converted_merged_grown_and_checked() => LiveAsync(DiskFormat.Vhd, "vpc");
+
+    private async Task LiveAsync(DiskFormat format, string peerFormat)
+    {
+        var extension = format == DiskFormat.Vhdx ? "vhdx" : "vhd";
+        Directory.CreateDirectory(Path.Combine(_server.Folder, extension, "children"));
+        var (parent, child, copy) = (_server.Unc($@"{extension}\base.{extension}"), _server.Unc($@"{extension}\children\child.{extension}"), _server.Unc($@"{extension}\copy.vhdx"));
+        await new NewImage(format, DiskKind.Dynamic, Size).CreateAsync(parent);
+        Assert.Equal(ImageErrorKind.AlreadyExists, (await Assert.ThrowsAsync<ImageException>(() => new NewImage(format, DiskKind.Dynamic, Size).CreateAsync(parent))).Kind);
+        await WriteAsync(parent, 1 << 20, 0x5a);
+        await new NewImage(format, DiskKind.Differencing, ParentPath: parent).CreateAsync(child);
+        await WriteAsync(child, 3 << 20, 0x6b);
+        var seen = await ImageFile.InspectAsync(child);
+        Assert.Equal(parent, seen.ParentPath, ignoreCase: true);
+        Assert.False(seen.IsInUse);
+        await using (ImageFile.Open(child, new ImageOpenOptions()))
+        {
+            Assert.True((await ImageFile.InspectAsync(child)).IsInUse);
+        }
+
+        await ImageTest.RunAsync(child, null, null, CancellationToken.None);
+        await ImageConversion.ConvertAsync(child, copy, new NewImage(DiskFormat.Vhdx, DiskKind.Dynamic), null, null, CancellationToken.None);
+        await ImageMerge.MergeAsync(child, null, null, null, CancellationToken.None);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(_server.Folder, extension, "children")));
+        await ImageChanges.ResizeAsync(parent, 2 * Size, null, null, CancellationToken.None);
+        foreach (var (name, found) in new[] { ($"{extension}/base.{extension}", peerFormat), ($"{extension}/copy.vhdx", "vhdx") })
+        {
+            var below = Path.Combine(_server.Folder, name);
+            Peer.Run("qemu-io", "-r", "-f", found, "-c", "read -P 0x5a 1M 64k", "-c", "read -P 0x6b 3M 64k", "-c", "read -P 0 5M 64k", below);
+        }
+
+        Peer.Run("qemu-img", "check", "-f", "vhdx", Path.Combine(_server.Folder, extension, "copy.vhdx"));
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(_server.Folder, extension), "*.new"));
+    }
+
+    private static async Task WriteAsync(string path, long offset, byte value)
+    {
+        await using var image = ImageFile.Open(path, new ImageOpenOptions());
+        await image.WriteBytesAsync(offset, Enumerable.Repeat(value, 64 << 10).ToArray());
+        Assert.Equal(BlockStatus.Ok, await image.FlushAsync());
+    }
+}
