@@ -41,6 +41,9 @@ public abstract class MachineCommand : Command
         return found.Count > 1 ? [.. found.DistinctBy(machine => machine.Id)] : found;
     }
 
+    // Most of what a command does to a machine is waiting for its QEMU.
+    private const int AtOnceMin = 32;
+
     /// <summary>
     /// Does <paramref name="action"/> to each machine the caller agrees to, many at a time; errors are written and do not stop the rest.
     /// </summary>
@@ -58,7 +61,7 @@ public abstract class MachineCommand : Command
 
         await Parallel.ForEachAsync(
             agreed,
-            new ParallelOptions { CancellationToken = context.Cancellation, MaxDegreeOfParallelism = Math.Max(4, Environment.ProcessorCount * 4) },
+            new ParallelOptions { CancellationToken = context.Cancellation, MaxDegreeOfParallelism = Math.Max(AtOnceMin, Environment.ProcessorCount * 4) },
             async (machine, _) => await GuardAsync(context, () => action(machine)));
     }
 
