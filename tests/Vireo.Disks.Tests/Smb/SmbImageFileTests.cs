@@ -176,15 +176,25 @@ public sealed class SmbImageFileTests(SambaFixture samba) : IClassFixture<SambaF
     private PeerResult Client(string share, string command) =>
         Peer.TryRun("smbclient", $"//{_server.Address}/{share}", "-m", "SMB3", "-U", $"{SambaServer.User}%{_server.Password}", "-c", command);
 
-    private static IEnumerable<(string Path, int Flags)> OpenFiles(int process)
+    private static List<(string Path, int Flags)> OpenFiles(int process)
     {
-        foreach (var link in Directory.EnumerateFiles($"/proc/{process}/fd"))
+        var found = new List<(string, int)>();
+        try
         {
-            if (new FileInfo(link).LinkTarget is { } target && target.StartsWith('/'))
+            foreach (var link in Directory.EnumerateFiles($"/proc/{process}/fd"))
             {
-                var flags = File.ReadLines($"/proc/{process}/fdinfo/{Path.GetFileName(link)}").First(static line => line.StartsWith("flags:", StringComparison.Ordinal));
-                yield return (target, Convert.ToInt32(flags[6..].Trim(), 8));
+                if (new FileInfo(link).LinkTarget is { } target && target.StartsWith('/'))
+                {
+                    var flags = File.ReadLines($"/proc/{process}/fdinfo/{Path.GetFileName(link)}").First(static line => line.StartsWith("flags:", StringComparison.Ordinal));
+                    found.Add((target, Convert.ToInt32(flags[6..].Trim(), 8)));
+                }
             }
         }
+        catch (IOException)
+        {
+            // A process of an earlier connection, which has ended, or a file that it has closed.
+        }
+
+        return found;
     }
 }
