@@ -319,19 +319,21 @@ internal sealed partial class Machine : IMachine
         }
 
         CrashPoint.Hit("machine.committed");
-        await LetRunAsync(process).ConfigureAwait(false);
-        if (start.Arrival is not null)
-        {
-            await AnnounceAsync(process).ConfigureAwait(false);
-        }
+        await LetRunAsync(process, hasArrived: start.Arrival is not null).ConfigureAwait(false);
     }
 
     /// <summary>Lets the guest run for the first time. When QEMU does not answer now, the intent is left and <see cref="FinishAsync"/> comes back to it.</summary>
-    private async Task LetRunAsync(MachineProcess process)
+    private async Task LetRunAsync(MachineProcess process, bool hasArrived)
     {
         try
         {
             await process.ExecuteAsync("cont", null, CancellationToken.None).ConfigureAwait(false);
+            if (hasArrived)
+            {
+                // While the guest stood still nothing was done that can be done now.
+                await AnnounceAsync(process).ConfigureAwait(false);
+                await ForgetTransferAsync(process).ConfigureAwait(false);
+            }
         }
         catch (MachineException exception) when (exception.Kind == MachineErrorKind.ControlLost)
         {

@@ -175,6 +175,9 @@ internal sealed partial class Machine
             case MachineIntent.Restoring:
             case MachineIntent.Running:
                 await process.ExecuteAsync("cont", null, cancellationToken).ConfigureAwait(false);
+
+                // It may have come from another host.
+                await ForgetTransferAsync(process).ConfigureAwait(false);
                 Note(process, current => current with { Intent = MachineIntent.None });
                 break;
             case MachineIntent.Saving when File.Exists(record.SavingTo):

@@ -154,6 +154,19 @@ internal sealed partial class Machine
         }
     }
 
+    /// <summary>Takes back what the way to this host needed, see <see cref="MemoryTransfer.ResetAsync"/>. What QEMU refuses is left: the guest runs.</summary>
+    private async Task ForgetTransferAsync(MachineProcess process)
+    {
+        try
+        {
+            await new MemoryTransfer(process, _time).ResetAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (QmpException)
+        {
+            // Only a migration under way would be a reason, and there is none. A state that is saved to a file then says that it cannot be.
+        }
+    }
+
     private void RequireNotLeaving()
     {
         if (IsLeaving)

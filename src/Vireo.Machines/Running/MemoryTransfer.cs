@@ -43,7 +43,7 @@ internal sealed class MemoryTransfer(MachineProcess process, TimeProvider time)
         await WaitAsync("completed", progress, lost).ConfigureAwait(false);
     }
 
-    /// <summary>Waits for another process's guest; returns when everything is here. It does not run.</summary>
+    /// <summary>Waits for another process's guest; returns when everything is here. It does not run. <see cref="ResetAsync"/> is due once it does: nobody hears it until then.</summary>
     /// <exception cref="MachineException">It did not come, or does not fit.</exception>
     public async Task ReceiveAsync(MachineArrival arrival, CancellationToken cancellationToken)
     {
@@ -55,7 +55,6 @@ internal sealed class MemoryTransfer(MachineProcess process, TimeProvider time)
         arrival.Listening(int.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number : throw new MachineException(MachineErrorKind.Transfer, "QEMU does not say where it waits for the guest."));
         await WaitAsync("completed", null, cancellationToken).ConfigureAwait(false);
-        await ResetAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Returns when nothing is sent any more, after it was cancelled.</summary>
