@@ -6,7 +6,8 @@ namespace Vireo.Host.Mobility;
 /// <summary>Waits for the mirror of a disk.</summary>
 internal static class MirrorWait
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(5);
 
     /// <summary>The error of a mirror that came to nothing.</summary>
     /// <param name="status">How it ended; null when there is none any more.</param>
@@ -23,6 +24,7 @@ internal static class MirrorWait
     /// <param name="cancellation">Ends the wait, not the mirror.</param>
     public static async Task ReadyAsync(Func<Task<CopyStatus>> look, Action<CopyStatus> told, TimeProvider time, CancellationToken cancellation)
     {
+        var begin = time.GetTimestamp();
         while (true)
         {
             var status = await look();
@@ -32,7 +34,14 @@ internal static class MirrorWait
                 return;
             }
 
-            await Task.Delay(s_pause, time, cancellation);
+            await Task.Delay(Pause(status, time.GetElapsedTime(begin)), time, cancellation);
         }
+    }
+
+    // Half of the time that is left at this rate, so that the end is seen soon after it has come; a small disk's move is not much longer than its copy.
+    private static TimeSpan Pause(CopyStatus status, TimeSpan elapsed)
+    {
+        var left = status.DoneBytes == 0 ? elapsed : elapsed * ((double)(status.SizeBytes - status.DoneBytes) / status.DoneBytes / 2);
+        return left < s_shortestPause ? s_shortestPause : left > s_longestPause ? s_longestPause : left;
     }
 }
