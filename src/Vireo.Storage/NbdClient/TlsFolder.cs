@@ -10,6 +10,7 @@ namespace Vireo.Storage.NbdClient;
 /// <c>client-cert.pem</c> with <c>client-key.pem</c> or <c>server-cert.pem</c> with <c>server-key.pem</c>. Both sides show a certificate, and
 /// each believes only those that the authority in its folder signed; the system's authorities count for nothing.
 /// </summary>
+/// <remarks>Sessions are not kept to be resumed: certificates are often made for one use, and the runtime would keep a context of each for long.</remarks>
 public sealed class TlsFolder : IDisposable
 {
     private readonly X509Certificate2Collection _authorities = [];
@@ -46,6 +47,7 @@ public sealed class TlsFolder : IDisposable
             {
                 TargetHost = hostName,
                 ClientCertificates = [_own],
+                AllowTlsResume = false,
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
                 RemoteCertificateValidationCallback = (_, certificate, _, errors) => IsTrusted(certificate, errors),
@@ -73,6 +75,7 @@ public sealed class TlsFolder : IDisposable
             var options = new SslServerAuthenticationOptions
             {
                 ServerCertificate = _own,
+                AllowTlsResume = false,
                 ClientCertificateRequired = true,
                 EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
                 CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
