@@ -20,6 +20,8 @@ switch (args)
         return FrameSource.Run(frames);
     case [PingPong.Verb, .. var pings]:
         return PingPong.Run(pings);
+    case [Listener.Verb, .. var guest]:
+        return Listener.Run(guest);
 }
 
 if (args.Length == 0 || benchmarks.FirstOrDefault(candidate => candidate.Name == args[0]) is not { } benchmark)

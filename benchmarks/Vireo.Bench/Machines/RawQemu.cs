@@ -31,7 +31,7 @@ internal sealed class RawQemu : IDisposable
         var qmp = Path.Combine(folder, $"{name}.qmp");
         string[] arguments =
         [
-            "-name", name, "-no-user-config", "-nodefaults", "-machine", "pc,usb=off,memory-backend=memory", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,svm=off,la57=off",
+            "-name", name, "-no-user-config", "-nodefaults", "-machine", "pc,usb=off,hpet=off,memory-backend=memory", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,svm=off,la57=off",
             "-smp", "1", "-m", $"{megabytes}", "-object", $"memory-backend-memfd,id=memory,size={megabytes}M,share=on", "-display", "none", "-device", "VGA",
             "-device", "virtio-balloon-pci", "-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy", "-device", "virtio-serial-pci",
             "-chardev", $"socket,id=com1,path={folder}/{name}.com1,server=on,wait=off,logfile={folder}/{name}.com1.log", "-device", "isa-serial,chardev=com1",

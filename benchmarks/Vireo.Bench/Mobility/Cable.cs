@@ -16,6 +16,16 @@ internal static class Cable
         }
     }
 
+    /// <summary>Lays another one, without a limit, whose ends have this name.</summary>
+    public static async Task LayAsync(TwoVireoHosts hosts, string name)
+    {
+        await Tool.OutputAsync("ip", ["link", "add", name, "netns", hosts.First.Network, "type", "veth", "peer", "name", name, "netns", hosts.Second.Network]);
+        foreach (var end in new[] { hosts.First.Network, hosts.Second.Network })
+        {
+            await Tool.OutputAsync("ip", ["-n", end, "link", "set", name, "up"]);
+        }
+    }
+
     /// <summary>Bytes that both ends have sent.</summary>
     public static async Task<long> SentAsync(TwoVireoHosts hosts)
     {

@@ -8,7 +8,7 @@ namespace Vireo.Bench.Mobility;
 /// </summary>
 internal sealed class MobilityBenchmark : IBenchmark
 {
-    private static readonly IMobilityPart[] s_parts = [new StoragePart(), new ManyPart(), new RepeatPart()];
+    private static readonly IMobilityPart[] s_parts = [new MemoryPart(), new StoragePart(), new ManyPart(), new RepeatPart()];
 
     /// <inheritdoc/>
     public string Name => "mobility";
