@@ -153,6 +153,10 @@ internal sealed class SmbConnection : IDisposable
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
+            // The connection is gone, which ends it here as well.
+        }
+        finally
+        {
             Dispose();
         }
     }
@@ -164,6 +168,12 @@ internal sealed class SmbConnection : IDisposable
         {
             while (!_isClosed && (_waiting.Count == 0 || _credits < _waiting.Peek().Charge))
             {
+                if (_waiting.Count > 0 && _sent.Count == 0)
+                {
+                    // Credits come with answers, and there is none to come: nothing could ever be sent again. [MS-SMB2] 3.3.1.2 forbids that to servers.
+                    return null;
+                }
+
                 Monitor.Wait(_gate);
             }
 

@@ -13,6 +13,10 @@ public sealed class SmbFile
     private const uint SetSparse = 0x000900C4; // FSCTL_SET_SPARSE
     private const uint SetZeroData = 0x000980C8; // FSCTL_SET_ZERO_DATA
     private const uint QueryAllocatedRanges = 0x000940CF; // FSCTL_QUERY_ALLOCATED_RANGES
+    private const uint RequestResumeKey = 0x00140078; // FSCTL_SRV_REQUEST_RESUME_KEY
+    private const uint CopyChunk = 0x001480F2; // FSCTL_SRV_COPYCHUNK_WRITE
+    private const int CopyKeyBytes = 24;
+    private const int ChunkBytes = 1 << 20;
     private const byte RenameInformation = 10; // [MS-FSCC] 2.4.37
     private const byte DispositionInformation = 13; // [MS-FSCC] 2.4.11
     private const byte EndOfFileInformation = 20; // [MS-FSCC] 2.4.13
@@ -25,6 +29,9 @@ public sealed class SmbFile
         (_share, _persistent, _volatile) = (share, answer.Persistent, answer.Volatile);
         (LengthBytes, IsFolder) = (answer.LengthBytes, answer.IsFolder);
     }
+
+    /// <summary>Bytes that a server copies with one request at most: what servers allow by themselves. [MS-SMB2] 3.3.3.</summary>
+    public const int CopyBytes = 16 * ChunkBytes;
 
     /// <summary>Length when it was opened.</summary>
     public long LengthBytes { get; }
@@ -131,6 +138,52 @@ public sealed class SmbFile
         BinaryPrimitives.WriteInt64LittleEndian(input.AsSpan(8), lengthBytes);
         var call = Control(QueryAllocatedRanges, _persistent, _volatile, input, 1024, data => AllocatedRanges.TryParse(data, offsetBytes, out run) ? NtStatus.Success : NtStatus.BadAnswer);
         return (ToResult(await _share.Connection.SubmitAsync(call).ConfigureAwait(false)), run);
+    }
+
+    /// <summary>What the server calls the open file when it is to copy from it. [MS-SMB2] 2.2.32.3.</summary>
+    public async ValueTask<(SmbResult Result, byte[] Key)> RequestCopyKeyAsync()
+    {
+        var key = new byte[CopyKeyBytes];
+        var call = Control(RequestResumeKey, _persistent, _volatile, [], CopyKeyBytes + 8, data =>
+        {
+            if (data.Length < CopyKeyBytes)
+            {
+                return NtStatus.BadAnswer;
+            }
+
+            data[..CopyKeyBytes].CopyTo(key);
+            return NtStatus.Success;
+        });
+        return (ToResult(await _share.Connection.SubmitAsync(call).ConfigureAwait(false)), key);
+    }
+
+    /// <summary>Has the server copy at most <see cref="CopyBytes"/> bytes from a file that is open over the same connection. [MS-SMB2] 2.2.31.1.</summary>
+    /// <param name="key">From <see cref="RequestCopyKeyAsync"/> of that file.</param>
+    /// <param name="sourceOffset">First byte there.</param>
+    /// <param name="offsetBytes">First byte here.</param>
+    /// <param name="lengthBytes">How many; they lie within that file.</param>
+    /// <returns>How it ended; when it failed, a part may have been copied.</returns>
+    public async ValueTask<SmbResult> CopyFromAsync(byte[] key, long sourceOffset, long offsetBytes, int lengthBytes)
+    {
+        const int headerBytes = 32;
+        const int entryBytes = 24;
+        var chunks = (lengthBytes + ChunkBytes - 1) / ChunkBytes;
+        var input = new byte[headerBytes + (entryBytes * chunks)];
+        key.CopyTo(input, 0);
+        BinaryPrimitives.WriteInt32LittleEndian(input.AsSpan(CopyKeyBytes), chunks);
+        for (var chunk = 0; chunk < chunks; chunk++)
+        {
+            var entry = input.AsSpan(headerBytes + (entryBytes * chunk));
+            var start = chunk * ChunkBytes;
+            BinaryPrimitives.WriteInt64LittleEndian(entry, sourceOffset + start);
+            BinaryPrimitives.WriteInt64LittleEndian(entry[8..], offsetBytes + start);
+            BinaryPrimitives.WriteInt32LittleEndian(entry[16..], Math.Min(ChunkBytes, lengthBytes - start));
+        }
+
+        // SRV_COPYCHUNK_RESPONSE: chunks written, bytes of a chunk that was not written whole, bytes in all. [MS-SMB2] 2.2.32.1.
+        var call = Control(CopyChunk, _persistent, _volatile, input, 12, data =>
+            data.Length >= 12 && BinaryPrimitives.ReadInt32LittleEndian(data[8..]) == lengthBytes ? NtStatus.Success : NtStatus.BadAnswer);
+        return ToResult(await _share.Connection.SubmitAsync(call).ConfigureAwait(false));
     }
 
     /// <summary>Closes the file and waits until it is; a server that went away has closed it too.</summary>

@@ -308,7 +308,7 @@ public sealed record ImageProgress(long DoneBytes, long TotalBytes);
 
 /// <summary>What came of the work.</summary>
 /// <param name="Path">The image that now holds the result.</param>
-/// <param name="CopyMethod">How data were copied: <c>None</c>, <c>Reflink</c>, <c>CopyFileRange</c> or <c>ReadWrite</c>; null when the work copies nothing.</param>
+/// <param name="CopyMethod">How data were copied: <c>None</c>, <c>Reflink</c>, <c>CopyFileRange</c>, <c>ServerSide</c> or <c>ReadWrite</c>; null when the work copies nothing.</param>
 /// <param name="CopiedBytes">Bytes of data that were copied.</param>
 public sealed record ImageWorkResult(string Path, string? CopyMethod = null, long CopiedBytes = 0);
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using Vireo.Disks.Operations;
 using Vireo.Platform.Files;
 using Vireo.Smb;
 
@@ -16,7 +17,7 @@ namespace Vireo.Disks.Files;
 /// that has become shorter is not gone on with: every request fails until the image is closed.
 /// A file that is being made is not written through, and not opened again.
 /// </remarks>
-public sealed class SmbImageFile : INewImageFile
+public sealed class SmbImageFile : INewImageFile, IStorageCopy
 {
     private const int Attempts = 5;
     private const int ZeroBytes = 512 << 10;
@@ -281,6 +282,59 @@ public sealed class SmbImageFile : INewImageFile
     {
         var status = Wait(RunAsync(file => file.ZeroAsync(offsetBytes, lengthBytes)));
         return status == BlockStatus.Unsupported ? WriteZeros(offsetBytes, lengthBytes) : status;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The server copies, where both files are on one share. It wants the source to be open over the connection of the target.</remarks>
+    bool IStorageCopy.TryCopyFrom(IImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method)
+    {
+        if (source is not SmbImageFile file || !_path.IsOnShareOf(file._path) || Volatile.Read(ref _link) is not { } link)
+        {
+            return false;
+        }
+
+        try
+        {
+            // Whoever has the source open keeps what he has.
+            var from = link.Share.Open(file._path.Name, new SmbOpen(SmbAccess.ReadData, SmbSharing.Read | SmbSharing.Write | SmbSharing.Delete));
+            try
+            {
+                if (Wait(from.RequestCopyKeyAsync()) is not (SmbResult.Ok, var key))
+                {
+                    return false;
+                }
+
+                for (var done = 0L; done < lengthBytes;)
+                {
+                    var piece = (int)Math.Min(lengthBytes - done, SmbFile.CopyBytes);
+                    if (Wait(link.File.CopyFromAsync(key, sourceOffset + done, offsetBytes + done, piece)) != SmbResult.Ok)
+                    {
+                        return false;
+                    }
+
+                    done += piece;
+                }
+            }
+            finally
+            {
+                from.Close();
+            }
+
+            // Written through is what is sent; what the server copies is durable when it says so.
+            if (!_isNew && Wait(link.File.FlushAsync()) != SmbResult.Ok)
+            {
+                return false;
+            }
+        }
+        catch (SmbException)
+        {
+            // The source cannot be opened a second time, or the connection is gone: whoever reads and writes instead sees which.
+            return false;
+        }
+
+        Extend(offsetBytes + lengthBytes);
+        method = CopyMethod.ServerSide;
+        return true;
     }
 
     /// <inheritdoc/>

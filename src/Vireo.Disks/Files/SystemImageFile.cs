@@ -14,7 +14,7 @@ namespace Vireo.Disks.Files;
 /// write of data waits for a disk: what the page cache holds is read at once, everything else goes through the reactor's
 /// <see cref="Platform.Files.Queues.FileQueue"/>. On other threads, and for files that are in memory anyway, it is a plain call.
 /// </summary>
-public sealed class SystemImageFile : INewImageFile
+public sealed class SystemImageFile : INewImageFile, IStorageCopy
 {
     private const int ZeroBufferBytes = 1 << 20;
     private const long SharedUnitBytes = 4096;
@@ -366,11 +366,12 @@ public sealed class SystemImageFile : INewImageFile
         return Math.Min(lengthBytes, end - offsetBytes);
     }
 
-    /// <summary>
-    /// Copies a range of another file without taking it through this program, where the storage can: by sharing it, else by having the system
-    /// copy it. False when neither is possible; then nothing, or a part that may be copied again, was done.
-    /// </summary>
-    internal bool TryCopyFrom(SystemImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method)
+    /// <inheritdoc/>
+    /// <remarks>By sharing it where the file system can, else by having the system copy it.</remarks>
+    bool IStorageCopy.TryCopyFrom(IImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method) =>
+        source is SystemImageFile file && TryCopyFrom(file, sourceOffset, offsetBytes, lengthBytes, ref method);
+
+    private bool TryCopyFrom(SystemImageFile source, long sourceOffset, long offsetBytes, long lengthBytes, ref CopyMethod method)
     {
         // What is shared begins and ends where blocks of the file system do.
         var headBytes = Math.Min(-offsetBytes & (SharedUnitBytes - 1), lengthBytes);

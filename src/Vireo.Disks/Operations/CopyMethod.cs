@@ -12,6 +12,9 @@ public enum CopyMethod
     /// <summary>The system, or the server that both files are on, copied (copy_file_range).</summary>
     CopyFileRange,
 
+    /// <summary>The file server that both files are on copied (SMB, FSCTL_SRV_COPYCHUNK).</summary>
+    ServerSide,
+
     /// <summary>Read and written by this program.</summary>
     ReadWrite,
 }

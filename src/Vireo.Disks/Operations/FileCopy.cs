@@ -5,7 +5,7 @@ using Vireo.Platform.Testing;
 namespace Vireo.Disks.Operations;
 
 /// <summary>
-/// Copies an image file byte for byte, whatever its format: by the storage itself where it can (sharing, else copy_file_range), else through this
+/// Copies an image file byte for byte, whatever its format: by the storage itself where it can (<see cref="IStorageCopy"/>), else through this
 /// program. Holes stay holes. The copy of a differencing image names the parent that the source names.
 /// </summary>
 public static class FileCopy
@@ -49,7 +49,7 @@ public static class FileCopy
             if (!isHole)
             {
                 length = Math.Min(length, OffloadBytes);
-                if (mayOffload && source is SystemImageFile from && target is SystemImageFile to && to.TryCopyFrom(from, offset, offset, length, ref method))
+                if (mayOffload && target is IStorageCopy storage && storage.TryCopyFrom(source, offset, offset, length, ref method))
                 {
                     offloaded += length;
                 }

@@ -17,7 +17,7 @@ internal sealed class InnerCopy(IImageFile file)
     public bool TryCopy(long from, long to, long lengthBytes)
     {
         _copied += lengthBytes;
-        _mayOffload = _mayOffload && file is SystemImageFile system && system.TryCopyFrom(system, from, to, lengthBytes, ref _method);
+        _mayOffload = _mayOffload && file is IStorageCopy storage && storage.TryCopyFrom(file, from, to, lengthBytes, ref _method);
         _offloaded += _mayOffload ? lengthBytes : 0;
         _method = _method == CopyMethod.None ? CopyMethod.ReadWrite : _method;
         return _mayOffload;

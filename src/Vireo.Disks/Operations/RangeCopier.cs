@@ -4,7 +4,7 @@ using Vireo.Platform.Memory;
 namespace Vireo.Disks.Operations;
 
 /// <summary>
-/// Copies ranges of disks into one: by the storage itself where both sides lie in files of one file system (sharing, else copy_file_range), and
+/// Copies ranges of disks into one: by the storage itself where both sides lie in files of one file system or share (<see cref="IStorageCopy"/>), and
 /// through this program elsewhere, one piece being read while the one before is written. Memory: two pieces.
 /// </summary>
 /// <param name="target">Where to. Not flushed.</param>
@@ -68,15 +68,15 @@ internal sealed class RangeCopier(IDiskImage target, bool skipsZeros) : IDisposa
         pieceBytes = Math.Min(lengthBytes, OffloadBytes);
         if (!placed.TryPlace(offsetBytes, ref pieceBytes, toWrite: false, out var fromFile, out var from)
             || fromFile == _refused
-            || SystemFileOf(fromFile) is not { } fromSystem
+            || Unwrapped(fromFile) is not { } sourceFile
             || !place.TryPlace(offsetBytes, ref pieceBytes, toWrite: true, out var toFile, out var to)
-            || SystemFileOf(toFile) is not { } toSystem)
+            || Unwrapped(toFile) is not IStorageCopy storage)
         {
             return false;
         }
 
         var method = _method;
-        if (!toSystem.TryCopyFrom(fromSystem, from, to, pieceBytes, ref method))
+        if (!storage.TryCopyFrom(sourceFile, from, to, pieceBytes, ref method))
         {
             _refused = fromFile;
             return false;
@@ -88,7 +88,7 @@ internal sealed class RangeCopier(IDiskImage target, bool skipsZeros) : IDisposa
         return true;
     }
 
-    private static SystemImageFile? SystemFileOf(IImageFile? file) => (file as KeptFile)?.Inner as SystemImageFile ?? file as SystemImageFile;
+    private static IImageFile? Unwrapped(IImageFile? file) => file is KeptFile kept ? kept.Inner : file;
 
     private async Task PipeAsync(IDiskImage source, long offsetBytes, long end, Action<long> report, CancellationToken cancellationToken)
     {

@@ -68,6 +68,13 @@ public sealed record UncPath(string Server, string Share, string Name)
     /// <summary>Whether both mean the same file; servers do not tell capitals from small letters.</summary>
     public static bool AreSame(string one, string other) => string.Equals(one, other, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether both are on one share, by their names.</summary>
+    public bool IsOnShareOf(UncPath other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return AreSame(Server, other.Server) && AreSame(Share, other.Share);
+    }
+
     /// <summary>What lies beside this file, or below its folder, by a path relative to the folder; null when that leads out of the share or is no path.</summary>
     public UncPath? Beside(string relative)
     {
@@ -97,7 +104,7 @@ public sealed record UncPath(string Server, string Share, string Name)
     public string? RelativeTo(UncPath other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        if (!AreSame(Server, other.Server) || !AreSame(Share, other.Share))
+        if (!IsOnShareOf(other))
         {
             return null;
         }

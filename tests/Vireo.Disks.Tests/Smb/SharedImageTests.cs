@@ -18,6 +18,40 @@ public sealed class SharedImageTests(SambaFixture samba) : IClassFixture<SambaFi
     [Trait("Category", "Long")]
     public Task A_vhd_is_made_forked_converted_merged_grown_and_checked() => LiveAsync(DiskFormat.Vhd, "vpc");
 
+    [Fact]
+    [Requirement("OX-1")]
+    public async Task The_server_copies_from_file_to_file_of_a_share()
+    {
+        var (source, converted, copy) = (_server.Unc("source.vhdx"), _server.Unc("converted.vhdx"), _server.Unc("copied.vhdx"));
+        await new NewImage(DiskFormat.Vhdx, DiskKind.Dynamic, Size, BlockSizeBytes: 2 << 20).CreateAsync(source);
+        var content = new byte[18 << 20];
+        new Random(TestSeed.Next()).NextBytes(content);
+        await using (var image = ImageFile.Open(source, new ImageOpenOptions()))
+        {
+            await image.WriteBytesAsync(4 << 20, content);
+            Assert.Equal(BlockStatus.Ok, await image.FlushAsync());
+        }
+
+        // Both are read by others, which the server must not mind.
+        await using var reader = ImageFile.Open(source, new ImageOpenOptions { ReadOnly = true });
+        foreach (var result in new[]
+        {
+            await ImageConversion.ConvertAsync(source, converted, new NewImage(DiskFormat.Vhdx, DiskKind.Dynamic, BlockSizeBytes: 2 << 20), null, null, CancellationToken.None),
+            FileCopy.Run(source, copy, null, CancellationToken.None),
+        })
+        {
+            Assert.Equal((CopyMethod.ServerSide, result.CopiedBytes), (result.Method, result.OffloadedBytes));
+            Assert.InRange(result.CopiedBytes, content.Length, Size);
+        }
+
+        foreach (var name in new[] { "converted.vhdx", "copied.vhdx" })
+        {
+            Peer.Run("qemu-img", "compare", "-f", "vhdx", "-F", "vhdx", Path.Combine(_server.Folder, "source.vhdx"), Path.Combine(_server.Folder, name));
+            await using var image = ImageFile.Open(_server.Unc(name), new ImageOpenOptions { ReadOnly = true });
+            Assert.Equal(content, await image.ReadBytesAsync(4 << 20, content.Length));
+        }
+    }
+
     private async Task LiveAsync(DiskFormat format, string peerFormat)
     {
         var extension = format == DiskFormat.Vhdx ? "vhdx" : "vhd";
