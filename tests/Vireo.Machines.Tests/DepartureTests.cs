@@ -125,6 +125,8 @@ public sealed class DepartureTests
             .Where(one => one.GetProperty("state").GetBoolean()).Select(one => one.GetProperty("capability").GetString());
         Assert.Equal(["events", "multifd", "pause-before-switchover"], on.Order(StringComparer.Ordinal));
         Assert.Equal("tcp:192.0.2.1:4711", Assert.Single(qemu.Arguments("migrate")).GetProperty("uri").GetString());
+        // Pages that an emulated guest changes meanwhile would be missed.
+        Assert.True(qemu.Commands.ToList().IndexOf("stop") is var stop and >= 0 && stop < qemu.Commands.ToList().IndexOf("migrate"));
         Assert.Contains("cont", qemu.Commands);
 
         // A state in a file is not to go the way of a network.

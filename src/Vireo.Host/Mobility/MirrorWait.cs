@@ -41,7 +41,7 @@ internal static class MirrorWait
     // Half of the time that is left at this rate, so that the end is seen soon after it has come; a small disk's move is not much longer than its copy.
     private static TimeSpan Pause(CopyStatus status, TimeSpan elapsed)
     {
-        var left = status.DoneBytes == 0 ? elapsed : elapsed * ((double)(status.SizeBytes - status.DoneBytes) / status.DoneBytes / 2);
-        return left < s_shortestPause ? s_shortestPause : left > s_longestPause ? s_longestPause : left;
+        var seconds = elapsed.TotalSeconds * (status.DoneBytes <= 0 ? 1 : Math.Max(0, status.SizeBytes - status.DoneBytes) / (2.0 * status.DoneBytes));
+        return TimeSpan.FromSeconds(Math.Clamp(seconds, s_shortestPause.TotalSeconds, s_longestPause.TotalSeconds));
     }
 }
