@@ -1,4 +1,3 @@
-using Vireo.Platform.Testing;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests.Mobility;
@@ -105,16 +104,15 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
         }
 
         // Those that leave the first host stand still while those of the second come to it.
-        await File.WriteAllTextAsync(first.Hold, "host.departure.offered");
+        first.HoldAt("host.departure.offered");
         var leaving = await going.StartMovesAsync(second);
         await Wait.UntilAsync(
-            "one move to wait for the other two", async () => File.Exists(CrashPoint.HeldFile(first.Hold)) && await going.WaitingAsync(leaving) == 1, TimeSpan.FromMinutes(2), () => first.Host.Log);
+            "one move to wait for the other two", async () => first.IsHeld && await going.WaitingAsync(leaving) == 1, TimeSpan.FromMinutes(2), () => first.Host.Log);
         await coming.EndMovesAsync(await coming.StartMovesAsync(first));
         await coming.ExpectAsync(first);
         Assert.Equal(1, await going.WaitingAsync(leaving));
 
-        File.Delete(first.Hold);
-        File.Delete(CrashPoint.HeldFile(first.Hold));
+        first.LetGo();
         await going.EndMovesAsync(leaving);
         await going.ExpectAsync(second);
     }
@@ -174,16 +172,15 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
         await hosts.TurnAsync(isRunning: false);
         await hosts.WriteAsync();
         var before = hosts.Here;
-        await File.WriteAllTextAsync(before.Hold, "host.departure.asked");
+        before.HoldAt("host.departure.asked");
         var moving = hosts.TryMoveAsync();
-        await Wait.UntilAsync("the move to be asked for", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+        await Wait.UntilAsync("the move to be asked for", () => before.IsHeld, TimeSpan.FromMinutes(1), () => before.Host.Log);
         var starting = before.Client.RunAsync("Start-VM", new { HostPair.Name });
         var removing = before.Client.RunAsync("Remove-VM", new { HostPair.Name, Force = true });
 
         // What is asked after them is answered, so they most likely wait for their turn; they are refused in any case.
         await before.Client.ObjectsAsync("Get-VM", new { HostPair.Name });
-        File.Delete(before.Hold);
-        File.Delete(CrashPoint.HeldFile(before.Hold));
+        before.LetGo();
         Assert.Null(await moving);
         Assert.Contains(await starting, record => (string?)record["record"] == "error");
         Assert.Contains(await removing, record => (string?)record["record"] == "error");
@@ -220,17 +217,16 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
         await hosts.TurnAsync(isRunning: true);
         await hosts.WriteAsync();
         var (before, after) = (hosts.Here, hosts.There);
-        await File.WriteAllTextAsync(after.Hold, "host.arrival.registered");
+        after.HoldAt("host.arrival.registered");
         var moving = hosts.TryMoveAsync();
-        await Wait.UntilAsync("the machine to be registered", () => File.Exists(CrashPoint.HeldFile(after.Hold)), TimeSpan.FromMinutes(1), () => after.Host.Log);
+        await Wait.UntilAsync("the machine to be registered", () => after.IsHeld, TimeSpan.FromMinutes(1), () => after.Host.Log);
 
         // Nothing can take the place of its note, and the answer is lost.
         var note = Assert.Single(after.Moves());
         File.Delete(note);
         Directory.CreateDirectory(Path.Combine(note, "kept"));
         hosts.Link.Cut();
-        File.Delete(after.Hold);
-        File.Delete(CrashPoint.HeldFile(after.Hold));
+        after.LetGo();
         await Wait.UntilAsync(
             "the machine to run", async () => (await after.Client.ObjectsAsync("Get-VM", new { })).Any(machine => (string?)machine["State"] == "Running"), TimeSpan.FromMinutes(1), () => after.Host.Log);
         hosts.Link.Mend();
@@ -276,11 +272,11 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
             await hosts.WriteAsync();
             var before = hosts.Here;
             await before.RestartHostAsync();
-            await File.WriteAllTextAsync(before.Hold, point);
+            before.HoldAt(point);
             var job = await before.Client.StartJobAsync("Move-VM", new { HostPair.Name, DestinationHost = hosts.There.Address, IncludeStorage = true, DestinationStoragePath = hosts.NextPlace() });
-            await Wait.UntilAsync($"the move to come to {point}", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+            await Wait.UntilAsync($"the move to come to {point}", () => before.IsHeld, TimeSpan.FromMinutes(1), () => before.Host.Log);
             var cancelling = before.Client.CancelJobAsync(job);
-            File.Delete(before.Hold);
+            before.LetGo();
             await cancelling;
             await hosts.SettleAsync();
             Assert.Same(before, hosts.Here);
@@ -299,11 +295,11 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
             await hosts.WriteAsync();
             var before = hosts.Here;
             await before.RestartHostAsync();
-            await File.WriteAllTextAsync(before.Hold, point);
+            before.HoldAt(point);
             var moving = hosts.TryMoveAsync();
-            await Wait.UntilAsync($"the move to come to {point}", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+            await Wait.UntilAsync($"the move to come to {point}", () => before.IsHeld, TimeSpan.FromMinutes(1), () => before.Host.Log);
             hosts.Link.Cut();
-            File.Delete(before.Hold);
+            before.LetGo();
             if (point is not ("host.departure.asking" or "host.departure.asked" or "machine.leaving.sent"))
             {
                 Assert.NotNull(await moving);
@@ -332,13 +328,13 @@ public sealed class HostMoveTests(HostPair hosts) : IClassFixture<HostPair>
 
         // What is left to be sent fits into no buffer: QEMU waits for the link, and answers nobody meanwhile.
         Peer.Run("ip", "netns", "exec", before.Network.Name, "sysctl", "-qw", "net.ipv4.tcp_wmem=4096 4096 4096");
-        await File.WriteAllTextAsync(before.Hold, "machine.leaving.still");
+        before.HoldAt("machine.leaving.still");
         var moving = hosts.TryMoveAsync();
-        await Wait.UntilAsync("the guest to stand still", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+        await Wait.UntilAsync("the guest to stand still", () => before.IsHeld, TimeSpan.FromMinutes(1), () => before.Host.Log);
         hosts.Link.Silence();
         try
         {
-            File.Delete(before.Hold);
+            before.LetGo();
             var error = await moving.WaitAsync(TimeSpan.FromMinutes(2));
             Assert.NotNull(error);
             Assert.Contains("memory of the guest could not be moved", (string?)error["message"], StringComparison.Ordinal);

@@ -32,7 +32,10 @@ internal sealed class HostSide : IAsyncDisposable
     /// <summary>A file system of its own in <see cref="Files"/>.</summary>
     public string Small => Path.Combine(Files, "small");
 
-    public string Hold => _root["hold"];
+    /// <summary>Whether somebody stands at the place of <see cref="HoldAt"/>.</summary>
+    public bool IsHeld => File.Exists(CrashPoint.HeldFile(Hold));
+
+    private string Hold => _root["hold"];
 
     /// <summary>Where its logins at file servers are.</summary>
     public string LoginFile => _root["smb.json"];
@@ -62,9 +65,24 @@ internal sealed class HostSide : IAsyncDisposable
     public async Task RestartHostAsync(string? crashAt = null)
     {
         await _host!.DisposeAsync();
+        LetGo();
+        await StartHostAsync(crashAt);
+    }
+
+    /// <summary>From now on whoever comes to the place waits there.</summary>
+    public void HoldAt(string point)
+    {
+        // Of an earlier place, by somebody who came late.
+        File.Delete(CrashPoint.HeldFile(Hold));
+        File.WriteAllText($"{Hold}.next", point);
+        File.Move($"{Hold}.next", Hold, overwrite: true);
+    }
+
+    /// <summary>Lets go on who waits, and nobody waits any more.</summary>
+    public void LetGo()
+    {
         File.Delete(Hold);
         File.Delete(CrashPoint.HeldFile(Hold));
-        await StartHostAsync(crashAt);
     }
 
     /// <summary>Ends the storage plane as a crash would, and starts it again.</summary>

@@ -1,4 +1,3 @@
-using Vireo.Platform.Testing;
 using Vireo.Testing;
 
 namespace Vireo.Host.Tests.Mobility;
@@ -53,13 +52,12 @@ public sealed class MoveFaultTests(HostPair hosts) : IClassFixture<HostPair>
         foreach (var kilobytes in new[] { 0, 256, 512, 1024, 2048, 4096, 8192, 12288, 65536 })
         {
             var place = Path.Combine(hosts.There.Small, $"{kilobytes}");
-            await File.WriteAllTextAsync(before.Hold, "host.departure.offered");
+            before.HoldAt("host.departure.offered");
             var moving = hosts.TryMoveAsync(place);
-            await Wait.UntilAsync("the offer to be taken", () => File.Exists(CrashPoint.HeldFile(before.Hold)), TimeSpan.FromMinutes(1), () => before.Host.Log);
+            await Wait.UntilAsync("the offer to be taken", () => before.IsHeld, TimeSpan.FromMinutes(1), () => before.Host.Log);
             var ballast = Path.Combine(hosts.There.Small, "..ballast");
             Peer.Run("fallocate", "-l", $"{(megabytes * 1024) - kilobytes - 64}K", ballast);
-            File.Delete(before.Hold);
-            File.Delete(CrashPoint.HeldFile(before.Hold));
+            before.LetGo();
             var error = await moving;
             File.Delete(ballast);
             await hosts.SettleAsync();
@@ -91,9 +89,9 @@ public sealed class MoveFaultTests(HostPair hosts) : IClassFixture<HostPair>
         var (before, after) = (hosts.Here, hosts.There);
         var held = isSourcesStep ? before : after;
         var dying = atSource ? before : after;
-        await File.WriteAllTextAsync(held.Hold, point);
+        held.HoldAt(point);
         var moving = hosts.TryMoveAsync();
-        await Wait.UntilAsync($"the move to come to {point}", () => File.Exists(CrashPoint.HeldFile(held.Hold)), TimeSpan.FromMinutes(1), () => held.Host.Log);
+        await Wait.UntilAsync($"the move to come to {point}", () => held.IsHeld, TimeSpan.FromMinutes(1), () => held.Host.Log);
         switch (victim)
         {
             case Victim.Storage:
@@ -107,8 +105,7 @@ public sealed class MoveFaultTests(HostPair hosts) : IClassFixture<HostPair>
                 break;
         }
 
-        File.Delete(held.Hold);
-        File.Delete(CrashPoint.HeldFile(held.Hold));
+        held.LetGo();
         await Wait.UntilAsync($"an answer ({where})", () => moving.IsCompleted, TimeSpan.FromMinutes(1.5), () => $"{before.Host.Log}\n--- new host\n{after.Host.Log}");
         var error = await moving;
         await hosts.SettleAsync();
