@@ -60,11 +60,18 @@ public sealed class PacketThreadTests(ITestOutputHelper output)
         await lab.SpreadAsync();
         await lab.BeginAsync();
         await lab.AwaitFramesAsync(20_000);
-        var before = await lab.AllocatedAsync();
-        await lab.AwaitFramesAsync(50_000);
-        var allocated = await lab.AllocatedAsync() - before;
+
+        // A thread that had no turn yet makes its tables when it has its first frames; frames that cost memory would do so in every round.
+        var allocated = long.MaxValue;
+        for (var round = 0; round < 5 && allocated >= 50_000; round++)
+        {
+            var before = await lab.AllocatedAsync();
+            await lab.AwaitFramesAsync(50_000);
+            allocated = await lab.AllocatedAsync() - before;
+            output.WriteLine($"{allocated} bytes for more than 50,000 frames, the questions included");
+        }
+
         await lab.EndAsync();
-        output.WriteLine($"{allocated} bytes for more than 50,000 frames, the questions included");
         lab.AssertExact();
         Assert.True(allocated < 50_000, $"{allocated} bytes were allocated");
     }
